@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The C functions of libbpf.so.1 that we call, with their types."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import functools
+from collections.abc import Iterator
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
+
+from landlock_bpf import errors
+
+SONAME = "libbpf.so.1"
+
+RING_BUFFER_SAMPLE = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
+# The last argument is a va_list: on x86-64 and arm64 it is passed as a pointer, all we do is hand it on.
+PRINT = ctypes.CFUNCTYPE(c_int, c_int, c_void_p, c_void_p)
+
+
+class ObjectOpenOpts(ctypes.Structure):
+    """struct bpf_object_open_opts up to the one field we set."""
+
+    _fields_ = [("sz", c_size_t), ("object_name", c_char_p)]
+
+
+class MapCreateOpts(ctypes.Structure):
+    """struct bpf_map_create_opts up to map_flags."""
+
+    _fields_ = [
+        ("sz", c_size_t),
+        ("btf_fd", c_uint32),
+        ("btf_key_type_id", c_uint32),
+        ("btf_value_type_id", c_uint32),
+        ("btf_vmlinux_value_type_id", c_uint32),
+        ("inner_map_fd", c_uint32),
+        ("map_flags", c_uint32),
+    ]
+
+
+class MapBatchOpts(ctypes.Structure):
+    """struct bpf_map_batch_opts."""
+
+    _fields_ = [("sz", c_size_t), ("elem_flags", c_uint64), ("flags", c_uint64)]
+
+
+class IterTask(ctypes.Structure):
+    """The member `task` of union bpf_iter_link_info."""
+
+    _fields_ = [("tid", c_uint32), ("pid", c_uint32), ("pid_fd", c_uint32)]
+
+
+class LinkCreateOpts(ctypes.Structure):
+    """struct bpf_link_create_opts up to iter_info_len."""
+
+    _fields_ = [
+        ("sz", c_size_t),
+        ("flags", c_uint32),
+        ("iter_info", POINTER(IterTask)),
+        ("iter_info_len", c_uint32),
+    ]
+
+
+class BtfType(ctypes.Structure):
+    """struct btf_type; `size_or_type` is the union at its end."""
+
+    _fields_ = [("name_off", c_uint32), ("info", c_uint32), ("size_or_type", c_uint32)]
+
+
+# name: (result, arguments). A negative int result is -errno; a null pointer leaves the reason in errno.
+_FUNCTIONS = {
+    "btf__load_vmlinux_btf": (c_void_p, ()),
+    "btf__load_module_btf": (c_void_p, (c_char_p, c_void_p)),
+    "btf__load_from_kernel_by_id": (c_void_p, (c_uint32,)),
+    "btf__parse_elf": (c_void_p, (c_char_p, c_void_p)),
+    "btf__free": (None, (c_void_p,)),
+    "btf__type_cnt": (c_uint32, (c_void_p,)),
+    "btf__find_by_name_kind": (c_int32, (c_void_p, c_char_p, c_uint32)),
+    "btf__type_by_id": (POINTER(BtfType), (c_void_p, c_uint32)),
+    "btf__name_by_offset": (c_char_p, (c_void_p, c_uint32)),
+    "bpf_object__open_mem": (c_void_p, (c_char_p, c_size_t, POINTER(ObjectOpenOpts))),
+    "bpf_object__load": (c_int, (c_void_p,)),
+    "bpf_object__close": (None, (c_void_p,)),
+    "bpf_object__btf": (c_void_p, (c_void_p,)),
+    "bpf_object__find_map_by_name": (c_void_p, (c_void_p, c_char_p)),
+    "bpf_object__next_map": (c_void_p, (c_void_p, c_void_p)),
+    "bpf_object__next_program": (c_void_p, (c_void_p, c_void_p)),
+    "bpf_map__name": (c_char_p, (c_void_p,)),
+    "bpf_map__fd": (c_int, (c_void_p,)),
+    "bpf_map__initial_value": (c_void_p, (c_void_p, POINTER(c_size_t))),
+    "bpf_map__key_size": (c_uint32, (c_void_p,)),
+    "bpf_map__value_size": (c_uint32, (c_void_p,)),
+    "bpf_map__btf_key_type_id": (c_uint32, (c_void_p,)),
+    "bpf_map__btf_value_type_id": (c_uint32, (c_void_p,)),
+    "bpf_map__set_max_entries": (c_int, (c_void_p, c_uint32)),
+    "bpf_program__name": (c_char_p, (c_void_p,)),
+    "bpf_program__section_name": (c_char_p, (c_void_p,)),
+    "bpf_program__fd": (c_int, (c_void_p,)),
+    "bpf_program__set_autoload": (c_int, (c_void_p, ctypes.c_bool)),
+    "bpf_program__set_log_level": (c_int, (c_void_p, c_uint32)),
+    "bpf_map_create": (c_int, (c_int, c_char_p, c_uint32, c_uint32, c_uint32, POINTER(MapCreateOpts))),
+    "bpf_map_update_elem": (c_int, (c_int, c_char_p, c_char_p, c_uint64)),
+    "bpf_map_lookup_elem": (c_int, (c_int, c_char_p, c_void_p)),
+    "bpf_map_delete_elem": (c_int, (c_int, c_char_p)),
+    "bpf_map_get_next_key": (c_int, (c_int, c_char_p, c_void_p)),
+    "bpf_map_update_batch": (c_int, (c_int, c_char_p, c_char_p, POINTER(c_uint32), POINTER(MapBatchOpts))),
+    "bpf_map_delete_batch": (c_int, (c_int, c_char_p, POINTER(c_uint32), POINTER(MapBatchOpts))),
+    "bpf_map_lookup_batch": (
+        c_int,
+        (c_int, c_void_p, c_void_p, c_void_p, c_void_p, POINTER(c_uint32), POINTER(MapBatchOpts)),
+    ),
+    "bpf_map_freeze": (c_int, (c_int,)),
+    "bpf_obj_get": (c_int, (c_char_p,)),
+    "bpf_obj_pin": (c_int, (c_int, c_char_p)),
+    "bpf_obj_get_info_by_fd": (c_int, (c_int, c_void_p, POINTER(c_uint32))),
+    "bpf_map_get_fd_by_id": (c_int, (c_uint32,)),
+    "bpf_prog_get_fd_by_id": (c_int, (c_uint32,)),
+    "bpf_link_get_fd_by_id": (c_int, (c_uint32,)),
+    "bpf_map_get_next_id": (c_int, (c_uint32, POINTER(c_uint32))),
+    "bpf_prog_get_next_id": (c_int, (c_uint32, POINTER(c_uint32))),
+    "bpf_link_get_next_id": (c_int, (c_uint32, POINTER(c_uint32))),
+    "bpf_link_create": (c_int, (c_int, c_int, c_int, POINTER(LinkCreateOpts))),
+    "bpf_raw_tracepoint_open": (c_int, (c_char_p, c_int)),
+    "bpf_iter_create": (c_int, (c_int,)),
+    "ring_buffer__new": (c_void_p, (c_int, RING_BUFFER_SAMPLE, c_void_p, c_void_p)),
+    "ring_buffer__poll": (c_int, (c_void_p, c_int)),
+    "ring_buffer__epoll_fd": (c_int, (c_void_p,)),
+    "ring_buffer__free": (None, (c_void_p,)),
+    "libbpf_num_possible_cpus": (c_int, ()),
+    "libbpf_probe_bpf_map_type": (c_int, (c_int, c_void_p)),
+    "libbpf_probe_bpf_prog_type": (c_int, (c_int, c_void_p)),
+    "libbpf_set_print": (c_void_p, (c_void_p,)),
+    "libbpf_version_string": (c_char_p, ()),
+}
+
+
+_REMEDIES = {
+    errno.EPERM: "be root, outside any domain and any container that drops CAP_BPF; `landlock-bpf doctor` tells what is missing",
+    errno.EACCES: "be root, outside any domain; `landlock-bpf doctor` tells what is missing",
+    errno.E2BIG: "a map is full, or a program too large for this kernel",
+    errno.ENOMEM: "free memory, or raise the memory limit of this cgroup",
+    errno.ENOSPC: "raise the limit (memory.max of this cgroup, ulimit -l), or remove domains",
+    errno.EOPNOTSUPP: "this kernel lacks the feature; `landlock-bpf doctor` tells which",
+}
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """Load libbpf once and make it silent; UnsupportedError if this machine lacks it or its version lacks a function."""
+    remedy = "install libbpf 1.1 or newer (Debian: apt-get install libbpf1)"
+    try:
+        loaded = ctypes.CDLL(SONAME, use_errno=True)
+        for name, (result, arguments) in _FUNCTIONS.items():
+            function = getattr(loaded, name)
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError) as cause:
+        raise errors.UnsupportedError(f"{SONAME} ({cause})", remedy) from cause
+    loaded.libbpf_set_print(None)
+    return loaded
+
+
+@contextlib.contextmanager
+def messages() -> Iterator[list[str]]:
+    """Collect what libbpf prints (warnings, verifier logs) while the block runs, one entry a message."""
+    collected: list[str] = []
+    libc = ctypes.CDLL(None)
+    libc.vasprintf.argtypes = (POINTER(c_void_p), c_void_p, c_void_p)
+    libc.free.argtypes = (c_void_p,)
+
+    @PRINT
+    def receive(level: int, form: int, arguments: int) -> int:
+        text = c_void_p()
+        if libc.vasprintf(ctypes.byref(text), form, arguments) >= 0:
+            collected.append(ctypes.string_at(text.value).decode(errors="replace"))
+            libc.free(text)
+        return 0
+
+    previous = library().libbpf_set_print(ctypes.cast(receive, c_void_p))
+    try:
+        yield collected
+    finally:
+        library().libbpf_set_print(previous)
+
+
+def check(result: int, attempted: str, target: str) -> int:
+    """Give back a result that is not negative; raise KernelError for -errno."""
+    if result < 0:
+        raise failure(-result, attempted, target)
+    return result
+
+
+def failure(number: int, attempted: str, target: str) -> errors.KernelError:
+    """Make the KernelError for errno `number`, with the remedy where one is known."""
+    return errors.KernelError(attempted, target, number, _REMEDIES.get(number, ""))
