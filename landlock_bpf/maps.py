@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A BPF map: a live thing that owns its descriptor and knows the sizes of its keys and values."""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import errno
+import mmap
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from ctypes import c_uint32
+from pathlib import Path
+from typing import Any, Union
+
+from landlock_bpf import bpf, errors, libbpf
+
+# What update() does with a key that exists or not: BPF_ANY, BPF_NOEXIST, BPF_EXIST.
+ANY, NOEXIST, EXIST = 0, 1, 2
+# The kernel's own "not supported", which errno.h lacks: what a map type without batch commands answers.
+ENOTSUPP = 524
+_BATCH = 4096
+
+Data = Union[bytes, int, ctypes.Structure]
+
+
+class MapType(enum.IntEnum):
+    """enum bpf_map_type; those that we use or probe."""
+
+    HASH = 1
+    ARRAY = 2
+    PERCPU_HASH = 5
+    PERCPU_ARRAY = 6
+    LRU_HASH = 9
+    ARRAY_OF_MAPS = 12
+    HASH_OF_MAPS = 13
+    RINGBUF = 27
+    TASK_STORAGE = 29
+    CGRP_STORAGE = 32
+
+
+_PERCPU = (MapType.PERCPU_HASH, MapType.PERCPU_ARRAY)
+
+
+class Map:
+    """A map behind a descriptor, which it owns; a context manager.
+
+    `key` and `value` are the types of abi.py: sizes are compared at once (UnsupportedError where an engine of another
+    version made the map), and look-ups give back values of that type; without them, bytes. A key or value to write may
+    be bytes, an int or a ctypes structure. Keys of task storage are pidfds, those of cgroup storage cgroup descriptors.
+    """
+
+    def __init__(self, fd: int, *, key: type[Any] | None = None, value: type[Any] | None = None) -> None:
+        self.fd = fd
+        self.info = bpf.map_info(fd)
+        self.name: str = self.info.name.decode()
+        self._key, self._value = key, value
+        self._lib = libbpf.library()
+        percpu = self.info.type in _PERCPU
+        self._cpus = bpf.possible_cpus() if percpu else 1
+        # Values of a per-CPU map are 8 bytes aligned, one after the other (bpf_percpu_array_copy).
+        self._stride = self.info.value_size + 7 & ~7 if percpu else self.info.value_size
+        self._compare("keys", self.info.key_size, key)
+        self._compare("values", self.info.value_size, value)
+
+    @classmethod
+    def open(cls, path: Path, *, key: type[Any] | None = None, value: type[Any] | None = None) -> Map:
+        """Open a pinned map."""
+        return cls(bpf.obj_get(path), key=key, value=value)
+
+    @classmethod
+    def create(
+        cls, kind: MapType, name: str, key_size: int, value_size: int, max_entries: int, *, flags: int = 0
+    ) -> Map:
+        """Create a map (an inner one, or for a probe); the engine's come with its object."""
+        opts = libbpf.MapCreateOpts(sz=ctypes.sizeof(libbpf.MapCreateOpts), map_flags=flags)
+        fd = libbpf.library().bpf_map_create(
+            kind, name.encode(), key_size, value_size, max_entries, ctypes.byref(opts)
+        )
+        return cls(libbpf.check(fd, "create the map", name))
+
+    def __enter__(self) -> Map:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def update(self, key: Data, value: Data, *, flags: int = ANY) -> None:
+        """Set one entry."""
+        result = self._lib.bpf_map_update_elem(self.fd, self._pack_key(key), self._pack_value(value), flags)
+        self._check(result, "update")
+
+    def update_batch(self, entries: Iterable[tuple[Data, Data]], *, flags: int = ANY) -> None:
+        """Set many entries in one call; not atomic: after an error those before the failing one are set."""
+        pairs = [(self._pack_key(key), self._pack_value(value)) for key, value in entries]
+        if not pairs:
+            return
+        count = c_uint32(len(pairs))
+        keys, values = b"".join(key for key, _ in pairs), b"".join(value for _, value in pairs)
+        opts = libbpf.MapBatchOpts(ctypes.sizeof(libbpf.MapBatchOpts), flags, 0)
+        result = self._lib.bpf_map_update_batch(
+            self.fd, keys, values, ctypes.byref(count), ctypes.byref(opts)
+        )
+        if result == -ENOTSUPP:
+            for key, value in pairs:
+                self.update(key, value, flags=flags)
+            return
+        self._check(result, f"update (entry {count.value + 1} of {len(pairs)})")
+
+    def lookup(self, key: Data) -> Any | None:
+        """Read one entry; None where there is none; a tuple, one value a CPU, of a per-CPU map."""
+        buffer = ctypes.create_string_buffer(self._stride * self._cpus)
+        result = self._lib.bpf_map_lookup_elem(self.fd, self._pack_key(key), buffer)
+        if result == -errno.ENOENT:
+            return None
+        self._check(result, "look up")
+        return self._unpack_value(buffer.raw)
+
+    def keys(self) -> Iterator[Any]:
+        """Walk the keys one by one; entries that come or go meanwhile may be missed, and a walk may start again."""
+        key, following = None, ctypes.create_string_buffer(self.info.key_size)
+        while (result := self._lib.bpf_map_get_next_key(self.fd, key, following)) != -errno.ENOENT:
+            self._check(result, "list the keys of")
+            key = following.raw
+            yield self._unpack(key, self._key)
+
+    def items(self) -> Iterator[tuple[Any, Any]]:
+        """Read all entries, many a call where the map type can."""
+        position: Any = None
+        count, size = c_uint32(), _BATCH
+        key_size, value_size = self.info.key_size, self._stride * self._cpus
+        # Room for a key or the hash table's own bucket number (htab_map_get_next_batch copies 4 bytes).
+        following = ctypes.create_string_buffer(max(key_size, 4))
+        result = 0
+        while result == 0:
+            keys, values = ctypes.create_string_buffer(key_size * size), ctypes.create_string_buffer(value_size * size)
+            count.value = size
+            result = self._lib.bpf_map_lookup_batch(
+                self.fd, position, following, keys, values, ctypes.byref(count), None
+            )
+            if result == -errno.ENOSPC:  # one bucket holds more than we have room for
+                size, result = size * 2, 0
+                continue
+            if result == -ENOTSUPP:
+                yield from ((key, value) for key in self.keys() if (value := self.lookup(key)) is not None)
+                return
+            if result != -errno.ENOENT:
+                self._check(result, "read")
+            for index in range(count.value):
+                key = keys.raw[index * key_size : (index + 1) * key_size]
+                value = values.raw[index * value_size : (index + 1) * value_size]
+                yield self._unpack(key, self._key), self._unpack_value(value)
+            position = ctypes.create_string_buffer(following.raw, len(following))
+
+    def delete(self, key: Data) -> bool:
+        """Delete one entry; say whether it was there."""
+        result = self._lib.bpf_map_delete_elem(self.fd, self._pack_key(key))
+        if result == -errno.ENOENT:
+            return False
+        self._check(result, "delete from")
+        return True
+
+    def delete_batch(self, keys: Iterable[Data]) -> None:
+        """Delete many entries in one call where the map type can; those that are not there are no error."""
+        left = [self._pack_key(key) for key in keys]
+        while left:
+            count = c_uint32(len(left))
+            result = self._lib.bpf_map_delete_batch(self.fd, b"".join(left), ctypes.byref(count), None)
+            if result == -ENOTSUPP:
+                for key in left:
+                    self.delete(key)
+                return
+            if result != -errno.ENOENT:
+                self._check(result, "delete from")
+                return
+            left = left[count.value + 1 :]  # the kernel stops at the first that is missing
+
+    def freeze(self) -> None:
+        """Refuse all later writes from user space; programs may still write."""
+        self._check(self._lib.bpf_map_freeze(self.fd), "freeze")
+
+    def mmap(self, *, writable: bool = False) -> mmap.mmap:
+        """Map an array with BPF_F_MMAPABLE (.bss and .data are) into memory; the caller closes it."""
+        access = mmap.PROT_READ | mmap.PROT_WRITE if writable else mmap.PROT_READ
+        # Elements of an array are 8 bytes aligned (array_map_alloc).
+        size = (self.info.value_size + 7 & ~7) * self.info.max_entries
+        try:
+            return mmap.mmap(self.fd, size, mmap.MAP_SHARED, access)
+        except OSError as cause:
+            raise libbpf.failure(cause.errno or errno.EINVAL, "map into memory", f"map {self.name}") from cause
+
+    def _check(self, result: int, attempted: str) -> None:
+        libbpf.check(result, attempted, f"map {self.name}")
+
+    def _compare(self, what: str, size: int, expected: type[Any] | None) -> None:
+        if expected is not None and ctypes.sizeof(expected) != size:
+            raise errors.UnsupportedError(
+                f"map {self.name} has {what} of {size} bytes, this version's are {ctypes.sizeof(expected)}",
+                "another version of landlock-bpf loaded the engine: `landlock-bpf unload` with that one, then try again",
+            )
+
+    def _pack_key(self, key: Data) -> bytes:
+        return self._pack(key, self.info.key_size, "key")
+
+    def _pack_value(self, value: Data) -> bytes:
+        return self._pack(value, self._stride * self._cpus, "value")
+
+    def _pack(self, data: Data, size: int, what: str) -> bytes:
+        packed = data.to_bytes(size, sys.byteorder, signed=data < 0) if isinstance(data, int) else bytes(data)
+        # The kernel reads as many bytes as the map says, from a buffer whose size it cannot know.
+        if len(packed) != size:
+            raise ValueError(f"map {self.name}: a {what} is {size} bytes, not {len(packed)}")
+        return packed
+
+    def _unpack(self, data: bytes, kind: type[Any] | None) -> Any:
+        return data if kind is None else kind.from_buffer_copy(data)
+
+    def _unpack_value(self, data: bytes) -> Any:
+        if self._cpus == 1 and self.info.type not in _PERCPU:
+            return self._unpack(data, self._value)
+        return tuple(
+            self._unpack(data[start : start + self.info.value_size], self._value)
+            for start in range(0, len(data), self._stride)
+        )
