@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The compiler of BPF objects: clang, behind a cache. `python -m landlock_bpf.compiler` prints the engine's path."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from landlock_bpf import errors, template
+
+PACKAGE = Path(__file__).resolve().parent
+ENGINE = "engine.bpf.c.j2"
+LIBBPF_HEADERS = Path("/usr/include/bpf")
+FLAGS = ("-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-ident")
+
+
+def compile_engine() -> Path:
+    """Compile the engine, or find it compiled before, and give the object file's path.
+
+    Raises CompileError with clang's words, UnsupportedError without clang or libbpf's headers, and PrivilegeError
+    where another user could have put the object there.
+    """
+    folder, clang = cache_dir(), find_clang()
+    compiled = folder / f"engine-{_key(clang)}.o"
+    if not compiled.exists():
+        from landlock_bpf import hooks  # only a cold start needs the table itself
+
+        source = template.render(source_dir() / ENGINE, hooks=hooks.HOOKS)
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _refuse_foreign(folder)
+        compile_source(source, compiled, include=(source_dir(),))
+    _refuse_foreign(compiled)
+    return compiled
+
+
+def compile_source(source: str, output: Path, *, include: Iterable[Path] = ()) -> None:
+    """Compile C text into a BPF object that appears under `output` whole or not at all; the text is kept beside it."""
+    clang = find_clang()
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as name:
+        folder = Path(name)
+        text, compiled = folder / output.with_suffix(".bpf.c").name, folder / output.name
+        text.write_text(source)
+        command = [str(clang), *FLAGS, *(f"-I{path}" for path in include), "-c", str(text), "-o", str(compiled)]
+        # A fixed locale, and a home for temporary files that nobody else writes.
+        environment = {**os.environ, "LC_ALL": "C", "TMPDIR": name}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        if done.returncode != 0:
+            raise errors.CompileError(f"{clang} refuses {output.stem}", done.stderr.strip())
+        text.replace(output.with_suffix(".bpf.c"))
+        compiled.replace(output)
+
+
+def find_clang() -> Path:
+    """Find clang on the PATH: `clang`, else the newest `clang-NN`."""
+    plain = shutil.which("clang")
+    if plain:
+        return Path(plain)
+    versions = {}
+    for folder in os.get_exec_path():
+        for found in Path(folder).glob("clang-*"):
+            match = re.fullmatch(r"clang-(\d+)", found.name)
+            if match and os.access(found, os.X_OK):
+                versions.setdefault(int(match[1]), found)
+    if not versions:
+        raise errors.UnsupportedError("clang is not installed", "install it (Debian: apt-get install clang libbpf-dev)")
+    return versions[max(versions)]
+
+
+def source_dir() -> Path:
+    """The folder of our BPF C: in the package where it is installed, beside it in a checkout."""
+    for folder in (PACKAGE / "bpf", PACKAGE.parent / "bpf"):
+        if (folder / "abi.h").exists():
+            return folder
+    raise errors.NotFoundError(f"the engine's sources (bpf/) are not beside {PACKAGE}; install the package anew")
+
+
+def cache_dir() -> Path:
+    """The folder of compiled objects: $LANDLOCK_BPF_CACHE, /var/cache/landlock-bpf for root, else ~/.cache/landlock-bpf."""
+    chosen = os.environ.get("LANDLOCK_BPF_CACHE")
+    if chosen:
+        return Path(chosen).resolve()
+    if os.geteuid() == 0:
+        return Path("/var/cache/landlock-bpf")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "landlock-bpf"
+
+
+def _key(clang: Path) -> str:
+    """Hash all that the object depends on, without running clang or rendering: a warm start does this each time."""
+    digest = hashlib.sha256(repr(FLAGS).encode())
+    sources = source_dir()
+    # The rendered text follows from the template, the table of hooks and the way they are rendered.
+    texts = [sources / ENGINE, *sorted(sources.glob("*.h")), PACKAGE / "hooks.py", PACKAGE / "template.py"]
+    for path in texts:
+        text = path.read_bytes()
+        digest.update(f"{path.name} {len(text)}\n".encode() + text)
+    # Another version of clang or of libbpf's headers comes as another file.
+    for path in (clang.resolve(), *sorted(LIBBPF_HEADERS.glob("*.h"))):
+        found = path.stat()
+        digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse a path that somebody else could have written or put in place: what is loaded from it runs in the kernel.
+
+    Whoever may write a folder may replace what is in it, so all folders above count too; a sticky one (/tmp) lets
+    only owners do so.
+    """
+    for part in (path, *path.parents):
+        found = part.stat()
+        shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        sticky = part != path and found.st_mode & stat.S_ISVTX
+        if found.st_uid not in (0, os.geteuid()) or (shared and not sticky):
+            raise errors.PrivilegeError(
+                f"{part} can be written by another user, so nothing compiled there is loaded; "
+                "set LANDLOCK_BPF_CACHE to a folder that only you can write"
+            )
+
+
+if __name__ == "__main__":
+    print(compile_engine())
