@@ -291,3 +291,23 @@ class Named(ctypes.Structure):
         ("known", ctypes.c_uint32),
         ("exportable", ctypes.c_uint32),
     ]
+
+
+# By the names that they have in C.
+RECORDS = {
+    "object": Object,
+    "fsview_key": FsviewKey,
+    "rule": Rule,
+    "ruleset": Ruleset,
+    "domain": Domain,
+    "walked": Walked,
+    "decision": Decision,
+    "walk": Walk,
+    "task": Task,
+    "opened": Opened,
+    "names": Names,
+    "denial": Denial,
+    "layout": Layout,
+    "state": State,
+    "named": Named,
+}

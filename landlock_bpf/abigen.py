@@ -46,6 +46,8 @@ def generate(header: Path) -> str:
         compiler.compile_source(source, compiled, include=(header.parent,))
         with btf.Btf.elf(compiled) as types:
             bodies = [_enum(types, name) if kind == "enum" else _record(types, kind, name) for kind, name in definitions]
+    records = "".join(f'    "{name}": {class_name(name)},\n' for kind, name in definitions if kind != "enum")
+    bodies.append(f"# By the names that they have in C.\nRECORDS = {{\n{records}}}\n")
     return _HEADER + "\n\n" + "\n\n".join(bodies)
 
 
