@@ -13,6 +13,8 @@ from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_uint, c_uint32
 from landlock_bpf import errors
 
 SONAME = "libbpf.so.1"
+WARN = 0  # enum libbpf_print_level; what is worth less has a higher number
+OWN_ERRORS = 4000  # __LIBBPF_ERRNO__START: numbers from here on are no errno but libbpf's own
 
 RING_BUFFER_SAMPLE = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
 # The last argument is a va_list: on x86-64 and arm64 it is passed as a pointer, all we do is hand it on.
@@ -161,9 +163,9 @@ def library() -> ctypes.CDLL:
 
 
 @contextlib.contextmanager
-def messages() -> Iterator[list[str]]:
-    """Collect what libbpf prints (warnings, verifier logs) while the block runs, one entry a message."""
-    collected: list[str] = []
+def messages() -> Iterator[list[tuple[int, str]]]:
+    """Collect what libbpf prints while the block runs, each message with its level (WARN, or a higher number)."""
+    collected: list[tuple[int, str]] = []
     libc = ctypes.CDLL(None)
     libc.vasprintf.argtypes = (POINTER(c_void_p), c_void_p, c_void_p)
     libc.free.argtypes = (c_void_p,)
@@ -172,7 +174,7 @@ def messages() -> Iterator[list[str]]:
     def receive(level: int, form: int, arguments: int) -> int:
         text = c_void_p()
         if libc.vasprintf(ctypes.byref(text), form, arguments) >= 0:
-            collected.append(ctypes.string_at(text.value).decode(errors="replace"))
+            collected.append((level, ctypes.string_at(text.value).decode(errors="replace")))
             libc.free(text)
         return 0
 

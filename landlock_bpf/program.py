@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The loader: from a compiled object (a description) to programs and maps in the kernel (live things)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from ctypes import c_size_t
+from pathlib import Path
+from typing import Any, Union
+
+from landlock_bpf import abi, btf, errors, libbpf, maps
+
+# The marks that libbpf puts around the verifier's log (libbpf_prog_load).
+_LOG_BEGIN, _LOG_END = "-- BEGIN PROG LOAD LOG --", "-- END PROG LOAD LOG --"
+
+
+class Object:
+    """A BPF object: open it, set its variables, load it, take its maps and programs, close it. A context manager.
+
+    Closing removes from the kernel all that is neither pinned nor held by a descriptor of somebody else.
+    """
+
+    def __init__(self, image: bytes, name: str) -> None:
+        """Open an ELF image; `name` goes before the names of its data maps in the kernel (`name.bss`)."""
+        self.name = name
+        self._lib = libbpf.library()
+        opts = libbpf.ObjectOpenOpts(ctypes.sizeof(libbpf.ObjectOpenOpts), name.encode())
+        with libbpf.messages() as words:
+            self._handle = self._lib.bpf_object__open_mem(image, len(image), ctypes.byref(opts))
+            number = ctypes.get_errno()
+        if not self._handle:
+            raise _refusal(number, "open the object", name, words)
+        self._image = image  # libbpf keeps pointers into it
+        self._btf = btf.Btf(self._lib.bpf_object__btf(self._handle), name, owned=False)
+        self._maps = dict(self._walk("bpf_object__next_map", self._lib.bpf_map__name))
+        self._programs = dict(self._walk("bpf_object__next_program", self._lib.bpf_program__name))
+
+    @classmethod
+    def open_file(cls, path: Path) -> Object:
+        """Open an object file."""
+        return cls(path.read_bytes(), path.name.split(".")[0].split("-")[0])
+
+    def __enter__(self) -> Object:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all descriptors of the object."""
+        if self._handle:
+            self._lib.bpf_object__close(self._handle)
+            self._handle = None
+
+    def set_variable(self, name: str, value: Union[bytes, int, ctypes.Structure]) -> None:
+        """Set a global variable (`const volatile` ones too) before load(); the value has exactly its size."""
+        for section in (".rodata", ".data", ".bss"):
+            variable = self._btf.variables(section).get(name)
+            if variable is not None:
+                break
+        else:
+            raise errors.NotFoundError(f"{self.name} has no global variable {name}")
+        signed = isinstance(value, int) and value < 0
+        data = value.to_bytes(variable.size, sys.byteorder, signed=signed) if isinstance(value, int) else bytes(value)
+        if len(data) != variable.size:
+            raise ValueError(f"{name} is {variable.size} bytes, not {len(data)}")
+        size = c_size_t()
+        found = self._lib.bpf_object__find_map_by_name(self._handle, section.encode())
+        start = self._lib.bpf_map__initial_value(found, ctypes.byref(size))
+        assert start and variable.offset + variable.size <= size.value, (name, size.value)
+        ctypes.memmove(start + variable.offset, data, len(data))
+
+    def set_max_entries(self, name: str, count: int) -> None:
+        """Give a map another size before load()."""
+        libbpf.check(self._lib.bpf_map__set_max_entries(self._map(name), count), "size the map", name)
+
+    def skip(self, names: Iterable[str]) -> None:
+        """Leave programs out of load(): hooks that this kernel has not, or that nobody needs."""
+        for name in names:
+            libbpf.check(self._lib.bpf_program__set_autoload(self._program(name), False), "leave out", name)
+
+    def load(self, *, verbose: bool = False) -> str:
+        """Create the maps and load the programs; give back libbpf's words: with `verbose` the verifier's full logs.
+
+        Raises VerifierError where the verifier refuses a program (its full log is in the error), KernelError where
+        the kernel refuses anything else, UnsupportedError where a map's sizes are not those of abi.py.
+        """
+        self._compare_sizes()
+        if verbose:
+            for handle in self._programs.values():
+                libbpf.check(self._lib.bpf_program__set_log_level(handle, 2), "ask for the log of", self.name)
+        with libbpf.messages() as words:
+            result = self._lib.bpf_object__load(self._handle)
+        if result < 0:
+            raise _refusal(-result, "load", self.name, words)
+        return "".join(message for _level, message in words)
+
+    def maps(self) -> tuple[str, ...]:
+        """The names of all maps."""
+        return tuple(self._maps)
+
+    def programs(self) -> tuple[str, ...]:
+        """The names of all programs, those left out included."""
+        return tuple(self._programs)
+
+    def map(self, name: str, *, key: type[Any] | None = None, value: type[Any] | None = None) -> maps.Map:
+        """Give a map of a loaded object, with a descriptor of its own: it may outlive the object."""
+        return maps.Map(os.dup(self._fd("map", name, self._map(name))), key=key, value=value)
+
+    def program(self, name: str) -> int:
+        """Give the descriptor of a loaded program; it is the object's and closed with it."""
+        return self._fd("program", name, self._program(name))
+
+    def section(self, name: str) -> str:
+        """Give the section of a program (`lsm/file_open`, `tp_btf/cgroup_mkdir`)."""
+        return self._lib.bpf_program__section_name(self._program(name)).decode()
+
+    def _compare_sizes(self) -> None:
+        """Compare the maps' keys and values that are structs of abi.h with the classes of abi.py."""
+        for name, handle in self._maps.items():
+            for what, type_id, size in (
+                ("keys", self._lib.bpf_map__btf_key_type_id(handle), self._lib.bpf_map__key_size(handle)),
+                ("values", self._lib.bpf_map__btf_value_type_id(handle), self._lib.bpf_map__value_size(handle)),
+            ):
+                known = abi.RECORDS.get(self._btf.name(self._btf.resolve(type_id)))
+                if known is not None and ctypes.sizeof(known) != size:
+                    raise errors.UnsupportedError(
+                        f"{what} of the map {name} are {size} bytes, in abi.py {ctypes.sizeof(known)}",
+                        "generate it anew: its first lines say how",
+                    )
+
+    def _fd(self, kind: str, name: str, handle: int) -> int:
+        fd = getattr(self._lib, f"bpf_{kind}__fd")(handle)
+        if fd < 0:
+            raise errors.NotFoundError(f"the {kind} {name} of {self.name} is not loaded")
+        return fd
+
+    def _map(self, name: str) -> int:
+        if name not in self._maps:
+            raise errors.NotFoundError(f"{self.name} has no map {name}")
+        return self._maps[name]
+
+    def _program(self, name: str) -> int:
+        if name not in self._programs:
+            raise errors.NotFoundError(f"{self.name} has no program {name}")
+        return self._programs[name]
+
+    def _walk(self, step: str, name_of: Any) -> Iterator[tuple[str, int]]:
+        handle = None
+        while handle := getattr(self._lib, step)(self._handle, handle):
+            yield name_of(handle).decode(), handle
+
+
+def _refusal(number: int, attempted: str, subject: str, words: list[tuple[int, str]]) -> errors.Error:
+    """Tell apart a refusal of the verifier, which comes with its log, of libbpf, and of the kernel as such."""
+    warnings = [message for level, message in words if level == libbpf.WARN]
+    for message in warnings:
+        log = message.partition(_LOG_BEGIN)[2].partition(_LOG_END)[0].strip("\n")
+        if log:
+            name = message.split("'")[1]
+            return errors.VerifierError(f"the verifier refuses the program {name}: {_reason(log)}", log)
+    said = "".join(warnings).replace("libbpf: ", "").strip()
+    if number >= libbpf.OWN_ERRORS:
+        return errors.CompileError(f"cannot {attempted} {subject}: libbpf finds it unfit (its error {number})", said)
+    first = said.partition("\n")[0]
+    return libbpf.failure(number, attempted, f"{subject} ({first})" if first else subject)
+
+
+def _reason(log: str) -> str:
+    """The verifier's last words before its statistics."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("processed ", "verification time ", "stack depth "))]
+    return told[-1] if told else "no reason given"
