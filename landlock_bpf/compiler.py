@@ -18,7 +18,9 @@ from landlock_bpf import errors, template
 PACKAGE = Path(__file__).resolve().parent
 ENGINE = "engine.bpf.c.j2"
 LIBBPF_HEADERS = Path("/usr/include/bpf")
-FLAGS = ("-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-ident")
+# Debian keeps <asm/types.h>, which <linux/types.h> includes, where clang does not look for a foreign target.
+ASM_HEADERS = f"/usr/include/{os.uname().machine}-linux-gnu"
+FLAGS = ("-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11", "-Wall", "-Wextra", "-idirafter", ASM_HEADERS)
 
 
 def compile_engine() -> Path:
@@ -40,14 +42,17 @@ def compile_engine() -> Path:
     return compiled
 
 
-def compile_source(source: str, output: Path, *, include: Iterable[Path] = ()) -> None:
-    """Compile C text into a BPF object that appears under `output` whole or not at all; the text is kept beside it."""
+def compile_source(source: str, output: Path, *, include: Iterable[Path] = (), flags: Iterable[str] = ()) -> None:
+    """Compile C text into a BPF object that appears under `output` whole or not at all; the text is kept beside it.
+
+    `flags` come after our own. Warnings are errors only where a test says so: a user's clang may know new ones.
+    """
     clang = find_clang()
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as name:
         folder = Path(name)
         text, compiled = folder / output.with_suffix(".bpf.c").name, folder / output.name
         text.write_text(source)
-        command = [str(clang), *FLAGS, *(f"-I{path}" for path in include), "-c", str(text), "-o", str(compiled)]
+        command = [str(clang), *FLAGS, *flags, *(f"-I{path}" for path in include), "-c", str(text), "-o", str(compiled)]
         # A fixed locale, and a home for temporary files that nobody else writes.
         environment = {**os.environ, "LC_ALL": "C", "TMPDIR": name}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
