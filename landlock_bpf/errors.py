@@ -3,6 +3,7 @@
 
 Every message says what was attempted, on what, and what to do. Only the command line prints them and exits.
 """
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Policies: what a file, or the words of a command line, say is allowed and denied; pure values, the same on every machine.
+
+Whether a path exists, and whether an action makes sense on it, is asked when a ruleset is made of the policy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from landlock_bpf import abi, errors, hooks, policy_actions, policy_format, policy_reader, policy_source, policy_variables
+from landlock_bpf.policy_format import Leaf, Table
+
+COMMAND_LINE = "command line"
+NOTHING = abi.Action(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Location:
+    """Where a rule was written; on the command line, `line` counts the rules."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What is allowed and denied on one path, and beneath it if it is a directory.
+
+    `explicit` holds the actions named singly, not through a group: one that makes no sense on a file is a mistake there,
+    while a group's is merely left out.
+    """
+
+    path: str
+    allowed: abi.Action
+    denied: abi.Action
+    location: Location
+    explicit: abi.Action = NOTHING
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """Rules over the handled actions; all others are left alone. `default` ("deny" or "allow") holds where no rule decides.
+
+    Raises PolicyError if the parts do not fit together; `source` is the file, for messages.
+    """
+
+    name: str
+    handled: abi.Action
+    default: str
+    rules: tuple[Rule, ...]
+    source: str
+
+    def __post_init__(self) -> None:
+        if problems := tuple(_misfits(self.handled, self.default, self.rules, self.source)):
+            raise errors.PolicyError(problems)
+
+
+def load(path: Path, environ: Mapping[str, str]) -> tuple[Policy, ...]:
+    """Read a policy file, TOML or JSON; its variables like ${HOME} come from `environ` and the invoking user.
+
+    One file is one policy: as in landlockconfig, its [[ruleset]] tables add up. What is handled: what the rulesets and
+    rules name; every action, if the file says default = "deny" and has no ruleset; only what is denied, beside the
+    rulesets, under "allow". Raises PolicyError with every problem of the file; a syntax error hides the others.
+    """
+    source = policy_source.read(path)
+    reader = policy_reader.Reader(source.file, policy_variables.User(environ))
+    document = policy_format.check(source, reader.report)
+    landlock_abi = None
+    if "abi" in source.values:
+        leaf = document.get("abi")  # missing if it was wrong, which is reported: once is enough
+        landlock_abi = cast(int, leaf.value) if isinstance(leaf, Leaf) else policy_actions.NEWEST_ABI
+    ruled = NOTHING
+    for table in _tables(document, "ruleset"):
+        ruled |= reader.actions(_leaves(table, "handled_access_fs"), landlock_abi)[0]
+    rules = tuple(_rules(reader, document, landlock_abi))
+
+    default = _text(document, "default")
+    if default == "allow":
+        # A permission for what nothing denies changes nothing: left out, so that its hooks stay unattached.
+        handled = ruled | _union(rule.denied for rule in rules)
+        rules = tuple(dataclasses.replace(rule, allowed=rule.allowed & handled) for rule in rules)
+    elif default == "deny" and "ruleset" not in document:
+        handled = hooks.ALL
+    else:
+        handled = ruled | _union(rule.allowed | rule.denied for rule in rules)
+    if not reader.problems:
+        reader.problems.extend(_misfits(handled, default or "deny", rules, source.file))
+    if reader.problems:
+        raise errors.PolicyError(sorted(reader.problems, key=lambda problem: problem.line))
+    return (Policy(_text(document, "name") or path.stem, handled, default or "deny", rules, source.file),)
+
+
+def from_words(
+    ro: Sequence[str] = (),
+    rox: Sequence[str] = (),
+    rw: Sequence[str] = (),
+    rwx: Sequence[str] = (),
+    deny: Sequence[str] = (),
+) -> Policy:
+    """Make a policy of landrun's options, with its sets of actions, and of --deny PATH[:ACTION,ACTION] (default: all).
+
+    As in landrun a value may be several paths with commas between, a relative path counts from the working directory, and
+    every action is handled. With denials only, everything else is allowed, since nothing could run otherwise. What follows
+    the last colon of a denial is its actions unless it has a slash. Raises PolicyError with every problem.
+    """
+    sets = (
+        ("--ro", ro, policy_actions.READ),
+        ("--rox", rox, policy_actions.READ | abi.Action.EXECUTE),
+        ("--rw", rw, policy_actions.READ | policy_actions.WRITE),
+        ("--rwx", rwx, policy_actions.LANDLOCK),
+    )
+    reader = policy_reader.Reader(COMMAND_LINE, policy_variables.User({}))
+    words = [(option, path, allowed, "") for option, values, allowed in sets for value in values for path in value.split(",")]
+    words += [("--deny", *_split_denial(value)) for value in deny]
+    rules = []
+    for line, (option, path, allowed, actions) in enumerate(words, 1):
+        denied = explicit = NOTHING
+        if option == "--deny":
+            denied, explicit = reader.actions((Leaf(word, line, option) for word in actions.split(",")), None)
+        for usable in reader.anchored(Leaf(path, line, option)):
+            rules.append(Rule(usable, allowed, denied, Location(COMMAND_LINE, line), explicit))
+    if reader.problems:
+        raise errors.PolicyError(reader.problems)
+    if deny and not any((ro, rox, rw, rwx)):
+        return Policy(COMMAND_LINE, _union(rule.denied for rule in rules), "allow", tuple(rules), COMMAND_LINE)
+    return Policy(COMMAND_LINE, hooks.ALL, "deny", tuple(rules), COMMAND_LINE)
+
+
+def describe(policy: Policy) -> str:
+    """Tell a policy in a few lines for a person: what is handled, what holds by default, each rule with its place."""
+    idle = hooks.ALL & ~policy.handled
+    rest = "denied" if policy.default == "deny" else "allowed"
+    lines = [
+        f"policy {policy.name} ({policy.source})",
+        f"  handled     {policy_actions.summary(policy.handled)}",
+        f"  left alone  {policy_actions.summary(idle)}",
+        f"  default     {policy.default}: a handled action is {rest} where no rule names it",
+        f"  rules       {len(policy.rules) or 'none'}",
+    ]
+    for rule in policy.rules:
+        words = [f"allow {policy_actions.summary(rule.allowed)}"] if rule.allowed else []
+        words += [f"deny {policy_actions.summary(rule.denied)}"] if rule.denied else []
+        lines.append(f"    {rule.path}  {'; '.join(words) or 'changes nothing'}  ({rule.location})")
+    return "\n".join(lines)
+
+
+def _rules(reader: policy_reader.Reader, document: Table, landlock_abi: int | None) -> Iterator[Rule]:
+    literals: dict[str, list[str]] = {}
+    for table in _tables(document, "variable"):
+        if name := _text(table, "name"):
+            literals.setdefault(name, []).extend(str(leaf.value) for leaf in _leaves(table, "literal"))
+    for table in _tables(document, "path_beneath"):
+        allowed, explicitly_allowed = reader.actions(_leaves(table, "allowed_access"), landlock_abi)
+        denied, explicitly_denied = reader.actions(_leaves(table, "denied_access"), landlock_abi)
+        if both := allowed & denied:
+            leaf = _leaves(table, "denied_access")[0]
+            what = f"{policy_actions.summary(both)} is allowed and denied in one rule"
+            reader.report(
+                leaf.line, leaf.key.rpartition("[")[0], what, "name each action once; for a narrower denial write a second rule"
+            )
+        seen = set()
+        for leaf in _leaves(table, "parent"):
+            found = len(reader.problems)
+            paths = reader.paths(leaf, literals)
+            if not paths and denied and len(reader.problems) == found:
+                reader.wrong(leaf, "stands for no path, so nothing would be denied", "give its variables a literal")
+            for path in paths:
+                if path not in seen:
+                    seen.add(path)
+                    yield Rule(path, allowed, denied, Location(reader.file, leaf.line), explicitly_allowed | explicitly_denied)
+
+
+def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: str) -> Iterator[errors.Problem]:
+    """Find what makes the parts of a policy no policy."""
+    if default not in ("deny", "allow"):
+        yield errors.Problem(source, 0, "default", f"{default!r} is neither deny nor allow", "write one of them")
+    if not handled:
+        remedy = "deny something" if default == "allow" else 'add a rule, a ruleset, or default = "deny"'
+        yield errors.Problem(source, 0, "", "handles no action, so it would enforce nothing", remedy)
+    if len(rules) > abi.Limit.RULES:
+        what = f"{len(rules)} rules are more than the {int(abi.Limit.RULES)} of a policy"
+        yield errors.Problem(source, 0, "", what, "put one rule on a directory instead of many below it")
+    for rule in rules:
+        if not rule.path.startswith("/"):
+            yield errors.Problem(
+                rule.location.file, rule.location.line, "", f"{rule.path!r} is not an absolute path", "begin it with /"
+            )
+        if stray := (rule.allowed | rule.denied) & ~handled:
+            what = f"the rule on {rule.path} names {policy_actions.summary(stray)}, which the policy does not handle"
+            yield errors.Problem(rule.location.file, rule.location.line, "", what, "add it to the handled actions")
+
+
+def _split_denial(value: str) -> tuple[str, abi.Action, str]:
+    path, colon, actions = value.rpartition(":")
+    if not colon or "/" in actions:
+        path, actions = value, "all"
+    return path, NOTHING, actions
+
+
+def _union(masks: Iterable[abi.Action]) -> abi.Action:
+    union = NOTHING
+    for mask in masks:
+        union |= mask
+    return union
+
+
+def _tables(table: Table, key: str) -> list[Table]:
+    return cast("list[Table]", table.get(key, []))
+
+
+def _leaves(table: Table, key: str) -> list[Leaf]:
+    return cast("list[Leaf]", table.get(key, []))
+
+
+def _text(table: Table, key: str) -> str:
+    leaf = table.get(key)
+    return str(leaf.value) if isinstance(leaf, Leaf) else ""

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The words for actions in a policy: single actions under the kernel's names, and groups of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from landlock_bpf import abi, hooks
+
+# ABI 9 adds resolve_unix, which we do not enforce: a group that contains it is refused rather than thinned out.
+NEWEST_ABI = 8
+
+
+def rights_of(landlock_abi: int) -> abi.Action:
+    """Collect the rights on files that an ABI of the landlock syscalls has."""
+    rights = abi.Action(0)
+    for row in hooks.ACTIONS:
+        if row.landlock_abi is not None and row.landlock_abi <= landlock_abi:
+            rights |= row.action
+    return rights
+
+
+LANDLOCK = rights_of(NEWEST_ABI)
+READ = abi.Action.READ_FILE | abi.Action.READ_DIR
+# As upstream's library counts (rust-landlock, AccessFs::from_write): read, write and execute are all that Landlock has.
+WRITE = LANDLOCK & ~READ & ~abi.Action.EXECUTE
+
+NAMES = {row.name: row.action for row in hooks.ACTIONS}
+# `execute` needs no row: the action of that name is the whole group.
+GROUPS = {"read": READ, "write": WRITE, "all": hooks.ALL}
+# landlockconfig's groups, of which a file has what its ABI knows.
+ABI_GROUPS = {
+    "abi.all": LANDLOCK,
+    "abi.read_execute": READ | abi.Action.EXECUTE | abi.Action.REFER,
+    "abi.read_write": LANDLOCK & ~abi.Action.EXECUTE,
+}
+WORDS = (*ABI_GROUPS, *GROUPS, *NAMES)
+
+
+def summary(actions: abi.Action) -> str:
+    """Name the actions as a person would, by groups where a whole group is there."""
+    words = []
+    for word in ("all", "read", "write"):
+        if actions & GROUPS[word] == GROUPS[word]:
+            words.append(word)
+            actions &= ~GROUPS[word]
+    return ", ".join((*words, *hooks.names(actions))) or "nothing"
+
+
+def suggestion(word: str, words: Iterable[str]) -> str:
+    """Say which known word was probably meant, else list them all."""
+    import difflib  # only for a file with an error in it: a third of this package's start-up time
+
+    known = tuple(words)
+    close = difflib.get_close_matches(word.lower()[:80], known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

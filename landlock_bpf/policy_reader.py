@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The meaning of a policy's words: action names to actions, templates to paths; every problem is collected, none is raised."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+
+from landlock_bpf import abi, errors, policy_actions, policy_source, policy_variables
+from landlock_bpf.policy_format import Leaf
+
+# What the words of others mean here, for those who bring them along.
+_ELSEWHERE = {
+    "bind_tcp": "the network is not ruled yet; remove it, or use Landlock itself for this part",
+    "connect_tcp": "the network is not ruled yet; remove it, or use Landlock itself for this part",
+    "resolve_unix": "connecting to Unix sockets is not ruled yet; remove it, or use Landlock itself for this part",
+}
+_OLD_GROUP = re.compile(r"v(\d)\.(all|read_execute|read_write)")
+
+
+class Reader:
+    """Reads the words of one file (or command line) and keeps the problems found on the way."""
+
+    def __init__(self, file: str, user: policy_variables.User) -> None:
+        self.file = file
+        self.user = user
+        self.problems: list[errors.Problem] = []
+
+    def report(self, line: int, key: str, what: str, remedy: str) -> None:
+        self.problems.append(errors.Problem(self.file, line, key, what, remedy))
+
+    def wrong(self, leaf: Leaf, what: str, remedy: str) -> None:
+        self.report(leaf.line, leaf.key, what, remedy)
+
+    def actions(self, leaves: Iterable[Leaf], landlock_abi: int | None) -> tuple[abi.Action, abi.Action]:
+        """Add up the actions that words stand for, and those among them that were named singly."""
+        union = explicit = abi.Action(0)
+        for leaf in leaves:
+            word = str(leaf.value)
+            if word in policy_actions.NAMES:
+                explicit |= policy_actions.NAMES[word]
+            elif word in policy_actions.GROUPS:
+                union |= policy_actions.GROUPS[word]
+            elif word in policy_actions.ABI_GROUPS:
+                union |= self._abi_group(leaf, word, landlock_abi)
+            else:
+                self._unknown(leaf, word)
+        return union | explicit, explicit
+
+    def _abi_group(self, leaf: Leaf, word: str, landlock_abi: int | None) -> abi.Action:
+        if landlock_abi is None:
+            self.wrong(
+                leaf,
+                f"{word} stands for nothing without the key abi",
+                "add abi = 5, or write a group of ours: read, write, execute, all",
+            )
+            return abi.Action(0)
+        if landlock_abi > policy_actions.NEWEST_ABI:
+            remedy = f"write abi = {policy_actions.NEWEST_ABI}, or less"
+            self.wrong(
+                leaf,
+                f"{word} of Landlock ABI {landlock_abi} has rights on files that are not enforced yet (resolve_unix)",
+                remedy,
+            )
+            return abi.Action(0)
+        return policy_actions.ABI_GROUPS[word] & policy_actions.rights_of(landlock_abi)
+
+    def _unknown(self, leaf: Leaf, word: str) -> None:
+        what = f"{policy_source.quote(word)} is not an action"
+        if word in _ELSEWHERE:
+            what, remedy = _ELSEWHERE[word].split("; ")
+        elif old := _OLD_GROUP.fullmatch(word):
+            remedy = f"write abi.{old[2]}, and abi = {old[1]} at the top"
+        else:
+            remedy = policy_actions.suggestion(word, policy_actions.WORDS)
+        self.wrong(leaf, what, remedy)
+
+    def paths(self, leaf: Leaf, literals: Mapping[str, list[str]]) -> list[str]:
+        """Expand the variables of a path of a file; every path that comes of it must be absolute."""
+        try:
+            paths = policy_variables.expand(str(leaf.value), literals, self.user, abi.Limit.RULES)
+        except policy_variables.VariableError as error:
+            self.wrong(leaf, *error.args)
+            return []
+        # "." is how landlockconfig's own examples say "where I am"; any other relative path is more likely a mistake.
+        paths = [self.user.working_directory() or path if path == "." else _tidy(path) for path in paths]
+        return [path for path in paths if self._is_usable(leaf, path)]
+
+    def anchored(self, leaf: Leaf) -> list[str]:
+        """Take a path of the command line, which counts from the working directory if it is relative."""
+        path = str(leaf.value)
+        if path and not path.startswith("/"):
+            path = os.path.join(self.user.working_directory(), path)
+        return [_tidy(path)] if self._is_usable(leaf, path) else []
+
+    def _is_usable(self, leaf: Leaf, path: str) -> bool:
+        if not path.startswith("/"):
+            self.wrong(leaf, f"{policy_source.quote(path)} is not an absolute path", _absolute(path))
+        elif "\0" in path:
+            self.wrong(leaf, f"{policy_source.quote(path)} has a NUL in it", "no path on Linux can; remove it")
+        elif not _is_encodable(path):
+            self.wrong(leaf, f"{policy_source.quote(path)} has half of a UTF-16 pair in it", "write the character itself")
+        else:
+            return True
+        return False
+
+
+def _tidy(path: str) -> str:
+    """Drop empty and "." steps; ".." stays, because only the file system knows where it leads past a symbolic link."""
+    if not path.startswith("/"):
+        return path
+    return "/" + "/".join(step for step in path.split("/") if step not in ("", "."))
+
+
+def _absolute(path: str) -> str:
+    if path == "~" or path.startswith("~/"):
+        return f"write ${{HOME}}{policy_source.quote(path[1:])[1:-1]}"
+    return "begin it with / or with a variable like ${HOME} or ${PWD}"
+
+
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
