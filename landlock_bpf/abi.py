@@ -21,6 +21,7 @@ class Limit(enum.IntEnum):
     NAME = 64
     PATH = 4096
     COMPONENT = 256
+    CROSSED = 64
     WALKED = 16
     FILTER_BITS = 22
 
@@ -82,6 +83,16 @@ class Reason(enum.IntEnum):
     DEPTH = 8
     RACE = 9
     FULL = 10
+
+
+class End(enum.IntEnum):
+    """enum end."""
+
+    NONE = 0
+    SETTLED = 1
+    ROOT = 2
+    DETACHED = 3
+    DISCONNECTED = 4
 
 
 class Kind(enum.IntEnum):
@@ -182,7 +193,7 @@ class Decision(ctypes.Structure):
 
 
 class Walk(ctypes.Structure):
-    """struct walk: 488 bytes."""
+    """struct walk: 496 bytes."""
 
     _fields_ = [
         ("decision", Decision),
@@ -190,13 +201,15 @@ class Walk(ctypes.Structure):
         ("dentry", ctypes.c_uint64),
         ("mount", ctypes.c_uint64),
         ("own", ctypes.c_uint64),
-        ("ended", ctypes.c_uint32),
+        ("end", ctypes.c_uint32),
         ("hidden", ctypes.c_uint32),
+        ("depth", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
     ]
 
 
 class Task(ctypes.Structure):
-    """struct task: 1880 bytes."""
+    """struct task: 1896 bytes."""
 
     _fields_ = [
         ("domain", ctypes.c_uint32),

@@ -62,6 +62,9 @@ def _enum(types: btf.Btf, name: str) -> str:
     flags = name in FLAG_SETS
     lines = [f"class {class_name(name)}(enum.{'IntFlag' if flags else 'IntEnum'}):", f'    """enum {name}."""', ""]
     for enumerator, value in types.enumerators(type_id).items():
+        if not 0 <= value < 1 << 31:
+            # clang before 15 does not tell a negative one from one with the highest bit, and makes 64 bits a 0.
+            raise errors.CompileError(f"enum {name}, {enumerator}: BTF keeps for sure only what fits 31 bits; give bit numbers")
         member = enumerator.removeprefix(f"{name.upper()}_")
         lines.append(f"    {member} = {f'1 << {value}' if flags else value}")
     return "\n".join(lines) + "\n"
