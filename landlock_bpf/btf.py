@@ -193,6 +193,14 @@ class Btf:
         function = self.find(f"bpf_lsm_{hook}", Kind.FUNC)
         return None if function is None else self._info(self.target(function)) & 0xFFFF
 
+    def tracepoint_args(self, tracepoint: str) -> int | None:
+        """Count the arguments of a tracepoint in this kernel, its context not counted; None where it has none such."""
+        typedef = self.find(f"btf_trace_{tracepoint}", Kind.TYPEDEF)
+        if typedef is None:
+            return None
+        function = self.target(self.target(typedef))  # a typedef of a pointer to a function
+        return (self._info(function) & 0xFFFF) - 1
+
     def _member(self, type_id: int, name: str) -> Member | None:
         """Find a member by name; its offset is from the start of `type_id` through anonymous ones."""
         if self.kind(type_id) not in _AGGREGATES:
