@@ -64,6 +64,21 @@ class LinkCreateOpts(ctypes.Structure):
     ]
 
 
+class ProgLoadOpts(ctypes.Structure):
+    """struct bpf_prog_load_opts up to attach_btf_id."""
+
+    _fields_ = [
+        ("sz", c_size_t),
+        ("attempts", c_int),
+        ("expected_attach_type", c_int),
+        ("prog_btf_fd", c_uint32),
+        ("prog_flags", c_uint32),
+        ("prog_ifindex", c_uint32),
+        ("kern_version", c_uint32),
+        ("attach_btf_id", c_uint32),
+    ]
+
+
 class BtfType(ctypes.Structure):
     """struct btf_type; `size_or_type` is the union at its end."""
 
@@ -131,7 +146,7 @@ _FUNCTIONS = {
     "ring_buffer__free": (None, (c_void_p,)),
     "libbpf_num_possible_cpus": (c_int, ()),
     "libbpf_probe_bpf_map_type": (c_int, (c_int, c_void_p)),
-    "libbpf_probe_bpf_prog_type": (c_int, (c_int, c_void_p)),
+    "bpf_prog_load": (c_int, (c_int, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(ProgLoadOpts))),
     "libbpf_set_print": (c_void_p, (c_void_p,)),
     "libbpf_version_string": (c_char_p, ()),
 }

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Features of this kernel and machine that we need or tell of; each is asked for, never inferred from a version."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import errno
+import importlib.util
+import os
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from landlock_bpf import bpf, btf, compiler, errors, hooks, landlock, libbpf, maps, syscalls
+
+State = Literal["yes", "no", "unknown"]
+# What a probe gives: the state, what was seen, and the remedy unless the state is "yes".
+Answer = tuple[State, str, str]
+
+LSM_LIST = Path("/sys/kernel/security/lsm")
+LOCKDOWN = Path("/sys/kernel/security/lockdown")
+GRUB = Path("/etc/default/grub")
+_PROG_TYPE_LSM = 29  # enum bpf_prog_type
+_RETURN_0 = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
+# include/uapi/linux/capability.h
+_CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_BPF": 39}
+
+_NEEDED_MAPS = (
+    maps.MapType.HASH,
+    maps.MapType.ARRAY,
+    maps.MapType.TASK_STORAGE,
+    maps.MapType.RINGBUF,
+)
+_KSYMS = ("rename_lock", "mount_lock")
+_KFUNCS = ("bpf_rdonly_cast",)
+_MOUNT_SECURITYFS = "mount -t securityfs securityfs /sys/kernel/security"
+_OTHER_KERNEL = "boot a kernel that has it (Debian's linux-image-amd64 does, from 6.12)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature:
+    """One line of the doctor's table. `needed`: without it the engine does not run; `remedy` is empty if `state` is yes."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str
+    needed: bool
+
+
+def probe() -> tuple[Feature, ...]:
+    """Ask for every feature, in the order in which one would mend them."""
+    return tuple(Feature(name, *_ask(question), needed) for name, needed, question in _PROBES)
+
+
+def _ask(question: Callable[[], Answer]) -> Answer:
+    try:
+        return question()
+    except errors.UnsupportedError as error:
+        return "no", error.feature, error.remedy
+    except errors.KernelError as error:
+        refused = error.errno == errno.EPERM and os.geteuid() == 0
+        return "no" if refused else "unknown", str(error), error.remedy or "try again as root"
+    except PermissionError as error:
+        return "unknown", f"cannot read {error.filename}", "try again as root"
+
+
+def _privileges() -> Answer:
+    status = Path("/proc/self/status").read_text()
+    effective = int(next(line for line in status.splitlines() if line.startswith("CapEff:")).split()[1], 16)
+    missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
+    if missing:
+        return "no", f"user id {os.geteuid()} without {', '.join(missing)}", "use sudo"
+    return "yes", f"user id {os.geteuid()} with {', '.join(_CAPABILITIES)}", ""
+
+
+def _kernel_btf() -> Answer:
+    path = btf.KERNEL / "vmlinux"
+    if path.exists():
+        return "yes", str(path), ""
+    return "no", f"no {path}: the kernel is built without CONFIG_DEBUG_INFO_BTF", _OTHER_KERNEL
+
+
+def _bpf_lsm() -> Answer:
+    if not LSM_LIST.exists():
+        return "unknown", f"{LSM_LIST} is not there", _MOUNT_SECURITYFS
+    active = LSM_LIST.read_text().strip()
+    if "bpf" in active.split(","):
+        return "yes", active, ""
+    # `capability` is always on and no word of lsm= (security/security.c).
+    wanted = ",".join([name for name in active.split(",") if name != "capability"] + ["bpf"])
+    remedy = f"boot with lsm={wanted} on the kernel's command line"
+    if GRUB.exists():
+        remedy += f": add it to GRUB_CMDLINE_LINUX in {GRUB}, run update-grub, reboot"
+    return "no", f"active: {active}", f"{remedy}; or stay in the VM: vm/run"
+
+
+def _lockdown() -> Answer:
+    if not LOCKDOWN.exists():
+        return ("yes", "no lockdown", "") if LSM_LIST.exists() else ("unknown", "securityfs is not mounted", _MOUNT_SECURITYFS)
+    modes = LOCKDOWN.read_text().strip()
+    if "[confidentiality]" in modes:
+        return "no", "lockdown=confidentiality keeps BPF from reading kernel memory", "boot with lockdown=integrity or none"
+    return "yes", modes, ""
+
+
+def _jit() -> Answer:
+    value = Path("/proc/sys/net/core/bpf_jit_enable").read_text().strip()
+    if value == "0":
+        return "no", "LSM programs run through trampolines, which the interpreter has not", "sysctl net.core.bpf_jit_enable=1"
+    return "yes", f"net.core.bpf_jit_enable={value}", ""
+
+
+def _ftrace() -> Answer:
+    path = Path("/proc/sys/kernel/ftrace_enabled")
+    if not path.exists():
+        return "no", "the kernel is built without CONFIG_DYNAMIC_FTRACE", _OTHER_KERNEL
+    if path.read_text().strip() == "0":
+        return "no", "Linux 6.12 detaches every program while it is off", "sysctl kernel.ftrace_enabled=1"
+    return "yes", "kernel.ftrace_enabled=1", ""
+
+
+def _mounted(kind: str, remedy: str) -> Answer:
+    # mountinfo: id parent dev root MOUNTPOINT options [tags...] - TYPE source options
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        head, _, tail = line.partition(" - ")
+        if tail.split()[0] == kind:
+            return "yes", head.split()[4], ""
+    return "no", "not mounted", remedy
+
+
+def _lsm_programs() -> Answer:
+    # By loading one: libbpf's own probe knows no reason, and waits for words of the verifier that change.
+    with btf.Btf.vmlinux() as vmlinux:
+        function = vmlinux.find("bpf_lsm_file_open", btf.Kind.FUNC)
+    if function is None:
+        return "no", "the kernel is built without CONFIG_BPF_LSM", _OTHER_KERNEL
+    opts = libbpf.ProgLoadOpts(sz=ctypes.sizeof(libbpf.ProgLoadOpts), attach_btf_id=function)
+    opts.expected_attach_type = bpf.AttachType.LSM_MAC
+    load = libbpf.library().bpf_prog_load
+    fd = load(_PROG_TYPE_LSM, b"probe", b"GPL", _RETURN_0, len(_RETURN_0) // 8, ctypes.byref(opts))
+    os.close(libbpf.check(fd, "load", "an LSM program that does nothing"))
+    return "yes", "one was loaded", ""
+
+
+def _map_types() -> Answer:
+    for kind in _NEEDED_MAPS:
+        result = libbpf.library().libbpf_probe_bpf_map_type(kind, None)
+        if result == 0 and os.geteuid() != 0:
+            return "unknown", "only root can ask", "try again as root"
+        if not libbpf.check(result, "probe for", f"BPF_MAP_TYPE_{kind.name}"):
+            return "no", f"the kernel has no BPF_MAP_TYPE_{kind.name}", _OTHER_KERNEL
+    return "yes", ", ".join(kind.name.lower() for kind in _NEEDED_MAPS), ""
+
+
+def _hooks() -> Answer:
+    with btf.Btf.vmlinux() as vmlinux:
+        wrong = []
+        for row in hooks.HOOKS:
+            count = vmlinux.hook_args if row.kind == "lsm" else vmlinux.tracepoint_args
+            found = count(row.name)
+            if found != len(row.args):
+                wrong.append(f"{row.name} ({'absent' if found is None else f'{found} arguments'})")
+    if wrong:
+        return "no", f"not as we know them: {', '.join(wrong)}", _OTHER_KERNEL
+    return "yes", f"all {len(hooks.HOOKS)}", ""
+
+
+def _symbols() -> Answer:
+    with btf.Btf.vmlinux() as vmlinux:
+        missing = [name for name in _KFUNCS if vmlinux.find(name, btf.Kind.FUNC) is None]
+    with open("/proc/kallsyms") as lines:
+        known = {line.split(maxsplit=3)[2].rstrip() for line in lines}
+    missing += [name for name in _KSYMS if name not in known]
+    if missing:
+        return "no", f"absent: {', '.join(missing)}", _OTHER_KERNEL
+    return "yes", ", ".join(_KFUNCS + _KSYMS), ""
+
+
+def _membarrier() -> Answer:
+    if syscalls.membarrier(syscalls.MEMBARRIER_CMD_QUERY) & syscalls.MEMBARRIER_CMD_GLOBAL:
+        return "yes", "a grace period can be waited for", ""
+    # kernel/sched/membarrier.c leaves it out of the mask where tick_nohz_full_enabled().
+    return "no", "MEMBARRIER_CMD_GLOBAL is off", "boot without nohz_full="
+
+
+def _libbpf() -> Answer:
+    return "yes", libbpf.library().libbpf_version_string().decode(), ""
+
+
+def _clang() -> Answer:
+    clang = compiler.find_clang()
+    words = subprocess.run([clang, "--version"], capture_output=True, text=True, check=False).stdout
+    if not compiler.LIBBPF_HEADERS.is_dir():
+        return "no", f"{clang}, but no {compiler.LIBBPF_HEADERS}", "install libbpf's headers (Debian: apt-get install libbpf-dev)"
+    return "yes", f"{clang}: {words.partition(chr(10))[0]}", ""
+
+
+def _module(name: str, remedy: str) -> Answer:
+    found = importlib.util.find_spec(name)
+    return ("yes", str(found.origin), "") if found else ("no", "not installed", remedy)
+
+
+def _landlock() -> Answer:
+    return "yes", f"ABI {landlock.abi_version()}", ""
+
+
+# name, whether the engine needs it, the question. A new feature is a row.
+_PROBES: tuple[tuple[str, bool, Callable[[], Answer]], ...] = (
+    ("root", True, _privileges),
+    ("kernel BTF", True, _kernel_btf),
+    ("bpf in lsm=", True, _bpf_lsm),
+    ("lockdown lets BPF read", True, _lockdown),
+    ("BPF JIT", True, _jit),
+    ("ftrace enabled", True, _ftrace),
+    ("cgroup2", True, lambda: _mounted("cgroup2", "mount -t cgroup2 cgroup2 /sys/fs/cgroup")),
+    ("bpffs", True, lambda: _mounted("bpf", "mount -t bpf bpf /sys/fs/bpf")),
+    ("LSM programs", True, _lsm_programs),
+    ("map types", True, _map_types),
+    ("hooks", True, _hooks),
+    ("kernel symbols", True, _symbols),
+    ("membarrier", True, _membarrier),
+    ("libbpf", True, _libbpf),
+    ("clang", True, _clang),
+    ("jinja2", True, lambda: _module("jinja2", "install it (Debian: apt-get install python3-jinja2)")),
+    ("landlock syscalls", False, _landlock),
+    ("bcc", False, lambda: _module("bcc", "install it (Debian: apt-get install python3-bpfcc)")),
+)
