@@ -176,7 +176,7 @@ def iter_read(link: int, what: str) -> bytes:
     """Run an iterator program from its link to the end and give back all that it wrote."""
     fd = libbpf.check(libbpf.library().bpf_iter_create(link), "start the iterator", what)
     with open(fd, "rb", buffering=0) as stream:
-        parts = []
+        parts: list[bytes] = []
         # EAGAIN is not the end: the kernel gives it after a million objects without output (bpf_seq_read).
         while True:
             try:

@@ -64,7 +64,8 @@ class Btf:
     def __init__(self, handle: int | None, source: str, *, base: Btf | None = None, owned: bool = True) -> None:
         if not handle:
             raise libbpf.failure(ctypes.get_errno(), "read BTF", source)
-        self._handle, self._base, self._owned = handle, base, owned
+        self._handle: int | None = handle
+        self._base, self._owned = base, owned
         self._lib = libbpf.library()
 
     @classmethod
@@ -105,7 +106,7 @@ class Btf:
     def find(self, name: str, *kinds: Kind) -> int | None:
         """Look up a type by name, a linear search (some ms in vmlinux); an enum of 64 bits answers to ENUM64 only."""
         for kind in kinds:
-            type_id = self._lib.btf__find_by_name_kind(self._handle, name.encode(), kind)
+            type_id: int = self._lib.btf__find_by_name_kind(self._handle, name.encode(), kind)
             if type_id > 0:
                 return type_id
         return None
@@ -124,11 +125,11 @@ class Btf:
 
     def size(self, type_id: int) -> int:
         """The bytes of an integer, enum, struct or union."""
-        return self._type(type_id).size_or_type
+        return int(self._type(type_id).size_or_type)
 
     def target(self, type_id: int) -> int:
         """The type that a typedef, qualifier, pointer, function or variable refers to."""
-        return self._type(type_id).size_or_type
+        return int(self._type(type_id).size_or_type)
 
     def resolve(self, type_id: int) -> int:
         """Follow typedefs and qualifiers to the type itself."""
@@ -217,10 +218,11 @@ class Btf:
     def _type(self, type_id: int) -> libbpf.BtfType:
         if type_id == 0:
             return libbpf.BtfType()  # void: the one type without an entry
-        return self._lib.btf__type_by_id(self._handle, type_id).contents
+        found: libbpf.BtfType = self._lib.btf__type_by_id(self._handle, type_id).contents
+        return found
 
     def _info(self, type_id: int) -> int:
-        return self._type(type_id).info
+        return int(self._type(type_id).info)
 
     def _trailing(self, type_id: int, size: int) -> bytes:
         return ctypes.string_at(ctypes.addressof(self._type(type_id)) + ctypes.sizeof(libbpf.BtfType), size)
@@ -230,4 +232,5 @@ class Btf:
         return struct.iter_unpack(layout, self._trailing(type_id, count * struct.calcsize(layout)))
 
     def _string(self, offset: int) -> str:
-        return self._lib.btf__name_by_offset(self._handle, offset).decode()
+        name: bytes = self._lib.btf__name_by_offset(self._handle, offset)
+        return name.decode()

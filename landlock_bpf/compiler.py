@@ -20,7 +20,7 @@ ENGINE = "engine.bpf.c.j2"
 LIBBPF_HEADERS = Path("/usr/include/bpf")
 # Debian keeps <asm/types.h>, which <linux/types.h> includes, where clang does not look for a foreign target.
 ASM_HEADERS = f"/usr/include/{os.uname().machine}-linux-gnu"
-FLAGS = ("-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11", "-Wall", "-Wextra", "-idirafter", ASM_HEADERS)
+FLAGS = ("-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-parameter", "-idirafter", ASM_HEADERS)
 
 
 def compile_engine() -> Path:
@@ -67,7 +67,7 @@ def find_clang() -> Path:
     plain = shutil.which("clang")
     if plain:
         return Path(plain)
-    versions = {}
+    versions: dict[int, Path] = {}
     for folder in os.get_exec_path():
         for found in Path(folder).glob("clang-*"):
             match = re.fullmatch(r"clang-(\d+)", found.name)

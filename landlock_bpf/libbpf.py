@@ -185,15 +185,15 @@ def messages() -> Iterator[list[tuple[int, str]]]:
     libc.vasprintf.argtypes = (POINTER(c_void_p), c_void_p, c_void_p)
     libc.free.argtypes = (c_void_p,)
 
-    @PRINT
     def receive(level: int, form: int, arguments: int) -> int:
         text = c_void_p()
         if libc.vasprintf(ctypes.byref(text), form, arguments) >= 0:
-            collected.append((level, ctypes.string_at(text.value).decode(errors="replace")))
+            collected.append((level, ctypes.string_at(text).decode(errors="replace")))
             libc.free(text)
         return 0
 
-    previous = library().libbpf_set_print(ctypes.cast(receive, c_void_p))
+    callback = PRINT(receive)  # kept till the block ends: libbpf holds only a pointer
+    previous = library().libbpf_set_print(ctypes.cast(callback, c_void_p))
     try:
         yield collected
     finally:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from ctypes import c_size_t
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from landlock_bpf import abi, btf, errors, libbpf, maps
 
@@ -55,7 +55,7 @@ class Object:
             self._lib.bpf_object__close(self._handle)
             self._handle = None
 
-    def set_variable(self, name: str, value: Union[bytes, int, ctypes.Structure]) -> None:
+    def set_variable(self, name: str, value: maps.Data) -> None:
         """Set a global variable (`const volatile` ones too) before load(); the value has exactly its size."""
         for section in (".rodata", ".data", ".bss"):
             variable = self._btf.variables(section).get(name)
@@ -98,11 +98,11 @@ class Object:
             raise _refusal(-result, "load", self.name, words)
         return "".join(message for _level, message in words)
 
-    def maps(self) -> tuple[str, ...]:
+    def map_names(self) -> tuple[str, ...]:
         """The names of all maps."""
         return tuple(self._maps)
 
-    def programs(self) -> tuple[str, ...]:
+    def program_names(self) -> tuple[str, ...]:
         """The names of all programs, those left out included."""
         return tuple(self._programs)
 
@@ -116,7 +116,8 @@ class Object:
 
     def section(self, name: str) -> str:
         """Give the section of a program (`lsm/file_open`, `tp_btf/cgroup_mkdir`)."""
-        return self._lib.bpf_program__section_name(self._program(name)).decode()
+        section: bytes = self._lib.bpf_program__section_name(self._program(name))
+        return section.decode()
 
     def _compare_sizes(self) -> None:
         """Compare the maps' keys and values that are structs of abi.h with the classes of abi.py."""
@@ -133,7 +134,7 @@ class Object:
                     )
 
     def _fd(self, kind: str, name: str, handle: int) -> int:
-        fd = getattr(self._lib, f"bpf_{kind}__fd")(handle)
+        fd: int = getattr(self._lib, f"bpf_{kind}__fd")(handle)
         if fd < 0:
             raise errors.NotFoundError(f"the {kind} {name} of {self.name} is not loaded")
         return fd

@@ -52,7 +52,7 @@ class RingBuffer:
 
     def fileno(self) -> int:
         """Give the epoll descriptor, for select(2)."""
-        return self._lib.ring_buffer__epoll_fd(self._handle)
+        return int(self._lib.ring_buffer__epoll_fd(self._handle))
 
     def _take(self, context: int | None, data: int, size: int) -> int:
         # No exception crosses C frames: ctypes would print and drop it, a KeyboardInterrupt too. So it is kept for

@@ -29,9 +29,9 @@ def test_records_have_no_hole_and_the_size_that_c_has() -> None:
 
 
 def test_actions_are_flags() -> None:
-    assert abi.Action.EXECUTE == 1
-    assert abi.Action.IOCTL_DEV == 1 << 15
-    assert abi.Action.READ_FILE | abi.Action.EXECUTE == 0b101
+    assert int(abi.Action.EXECUTE) == 1
+    assert int(abi.Action.IOCTL_DEV) == 1 << 15
+    assert int(abi.Action.READ_FILE | abi.Action.EXECUTE) == 0b101
 
 
 @pytest.fixture

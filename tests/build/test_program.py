@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,14 +38,14 @@ def opened(tmp_path: Path) -> Iterator[program.Object]:
 
 def test_names(opened: program.Object) -> None:
     assert opened.name == "small"
-    assert opened.programs() == ("count",)
-    assert set(opened.maps()) == {"table", "small.rodata", "small.data"}
+    assert opened.program_names() == ("count",)
+    assert set(opened.map_names()) == {"table", "small.rodata", "small.data"}
     assert opened.section("count") == "syscall"
 
 
 def test_variables_have_exact_sizes(opened: program.Object) -> None:
     opened.set_variable("setting", 0xFFFFFFFF)
-    opened.set_variable("setting", ctypes.c_uint32(7))
+    opened.set_variable("setting", (7).to_bytes(4, sys.byteorder))
     opened.set_variable("counter", bytes(8))
     with pytest.raises(ValueError, match="4 bytes"):
         opened.set_variable("setting", bytes(8))
