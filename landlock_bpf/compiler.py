@@ -8,8 +8,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,6 +45,10 @@ def compile_source(source: str, output: Path, *, include: Iterable[Path] = (), f
 
     `flags` come after our own. Warnings are errors only where a test says so: a user's clang may know new ones.
     """
+    # Imported here because a warm start, which only looks into the cache, need not pay for them.
+    import subprocess
+    import tempfile
+
     clang = find_clang()
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compile-") as name:
         folder = Path(name)
