@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The landlock system calls: a ruleset of path rules, put in force on the calling thread; and a small launcher.
+
+Here for comparison: what upstream's mechanism does with the same wish, and what it costs. Its rules only allow.
+"""
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from landlock_bpf import abi, errors, hooks, policy_actions
+
+# include/uapi/asm-generic/unistd.h: the same numbers on every architecture.
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+# include/uapi/linux/landlock.h and linux/prctl.h
+CREATE_RULESET_VERSION = 1 << 0
+RULE_PATH_BENEATH = 1
+PR_SET_NO_NEW_PRIVS = 38
+
+REMEDY = "boot a kernel built with CONFIG_SECURITY_LANDLOCK and with landlock in lsm="
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class RulesetAttr(ctypes.Structure):
+    """struct landlock_ruleset_attr up to its first member: the kernel takes the size and reads no further."""
+
+    _fields_ = [("handled_access_fs", ctypes.c_uint64)]
+
+
+class PathBeneathAttr(ctypes.Structure):
+    """struct landlock_path_beneath_attr."""
+
+    _pack_ = 1
+    _fields_ = [("allowed_access", ctypes.c_uint64), ("parent_fd", ctypes.c_int32)]
+
+
+def _call(number: int, *arguments: object, attempted: str, subject: str = "") -> int:
+    result = _libc.syscall(ctypes.c_long(number), *arguments)
+    if result < 0:
+        raise errors.KernelError(attempted, subject, ctypes.get_errno())
+    return int(result)
+
+
+def abi_version() -> int:
+    """Ask the kernel for its Landlock ABI; UnsupportedError where it is not built in or not switched on."""
+    try:
+        return _call(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(CREATE_RULESET_VERSION),
+                     attempted="ask for the Landlock ABI")
+    except errors.KernelError as error:
+        raise errors.UnsupportedError("this kernel has no Landlock in force", REMEDY) from error
+
+
+class Ruleset:
+    """A ruleset in the kernel; the descriptor is closed at the end of `with`, what was restricted stays so."""
+
+    def __init__(self, handled: abi.Action) -> None:
+        attr = RulesetAttr(handled)
+        self.handled = handled
+        self.fd = _call(CREATE_RULESET, ctypes.byref(attr), ctypes.c_size_t(ctypes.sizeof(attr)), ctypes.c_uint32(0),
+                        attempted="create a ruleset that handles", subject=str(handled))
+
+    def __enter__(self) -> Ruleset:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+    def allow(self, path: Path | str, actions: abi.Action) -> None:
+        """Allow actions on a file, or on a directory and all beneath; on a file those of directories are left out."""
+        try:
+            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except OSError as error:
+            raise errors.KernelError("open", str(path), error.errno or 0) from error
+        try:
+            fit = actions & self.handled
+            if not stat.S_ISDIR(os.fstat(fd).st_mode):
+                fit &= hooks.FILE  # the kernel refuses others with EINVAL
+            attr = PathBeneathAttr(fit, fd)
+            _call(ADD_RULE, ctypes.c_int(self.fd), ctypes.c_int(RULE_PATH_BENEATH), ctypes.byref(attr), ctypes.c_uint32(0),
+                  attempted="add a rule for", subject=str(path))
+        finally:
+            os.close(fd)
+
+    def restrict_self(self) -> None:
+        """Put the ruleset in force on this thread and its future children, for good; sets no_new_privs."""
+        if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+            raise errors.KernelError("set no_new_privs", "", ctypes.get_errno())
+        _call(RESTRICT_SELF, ctypes.c_int(self.fd), ctypes.c_uint32(0), attempted="restrict this thread")
+
+
+# landrun's words for a rule, and what they allow.
+WORDS = {
+    "ro": policy_actions.READ,
+    "rox": policy_actions.READ | abi.Action.EXECUTE,
+    "rw": policy_actions.READ | policy_actions.WRITE,
+    "rwx": policy_actions.LANDLOCK,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command under the landlock system calls; own failures 125, not executable 126, not found 127."""
+    parser = argparse.ArgumentParser(prog="python3 -m landlock_bpf.landlock", description="Run a command under the landlock system calls.")
+    for word, actions in WORDS.items():
+        meaning = f"allow at PATH and beneath: {policy_actions.summary(actions)}"
+        parser.add_argument(f"--{word}", action="append", default=[], metavar="PATH", help=meaning)
+    parser.add_argument("command", nargs="+", metavar="COMMAND")
+    options = parser.parse_args(arguments)
+    try:
+        with Ruleset(policy_actions.rights_of(abi_version())) as ruleset:
+            for word, actions in WORDS.items():
+                for path in getattr(options, word):
+                    ruleset.allow(path, actions)
+            ruleset.restrict_self()
+    except errors.Error as error:
+        print(f"landlock: {error}", file=sys.stderr)
+        return 125
+    try:
+        os.execvp(options.command[0], options.command)
+    except OSError as error:
+        print(f"landlock: cannot run {options.command[0]}: {error.strerror}", file=sys.stderr)
+        return 127 if isinstance(error, FileNotFoundError) else 126
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The landlock system calls and their launcher: each denial beside the same access without a ruleset."""
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from landlock_bpf import abi, errors, landlock, policy_actions
+
+
+@pytest.fixture(autouse=True)
+def _needs_landlock() -> None:
+    try:
+        landlock.abi_version()
+    except errors.UnsupportedError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    folder = tmp_path / "allowed"
+    folder.mkdir()
+    secret = folder / "secret"
+    secret.write_text("hidden\n")
+    return secret
+
+
+def outcome(access: Callable[[], object]) -> int:
+    """Try an access in a child and give its errno, or 0."""
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            access()
+            status = 0
+        except OSError as error:
+            status = error.errno or 99
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def read_under(path: Path, *allowed: tuple[Path, abi.Action]) -> int:
+    def access() -> None:
+        with landlock.Ruleset(abi.Action.READ_FILE) as ruleset:
+            for object_, actions in allowed:
+                ruleset.allow(object_, actions)
+            ruleset.restrict_self()
+        path.read_bytes()
+
+    return outcome(access)
+
+
+def test_read_is_denied_without_a_rule_and_allowed_by_one(secret: Path) -> None:
+    assert outcome(secret.read_bytes) == 0
+    assert read_under(secret) == errno.EACCES
+    assert read_under(secret, (secret.parent, abi.Action.READ_FILE)) == 0
+
+
+def test_rights_of_directories_are_left_out_on_a_file(secret: Path) -> None:
+    assert read_under(secret, (secret, abi.Action.READ_FILE | abi.Action.READ_DIR)) == 0
+
+
+def test_action_that_is_not_handled_stays_untouched(secret: Path) -> None:
+    def access() -> None:
+        with landlock.Ruleset(abi.Action.READ_FILE) as ruleset:
+            ruleset.restrict_self()
+        secret.write_bytes(b"")
+
+    assert outcome(access) == 0
+
+
+def test_missing_path_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with landlock.Ruleset(abi.Action.READ_FILE) as ruleset, pytest.raises(errors.KernelError, match="no-such-file") as caught:
+        ruleset.allow(tmp_path / "no-such-file", abi.Action.READ_FILE)
+    assert caught.value.errno == errno.ENOENT
+
+
+def test_unknown_right_is_refused_by_the_kernel() -> None:
+    with pytest.raises(errors.KernelError) as caught:
+        landlock.Ruleset(abi.Action(1 << 40))
+    assert caught.value.errno == errno.EINVAL
+
+
+def test_ruleset_closes_its_descriptor() -> None:
+    with landlock.Ruleset(abi.Action.READ_FILE) as ruleset:
+        os.fstat(ruleset.fd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(ruleset.fd)
+
+
+def launch(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "landlock_bpf.landlock", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_launcher_has_no_word_to_deny_beneath_an_allowed_tree(secret: Path) -> None:
+    assert launch("--rox", "/", "--", "cat", secret).stdout == "hidden\n"
+    assert "--deny" not in launch("--help").stdout
+
+
+def test_launcher_denies_what_no_rule_allows(secret: Path) -> None:
+    system = [word for path in ("/usr", "/lib", "/lib64", "/bin", "/etc") if Path(path).exists() for word in ("--rox", path)]
+    denied = launch(*system, "--", "cat", secret)
+    assert (denied.returncode, denied.stdout) == (1, "")
+    assert "Permission denied" in denied.stderr
+    assert launch(*system, "--ro", secret, "--", "cat", secret).stdout == "hidden\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        pytest.param(("--ro", "/no-such-path", "--", "true"), 125, id="a rule for a missing path"),
+        pytest.param(("--rox", "/", "--", "/etc"), 126, id="not executable"),
+        pytest.param(("--rox", "/", "--", "no-such-command"), 127, id="not found"),
+        pytest.param(("--rox", "/"), 2, id="no command"),
+    ],
+)
+def test_launcher_failures_have_the_statuses_of_env(words: tuple[str, ...], status: int) -> None:
+    done = launch(*words)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+
+
+def test_words_stand_for_landruns_rights() -> None:
+    assert landlock.WORDS["rwx"] == policy_actions.LANDLOCK
+    assert landlock.WORDS["rwx"] & ~landlock.WORDS["rw"] == abi.Action.EXECUTE
+    assert landlock.WORDS["ro"] == abi.Action.READ_FILE | abi.Action.READ_DIR
