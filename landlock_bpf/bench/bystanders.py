@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What domains elsewhere cost a task that is in none."""
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landlock_bpf import abi, policy, policy_actions
+from landlock_bpf.bench import cases, results, rig, tree
+
+if TYPE_CHECKING:
+    from landlock_bpf import controller
+
+# Nothing is denied: domains elsewhere need no rules to cost a bystander their look-up.
+READ_FILE = policy.Policy("read_file", abi.Action.READ_FILE, "allow", (), "bench")
+ALL_RIGHTS = policy.Policy("all rights", policy_actions.LANDLOCK, "allow", (), "bench")
+
+
+def measure(bench: rig.Rig, live: controller.Controller) -> list[results.Row]:
+    """Measure the task of depth 4 again and again while domains come and go elsewhere."""
+    paths = tree.warm_paths(cases.BASE.depth)
+    plain = bench.sample(paths, lambda: None)
+    rows = []
+    for case in cases.BYSTANDERS:
+        with domains(bench, live, case):
+            best = min((bench.sample(paths, lambda: None) for _ in range(bench.rounds)), key=lambda each: each.median)
+        rows.append(results.Row(case, results.WARM, {results.UNRESTRICTED: plain, results.ENGINE: best}))
+    return rows
+
+
+@contextlib.contextmanager
+def domains(bench: rig.Rig, live: controller.Controller, case: cases.Bystander) -> Iterator[None]:
+    """Put domains in force elsewhere: on cgroups of their own, and one on a process that waits."""
+    wanted = READ_FILE if case.one_hook else ALL_RIGHTS
+    with contextlib.ExitStack() as undo:
+        for number in range(case.domains - case.process):
+            name = f"elsewhere-{number}"
+            cgroup = undo.enter_context(rig.make_cgroup(bench.elsewhere, name))
+            live.attach(name, (wanted,), cgroup)
+            undo.callback(live.detach, name)
+        if case.process:
+            undo.enter_context(process_domain(live, wanted, bench.elsewhere))
+        yield
+
+
+@contextlib.contextmanager
+def process_domain(live: controller.Controller, wanted: policy.Policy, cgroup: Path) -> Iterator[None]:
+    """Keep a process in a process domain until the end."""
+    with live.prepare((wanted,), cgroup=cgroup) as confinement:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                confinement.enter()
+                os.write(writing, b"1")
+                signal.pause()
+            finally:
+                os._exit(1)
+        os.close(writing)
+        try:
+            if not os.read(reading, 1):
+                raise RuntimeError("the child could not enter its domain")
+            yield
+        finally:
+            os.close(reading)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)

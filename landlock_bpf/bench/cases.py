@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is measured: each dimension varied with the others at BASE, then the corners; not every combination."""
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A task in a domain: `depth` directories above its file, `rules` in each of `layers` rulesets."""
+
+    depth: int = 4
+    rules: int = 1
+    layers: int = 1
+    process: bool = False  # ours alone: a process domain (`run`) instead of a cgroup's (`attach`)
+    quick: bool = False  # a target speaks of it
+
+
+BASE = Case(quick=True)
+CASES = (
+    BASE,
+    Case(depth=1),
+    Case(depth=16, quick=True),
+    Case(depth=64),
+    Case(rules=10),
+    Case(rules=1_000, quick=True),
+    Case(rules=10_000),
+    Case(layers=4),
+    Case(layers=16),
+    Case(process=True),
+    Case(depth=16, rules=1_000),
+    Case(depth=16, layers=16),
+    Case(depth=64, rules=10_000, layers=16),
+    Case(depth=16, process=True),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bystander:
+    """A task in no domain while `domains` are in force elsewhere, one of them a process domain or all of them cgroups'."""
+
+    domains: int
+    process: bool = False
+    one_hook: bool = True  # they handle read_file alone, so of an open's hooks only file_open is attached
+
+
+BYSTANDERS = (
+    Bystander(1),
+    Bystander(2, process=True),
+    Bystander(1_000),
+    Bystander(1_000, process=True),
+    Bystander(1, one_hook=False),
+    Bystander(2, process=True, one_hook=False),
+    Bystander(1_000, one_hook=False),
+    Bystander(1_000, process=True, one_hook=False),
+)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a mechanism costs a task that is under it."""
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landlock_bpf import hooks, landlock, policy, policy_actions
+from landlock_bpf.bench import cases, results, rig, tree, workload
+
+if TYPE_CHECKING:
+    from landlock_bpf import controller
+
+Enter = Callable[[], None]
+# The same rights under both: those that Landlock has.
+HANDLED = policy_actions.LANDLOCK
+
+
+def measure(bench: rig.Rig, case: cases.Case) -> list[results.Row]:
+    """Measure one case under each mechanism: one file over and over, then many in turn."""
+    mechanisms: dict[str, Callable[[], contextlib.AbstractContextManager[Enter]]] = {results.UNRESTRICTED: unrestricted}
+    if bench.with_syscalls:
+        mechanisms[results.SYSCALLS] = functools.partial(syscalls, case)
+    if bench.live:
+        mechanisms[results.ENGINE] = functools.partial(engine, bench.live, case, bench.measured)
+    paths = {results.WARM: tree.warm_paths(case.depth), results.COLD: tree.cold_paths(case.depth)}
+    samples: dict[str, dict[str, workload.Sample]] = {files: {} for files in paths}
+    for _ in range(bench.rounds):
+        for name, setup in mechanisms.items():
+            with setup() as enter:
+                for files in (files for files in paths if paths[files]):
+                    sample = bench.sample(paths[files], enter)
+                    samples[files][name] = min(sample, samples[files].get(name, sample), key=lambda each: each.median)
+    return [results.Row(case, files, found) for files, found in samples.items() if found]
+
+
+def rule_paths(case: cases.Case) -> list[str]:
+    """Name what the rules of a case lie on: the top of the file's tree, then files beside."""
+    return [tree.top(case.depth), *(tree.beside_path(number) for number in range(case.rules - 1))]
+
+
+@contextlib.contextmanager
+def unrestricted() -> Iterator[Enter]:
+    """Set up nothing."""
+    yield lambda: None
+
+
+@contextlib.contextmanager
+def syscalls(case: cases.Case) -> Iterator[Enter]:
+    """Set up the landlock system calls."""
+    handled = HANDLED & policy_actions.rights_of(landlock.abi_version())
+    with contextlib.ExitStack() as undo:
+        rulesets = [undo.enter_context(landlock.Ruleset(handled)) for _ in range(case.layers)]
+        for path in rule_paths(case):
+            for ruleset in rulesets:
+                ruleset.allow(path, handled)
+
+        def enter() -> None:
+            for ruleset in rulesets:
+                ruleset.restrict_self()
+
+        yield enter
+
+
+@contextlib.contextmanager
+def engine(live: controller.Controller, case: cases.Case, cgroup: Path) -> Iterator[Enter]:
+    """Set up a domain of ours: a process domain, or one on the cgroup in which all samples run."""
+    here = Path.cwd()
+    rules = tuple(
+        policy.Rule(str(here / path), HANDLED & (hooks.FILE if number else hooks.ALL), policy.NOTHING, policy.Location("bench", number))
+        for number, path in enumerate(rule_paths(case))
+    )
+    policies = tuple(policy.Policy(f"layer {layer}", HANDLED, "deny", rules, "bench") for layer in range(case.layers))
+    with contextlib.ExitStack() as undo:
+        if case.process:
+            confinement = undo.enter_context(live.prepare(policies, cgroup=cgroup))
+            yield confinement.enter
+        else:
+            live.attach("bench", policies, cgroup)
+            undo.callback(live.detach, "bench")
+            yield lambda: None

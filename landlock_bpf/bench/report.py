@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tables of `bench`, for people and as JSON."""
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from landlock_bpf.bench import cases, clock, results, tree
+
+Table = tuple[str, list[str], list[list[str]]]
+
+
+def figure(value: float | None, style: str = ",.0f") -> str:
+    return "-" if value is None else format(value, style)
+
+
+def domain_table(rows: Sequence[results.Row]) -> Table:
+    lines = []
+    for row in rows:
+        case = row.subject
+        if isinstance(case, cases.Case):
+            lines.append([
+                str(case.depth), f"{case.rules:,}", str(case.layers), "process" if case.process else "cgroup", row.files,
+                figure(row.samples[results.UNRESTRICTED].median),
+                figure(row.added(results.SYSCALLS), "+,.0f"), figure(row.added(results.ENGINE), "+,.0f"),
+                figure(row.ratio, ".2f"),
+            ])
+    head = ["depth", "rules", "layers", "domain", "files", "unrestricted", "syscalls", "ours", "ours/syscalls"]
+    return "In a domain: what each mechanism adds", head, lines
+
+
+def bystander_table(rows: Sequence[results.Row]) -> Table:
+    lines = []
+    for row in rows:
+        case = row.subject
+        if isinstance(case, cases.Bystander):
+            lines.append([
+                f"{case.domains:,}", "cgroup + process" if case.process else "cgroup", "read_file" if case.one_hook else "all rights",
+                figure(row.samples[results.UNRESTRICTED].median), figure(row.added(results.ENGINE), "+,.0f"),
+            ])
+    head = ["domains", "kinds", "they handle", "unrestricted", "ours"]
+    return "In no domain: what domains elsewhere add (the system calls add nothing)", head, lines
+
+
+def mark_table(marks: Sequence[results.Mark]) -> Table:
+    words = {True: "met", False: "MISSED", None: "not measured"}
+    lines = [[mark.what, f"<= {mark.limit:g}", figure(mark.value, ".4g"), words[mark.met]] for mark in marks]
+    return "Targets", ["what", "target", "measured", ""], lines
+
+
+def print_report(unit: clock.Clock, rows: Sequence[results.Row], marks: Sequence[results.Mark]) -> None:
+    """Print what was measured and how: with rich to a terminal, else in plain columns."""
+    facts = conditions(unit)
+    print(f"{facts['operation']} on {facts['filesystem']}, {unit.unit} each, median; Linux {facts['kernel']}, {facts['cpus']} CPU")
+    print("Each dimension is varied with the others at depth 4, 1 rule, 1 layer; then some corners. warm: one file again and again;")
+    print(f"cold: {tree.SIBLINGS} files in as many sibling directories in turn, more than a task under the engine remembers.")
+    if not unit.counts_instructions:
+        print("Wall time wavers; `vm/run --icount -- landlock-bpf bench` counts instructions.")
+    tables = [table for table in (domain_table(rows), bystander_table(rows), mark_table(marks)) if table[2]]
+    if sys.stdout.isatty():
+        import rich.console  # slow to load, and not needed in a pipe
+        import rich.table
+
+        console = rich.console.Console()
+        for title, head, lines in tables:
+            shown = rich.table.Table(title=title, title_justify="left")
+            for word in head:
+                shown.add_column(word, justify="right" if word not in ("what", "kinds", "they handle") else "left")
+            for line in lines:
+                shown.add_row(*line)
+            console.print(shown)
+        return
+    for title, head, lines in tables:
+        widths = [max(map(len, column)) for column in zip(head, *lines)]
+        print(f"\n{title}")
+        for line in (head, *lines):
+            print("  ".join(word.rjust(width) for word, width in zip(line, widths)).rstrip())
+
+
+def conditions(unit: clock.Clock) -> dict[str, Any]:
+    """Tell what the figures depend on."""
+    lsm = Path("/sys/kernel/security/lsm")
+    return {
+        "unit": unit.unit,
+        "ns_per_instruction": [unit.short_chain, unit.long_chain],
+        "kernel": os.uname().release,
+        "machine": os.uname().machine,
+        "cpus": os.cpu_count(),
+        "lsm": lsm.read_text().strip().split(",") if lsm.exists() else None,
+        "filesystem": "tmpfs",
+        "operation": "open(O_RDONLY) + close",
+    }
+
+
+def document(unit: clock.Clock, rows: Sequence[results.Row], marks: Sequence[results.Mark]) -> dict[str, Any]:
+    """Give all figures as JSON has them."""
+    return {
+        **conditions(unit),
+        "rows": [
+            {
+                "kind": type(row.subject).__name__.lower(),
+                **{name: value for name, value in dataclasses.asdict(row.subject).items() if name != "quick"},
+                "files": row.files,
+                "samples": {name: dataclasses.asdict(sample) for name, sample in row.samples.items()},
+                "added": {name: row.added(name) for name in row.samples if name != results.UNRESTRICTED},
+                "ratio": row.ratio,
+            }
+            for row in rows
+        ],
+        "targets": [{**dataclasses.asdict(mark), "met": mark.met} for mark in marks],
+    }

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What all measurements share: the loop, the files, the cgroups and the engine."""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landlock_bpf import errors
+from landlock_bpf.bench import workload
+
+if TYPE_CHECKING:
+    from landlock_bpf import controller
+
+
+@dataclasses.dataclass(frozen=True)
+class Rig:
+    """`measured` is the cgroup that every sample runs in, `elsewhere` that of other domains; without `live` no engine."""
+
+    loop: workload.Workload
+    measured: Path
+    elsewhere: Path
+    live: controller.Controller | None
+    with_syscalls: bool
+    rounds: int
+
+    def join(self) -> None:
+        """Put this process into the measured cgroup: what memory accounting costs there is the same for every mechanism."""
+        (self.measured / "cgroup.procs").write_text("0")
+
+    def sample(self, paths: list[str], enter: Callable[[], None]) -> workload.Sample:
+        """Take a sample; enter() is called in the child, in the measured cgroup."""
+
+        def start() -> None:
+            self.join()
+            enter()
+
+        return self.loop.sample(paths, start)
+
+
+@contextlib.contextmanager
+def open_controller() -> Iterator[controller.Controller]:
+    """Open the engine; BusyError if domains are in force already, for they would be in every figure."""
+    from landlock_bpf import controller  # not for `--only syscalls`
+
+    with controller.Controller.open() as live:
+        if live.list():
+            raise errors.BusyError("domains are in force, and would be in every figure; detach them, or `landlock-bpf unload`")
+        yield live
+
+
+@contextlib.contextmanager
+def make_cgroup(parent: Path, name: str) -> Iterator[Path]:
+    """Make a cgroup and remove it at the end."""
+    cgroup = parent / name
+    cgroup.mkdir()
+    try:
+        yield cgroup
+    finally:
+        cgroup.rmdir()
+
+
+def cgroup_root() -> Path:
+    """Find where cgroup2 is mounted."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        words = line.split()
+        if words[2] == "cgroup2":
+            return Path(words[1])
+    raise errors.UnsupportedError("no cgroup2 filesystem is mounted", "mount it: mount -t cgroup2 none /sys/fs/cgroup")
+
+
+@contextlib.contextmanager
+def open_rig(loop: workload.Workload, *, only: str | None, rounds: int) -> Iterator[Rig]:
+    """Make the cgroups and open the engine; `only` names the one mechanism wanted, None is both."""
+    with contextlib.ExitStack() as undo:
+        ours = undo.enter_context(make_cgroup(cgroup_root(), f"landlock-bpf-bench.{os.getpid()}"))
+        measured = undo.enter_context(make_cgroup(ours, "measured"))
+        elsewhere = undo.enter_context(make_cgroup(ours, "elsewhere"))
+        live = undo.enter_context(open_controller()) if only != "syscalls" else None
+        yield Rig(loop, measured, elsewhere, live, only != "engine", rounds)

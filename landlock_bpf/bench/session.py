@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A run of `bench`: what the clock counts is found out, all cases are measured, then the figures are shown."""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from landlock_bpf import errors
+from landlock_bpf.bench import bystanders, cases, clock, members, report, results, rig, tree, workload
+
+# A sample's length by the clock, and how often each is taken. Where the clock counts instructions figures hold at once;
+# elsewhere the machine has other things to do, so the mechanisms take turns and the best sample of each counts.
+BUDGETS = {"instructions": 20_000_000, "ns": 100_000_000}
+ROUNDS = {"instructions": 1, "ns": 3}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure as the arguments say, print the tables and write the JSON."""
+    if os.geteuid() != 0:
+        raise errors.PrivilegeError("bench mounts a tmpfs and makes cgroups; run it as root")
+    loop = workload.Workload(workload.compile_workload())
+    unit = clock.read_clock(loop)
+    loop.budget = BUDGETS[unit.unit]
+    chosen = [case for case in cases.CASES if case.quick or not args.quick]
+    rows: list[results.Row] = []
+    with (
+        tree.make_tree({case.depth for case in chosen}, beside=max(case.rules for case in chosen) - 1),
+        rig.open_rig(loop, only=args.only, rounds=ROUNDS[unit.unit]) as bench,
+    ):
+        for number, case in enumerate(chosen):
+            show_progress(f"case {number + 1} of {len(chosen)}")
+            rows += members.measure(bench, case)
+        if bench.live:
+            show_progress("bystanders")
+            rows += bystanders.measure(bench, bench.live)
+    show_progress("")
+    marks = results.marks(rows, unit)
+    report.print_report(unit, rows, marks)
+    if args.json:
+        Path(args.json).write_text(json.dumps(report.document(unit, rows, marks), indent=1) + "\n")
+    return 0
+
+
+def show_progress(words: str) -> None:
+    """Rewrite one line on the terminal; in a pipe nothing is said."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{words}", end="", file=sys.stderr, flush=True)

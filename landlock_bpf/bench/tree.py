@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The files that are opened: a fresh tmpfs, with one tree for each depth and files beside for further rules.
+
+A file at depth N has N directories above it, the filesystem's root not counted; the topmost carries the rule, so that a
+walk passes them all. Its last directory has siblings: the first is opened again and again (warm), or all of them
+in turn (cold), more than a task under the engine remembers. Depth 1 has no siblings: they would need a rule each.
+"""
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from landlock_bpf import abi, errors
+
+SIBLINGS = 4 * abi.Limit.WALKED
+MNT_DETACH = 2
+
+
+def top(depth: int) -> str:
+    return f"t{depth}"
+
+
+def warm_paths(depth: int) -> list[str]:
+    return [_file(depth, 0)]
+
+
+def cold_paths(depth: int) -> list[str]:
+    return [_file(depth, sibling) for sibling in range(SIBLINGS)] if depth > 1 else []
+
+
+def beside_path(number: int) -> str:
+    return f"beside/{number}"
+
+
+def _file(depth: int, sibling: int) -> str:
+    middle = ["d"] * (depth - 2)
+    last = [f"s{sibling}"] if depth > 1 else []
+    return "/".join([top(depth), *middle, *last, "f"])
+
+
+@contextlib.contextmanager
+def make_tree(depths: Iterable[int], *, beside: int) -> Iterator[Path]:
+    """Mount a tmpfs with the trees, be in it, and give its path; unmounted at the end."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    with contextlib.ExitStack() as undo:
+        undo.callback(os.close, home)
+        point = Path(tempfile.mkdtemp(prefix="landlock-bpf-bench."))
+        undo.callback(point.rmdir)
+        if libc.mount(b"none", os.fsencode(point), b"tmpfs", 0, b"nr_inodes=0") != 0:
+            raise errors.KernelError("mount a tmpfs on", str(point), ctypes.get_errno(), "run it as root")
+        undo.callback(libc.umount2, os.fsencode(point), MNT_DETACH)
+        # Relative paths: what lies above the mount point, and on what filesystem, does not count.
+        os.chdir(point)
+        undo.callback(os.fchdir, home)
+        for depth in depths:
+            for path in {*warm_paths(depth), *cold_paths(depth)}:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                Path(path).touch()
+        Path("beside").mkdir()
+        for number in range(beside):
+            os.close(os.open(beside_path(number), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+        yield point
