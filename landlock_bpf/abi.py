@@ -193,7 +193,7 @@ class Decision(ctypes.Structure):
 
 
 class Walk(ctypes.Structure):
-    """struct walk: 496 bytes."""
+    """struct walk: 504 bytes."""
 
     _fields_ = [
         ("decision", Decision),
@@ -204,12 +204,14 @@ class Walk(ctypes.Structure):
         ("end", ctypes.c_uint32),
         ("hidden", ctypes.c_uint32),
         ("depth", ctypes.c_uint32),
+        ("rename_seq", ctypes.c_uint32),
+        ("mount_seq", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
     ]
 
 
 class Task(ctypes.Structure):
-    """struct task: 1896 bytes."""
+    """struct task: 1912 bytes."""
 
     _fields_ = [
         ("domain", ctypes.c_uint32),
