@@ -20,11 +20,12 @@ Place = tuple[str | int, ...]
 # Many times what the largest allowed number of rules needs; keeps /dev/zero out of memory.
 SIZE_MAX = 8 << 20
 
-_BLANK = re.compile(r"(?:\s|#[^\n]*)*+")
+# No group is repeated possessively: Python before 3.11.5 mismatches those (gh-106052).
+_BLANK = re.compile(r"(?:\s++|#[^\n]*+)*")
 _STRING = re.compile(
-    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5}'
-    r'|"(?:[^"\\]|\\.)*+"'
-    r"|'''(?:[^']|'{1,2}(?!'))*+'{3,5}"
+    r'"""(?:[^"\\]++|\\.|"{1,2}(?!"))*"{3,5}'
+    r'|"(?:[^"\\]++|\\.)*"'
+    r"|'''(?:[^']++|'{1,2}(?!'))*'{3,5}"
     r"|'[^']*+'",
     re.DOTALL,
 )

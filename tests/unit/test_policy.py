@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a policy file, or landrun's words, come to mean."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import textwrap
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from landlock_bpf import abi, errors, hooks, policy, policy_actions
+from landlock_bpf.abi import Action
+
+ENVIRON = {"HOME": "/home/u", "USER": "u"}
+POLICIES = Path(policy.__file__).parent.parent / "policies"
+
+READ = Action.READ_FILE | Action.READ_DIR
+REMOVE = Action.REMOVE_DIR | Action.REMOVE_FILE
+MAKE = (
+    Action.MAKE_CHAR
+    | Action.MAKE_DIR
+    | Action.MAKE_REG
+    | Action.MAKE_SOCK
+    | Action.MAKE_FIFO
+    | Action.MAKE_BLOCK
+    | Action.MAKE_SYM
+)
+# The first ABI of the landlock syscalls, as landlock(7) has it.
+ABI_1 = Action.EXECUTE | Action.WRITE_FILE | READ | REMOVE | MAKE
+ABI_2 = ABI_1 | Action.REFER
+ABI_3 = ABI_2 | Action.TRUNCATE
+ABI_5 = ABI_3 | Action.IOCTL_DEV
+NOTHING = Action(0)
+
+
+@pytest.fixture
+def load(tmp_path: Path):
+    def load(text: str, name: str = "some.toml") -> policy.Policy:
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        (loaded,) = policy.load(path, ENVIRON)
+        return loaded
+
+    return load
+
+
+def test_a_whole_file(load, tmp_path: Path) -> None:
+    loaded = load(
+        """\
+        name = "demo"
+        default = "deny"
+
+        [[path_beneath]]
+        allowed_access = ["read", "make_reg"]
+        parent = [
+            "${HOME}",
+            "/usr",
+        ]
+        [[path_beneath]]
+        allowed_access = ["write_file"]
+        denied_access = ["read", "truncate"]
+        parent = ["${HOME}/.ssh"]
+        """
+    )
+    file = str(tmp_path / "some.toml")
+    first, second = READ | Action.MAKE_REG, Action.MAKE_REG
+    assert loaded == policy.Policy(
+        "demo",
+        hooks.ALL,
+        "deny",
+        (
+            policy.Rule("/home/u", first, NOTHING, policy.Location(file, 7), second),
+            policy.Rule("/usr", first, NOTHING, policy.Location(file, 8), second),
+            policy.Rule(
+                "/home/u/.ssh",
+                Action.WRITE_FILE,
+                READ | Action.TRUNCATE,
+                policy.Location(file, 13),
+                Action.WRITE_FILE | Action.TRUNCATE,
+            ),
+        ),
+        file,
+    )
+    assert hash(loaded) == hash(dataclasses.replace(loaded))
+
+
+def test_json_is_the_same_with_its_own_spelling(load) -> None:
+    loaded = load(
+        """\
+        {"abi": 5, "default": "deny",
+         "variable": [{"name": "x", "literal": ["/x"]}],
+         "ruleset": [{"handledAccessFs": ["abi.all"]}],
+         "pathBeneath": [
+            {"allowedAccess": ["read"], "deniedAccess": ["execute"], "parent": ["${x}"]}]}
+        """,
+        "some.json",
+    )
+    assert loaded.name == "some"
+    assert loaded.handled == ABI_5
+    (rule,) = loaded.rules
+    assert (rule.path, rule.allowed, rule.denied, rule.location.line) == ("/x", READ, Action.EXECUTE, 5)
+
+
+@pytest.mark.parametrize(
+    ("head", "handled"),
+    [
+        # As in landlockconfig: rulesets add up, and what the rules name is added.
+        ("", READ | Action.EXECUTE | Action.WRITE_FILE),
+        ('[[ruleset]]\nhandled_access_fs = ["make_dir"]', READ | Action.EXECUTE | Action.WRITE_FILE | Action.MAKE_DIR),
+        (
+            '[[ruleset]]\nhandled_access_fs = ["make_dir"]\n[[ruleset]]\nhandled_access_fs = ["refer", "refer"]',
+            READ | Action.EXECUTE | Action.WRITE_FILE | Action.MAKE_DIR | Action.REFER,
+        ),
+        # Ours.
+        ('default = "deny"', ABI_5),
+        (
+            'default = "deny"\n[[ruleset]]\nhandled_access_fs = ["make_dir"]',
+            READ | Action.EXECUTE | Action.WRITE_FILE | Action.MAKE_DIR,
+        ),
+        ('default = "allow"', Action.WRITE_FILE),
+        ('default = "allow"\n[[ruleset]]\nhandled_access_fs = ["make_dir"]', Action.WRITE_FILE | Action.MAKE_DIR),
+    ],
+)
+def test_handled(load, head: str, handled: Action) -> None:
+    rules = """
+[[path_beneath]]
+allowed_access = ["read", "execute"]
+parent = ["/a"]
+[[path_beneath]]
+denied_access = ["write_file"]
+parent = ["/b"]
+"""
+    loaded = load(head + rules)
+    assert loaded.handled == handled
+    assert loaded.default == ("allow" if "allow" in head.split('"') else "deny")
+    assert [rule.path for rule in loaded.rules] == ["/a", "/b"]
+    assert loaded.rules[0].allowed == (READ | Action.EXECUTE) & handled
+
+
+@pytest.mark.parametrize(
+    ("landlock_abi", "rights"), [(1, ABI_1), (2, ABI_2), (3, ABI_3), (4, ABI_3), (5, ABI_5), (6, ABI_5), (7, ABI_5), (8, ABI_5)]
+)
+def test_abi_groups(load, landlock_abi: int, rights: Action) -> None:
+    groups = {
+        "abi.all": rights,
+        "abi.read_execute": READ | Action.EXECUTE | (rights & Action.REFER),
+        "abi.read_write": rights & ~Action.EXECUTE,
+    }
+    for group, expected in groups.items():
+        loaded = load(f'abi = {landlock_abi}\n[[path_beneath]]\nallowed_access = ["{group}"]\nparent = ["/x"]')
+        assert loaded.handled == expected
+        assert loaded.rules == (policy.Rule("/x", expected, NOTHING, loaded.rules[0].location, NOTHING),)
+
+
+@pytest.mark.parametrize(
+    ("group", "actions"),
+    [
+        ("all", ABI_5),
+        ("read", READ),
+        ("write", ABI_5 & ~READ & ~Action.EXECUTE),
+        *[(action.name.lower(), action) for action in Action],
+    ],
+)
+def test_words_for_actions(load, group: str, actions: Action) -> None:
+    (rule,) = load(f'[[path_beneath]]\nallowed_access = ["{group}"]\nparent = ["/x"]').rules
+    assert rule.allowed == actions
+    assert rule.explicit == (actions if group.upper() in Action.__members__ else NOTHING)
+
+
+def test_landlockconfigs_manner(load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file in landlockconfig's own words: no key of ours, variables with several values, the working directory."""
+    monkeypatch.chdir(tmp_path)
+    loaded = load(
+        """
+        abi = 4
+        [[variable]]
+        name = "rw"
+        literal = ["/var/tmp", "/tmp"]
+        [[variable]]
+        name = "rw"
+        literal = ["/srv"]
+        [[variable]]
+        name = "unused"
+        [[path_beneath]]
+        allowed_access = ["abi.read_execute", "abi.read_execute"]
+        parent = [".", "/bin", "/bin/", "/usr//lib/./x", "/${unused}"]
+        [[path_beneath]]
+        allowed_access = ["abi.read_write"]
+        parent = ["${rw}"]
+        """
+    )
+    assert [rule.path for rule in loaded.rules] == [os.getcwd(), "/bin", "/usr/lib/x", "/srv", "/tmp", "/var/tmp"]
+    assert loaded.default == "deny"
+    assert loaded.handled == ABI_3
+
+
+def test_dots_above_are_left_to_the_file_system(load) -> None:
+    (rule,) = load('[[path_beneath]]\nallowed_access = ["read"]\nparent = ["/a/../b/"]').rules
+    assert rule.path == "/a/../b"
+
+
+@pytest.mark.parametrize("path", sorted(POLICIES.glob("*.toml")), ids=lambda path: path.name)
+def test_ready_policies(path: Path) -> None:
+    (loaded,) = policy.load(path, ENVIRON)
+    assert loaded.name == path.stem
+    assert loaded.rules
+
+
+def test_the_demos_policy() -> None:
+    (loaded,) = policy.load(POLICIES / "home-minus-ssh.toml", ENVIRON)
+    assert (loaded.handled, loaded.default) == (ABI_5, "deny")
+    assert [(rule.path, rule.allowed, rule.denied) for rule in loaded.rules] == [
+        ("/", ABI_5, NOTHING),
+        ("/home/u/.ssh", NOTHING, ABI_5),
+    ]
+
+
+RW = ABI_5 & ~Action.EXECUTE
+
+
+@pytest.mark.parametrize(
+    ("words", "rules"),
+    [
+        ({}, []),
+        ({"ro": ["/a"]}, [("/a", READ, NOTHING)]),
+        ({"rox": ["/a"]}, [("/a", READ | Action.EXECUTE, NOTHING)]),
+        ({"rw": ["/a"]}, [("/a", RW, NOTHING)]),
+        ({"rwx": ["/a"]}, [("/a", ABI_5, NOTHING)]),
+        ({"ro": ["/a,/b", "/c"]}, [("/a", READ, NOTHING), ("/b", READ, NOTHING), ("/c", READ, NOTHING)]),
+        ({"ro": ["/"], "deny": ["/a"]}, [("/", READ, NOTHING), ("/a", NOTHING, ABI_5)]),
+        ({"ro": ["/"], "deny": ["/a:read_file,write"]}, [("/", READ, NOTHING), ("/a", NOTHING, RW & ~Action.READ_DIR)]),
+        ({"ro": ["/"], "deny": ["/a:b/c"]}, [("/", READ, NOTHING), ("/a:b/c", NOTHING, ABI_5)]),
+        ({"ro": ["/"], "deny": ["/a:b:all"]}, [("/", READ, NOTHING), ("/a:b", NOTHING, ABI_5)]),
+    ],
+)
+def test_from_words(words: dict[str, list[str]], rules: list[tuple[str, Action, Action]]) -> None:
+    made = policy.from_words(**words)
+    assert [(rule.path, rule.allowed, rule.denied) for rule in made.rules] == rules
+    assert [rule.location for rule in made.rules] == [
+        policy.Location("command line", line) for line in range(1, len(rules) + 1)
+    ]
+    assert (made.default, made.handled) == ("deny", ABI_5)
+
+
+def test_with_denials_only_the_rest_is_allowed() -> None:
+    made = policy.from_words(deny=["/a:read", "/b:execute"])
+    assert (made.default, made.handled) == ("allow", READ | Action.EXECUTE)
+    assert [rule.explicit for rule in made.rules] == [NOTHING, Action.EXECUTE]
+
+
+def test_words_count_paths_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = os.getcwd()
+    made = policy.from_words(ro=["."], rw=["x/../y", "$HOME"])
+    assert [rule.path for rule in made.rules] == [here, f"{here}/x/../y", f"{here}/$HOME"]
+
+
+def test_all_mistakes_of_the_words_at_once() -> None:
+    with pytest.raises(errors.PolicyError) as caught:
+        policy.from_words(ro=["", "/a\0"], deny=["/b:reed_file,abi.all", "/c:"])
+    assert [(problem.file, problem.line, problem.key) for problem in caught.value.problems] == [
+        ("command line", 1, "--ro"),
+        ("command line", 2, "--ro"),
+        ("command line", 3, "--deny"),
+        ("command line", 3, "--deny"),
+        ("command line", 4, "--deny"),
+    ]
+
+
+@hypothesis.given(
+    st.lists(st.text(st.sampled_from("/a:,.\0\udcffr_")), max_size=3), st.lists(st.text(st.sampled_from("/a:,.r")), max_size=3)
+)
+def test_random_words(ro: list[str], deny: list[str]) -> None:
+    try:
+        made = policy.from_words(ro=ro, deny=deny)
+    except errors.PolicyError:
+        return
+    assert all(rule.path.startswith("/") for rule in made.rules)
+
+
+LOCATION = policy.Location("x.py", 1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"default": "maybe"}, "neither deny nor allow"),
+        ({"handled": NOTHING, "rules": ()}, "handles no action"),
+        ({"rules": (policy.Rule("a", READ, NOTHING, LOCATION),)}, "not an absolute path"),
+        ({"rules": (policy.Rule("/a", NOTHING, Action.EXECUTE, LOCATION),)}, "does not handle"),
+        ({"rules": (policy.Rule("/a", READ, NOTHING, LOCATION),) * (abi.Limit.RULES + 1)}, "10001 rules"),
+    ],
+)
+def test_values_that_fit_no_policy(parts: dict[str, object], words: str) -> None:
+    good = policy.Policy("x", READ, "deny", (policy.Rule("/a", READ, NOTHING, LOCATION),), "x.py")
+    with pytest.raises(errors.PolicyError, match=words):
+        dataclasses.replace(good, **parts)
+
+
+def test_as_many_rules_as_allowed(load) -> None:
+    paths = ", ".join(f'"/{number}"' for number in range(abi.Limit.RULES))
+    assert len(load(f'[[path_beneath]]\nallowed_access = ["read"]\nparent = [{paths}]').rules) == abi.Limit.RULES
+
+
+def test_describe(load, tmp_path: Path) -> None:
+    loaded = load(
+        """\
+        default = "allow"
+        [[path_beneath]]
+        denied_access = ["write", "execute"]
+        parent = ["/a"]
+        [[path_beneath]]
+        allowed_access = ["read", "make_dir", "truncate"]
+        denied_access = ["execute"]
+        parent = ["/a/b"]
+        [[path_beneath]]
+        allowed_access = ["read"]
+        parent = ["/c"]
+        """
+    )
+    file = tmp_path / "some.toml"
+    assert policy.describe(loaded) == "\n".join(
+        (
+            f"policy some ({file})",
+            "  handled     write, execute",
+            "  left alone  read",
+            "  default     allow: a handled action is allowed where no rule names it",
+            "  rules       3",
+            f"    /a  deny write, execute  ({file}:4)",
+            f"    /a/b  allow make_dir, truncate; deny execute  ({file}:8)",
+            f"    /c  changes nothing  ({file}:11)",
+        )
+    )
+
+
+def test_describe_is_safe_to_print() -> None:
+    text = policy.describe(policy.from_words(ro=["/a\x1b[31m", "/b\udcff"]))
+    assert "'/a\\x1b[31m'" in text
+    assert "'/b\\udcff'" in text
+    text.encode()
+
+
+@hypothesis.given(st.sets(st.sampled_from(list(Action))))
+def test_summaries_lose_nothing(actions: set[Action]) -> None:
+    mask = NOTHING
+    for action in actions:
+        mask |= action
+    words = policy_actions.summary(mask)
+    named = NOTHING
+    for word in () if words == "nothing" else words.split(", "):
+        named |= policy_actions.GROUPS.get(word, NOTHING) | policy_actions.NAMES.get(word, NOTHING)
+    assert named == mask

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every mistake in a policy file is reported with its line, its key and a remedy, and all of them at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from landlock_bpf import errors, policy
+
+RULE = '[[path_beneath]]\nallowed_access = ["read"]\nparent = ["/x"]\n'
+
+# The text, and of its one problem the line, the key, and words of the message and of the remedy.
+MISTAKES = [
+    # Keys.
+    ("nam = 'x'\n" + RULE, 1, "nam", "not a key of a policy", "did you mean name?"),
+    ("mode = 'learn'\n" + RULE, 1, "mode", "not a key of a policy", "known are abi"),
+    ("[pathBeneath]\n" + RULE, 1, "pathBeneath", "not a key of a policy", "did you mean path_beneath?"),
+    (RULE + "path = '/'", 4, "path_beneath[0].path", "not a key here", "did you mean parent?"),
+    (RULE + "alowed_access = ['read']", 4, "path_beneath[0].alowed_access", "not a key here", "did you mean allowed_access?"),
+    (RULE + "[[variable]]\nname = 'x'\nliterals = ['/']", 6, "variable[0].literals", "not a key here", "did you mean literal?"),
+    ('"\\u001b[31m" = 1\n' + RULE, 1, "'\\x1b[31m'", "not a key", ""),
+    # What landlockconfig has and we do not enforce is never ignored.
+    ("[[net_port]]\nallowed_access = ['bind_tcp']\nport = [80]\n" + RULE, 1, "net_port", "not enforced", "remove it"),
+    (
+        "[[ruleset]]\nhandled_access_net = ['bind_tcp']\n" + RULE,
+        2,
+        "ruleset[0].handled_access_net",
+        "not enforced",
+        "remove it",
+    ),
+    ("[[ruleset]]\nscoped = ['signal']\n" + RULE, 2, "ruleset[0].scoped", "not enforced", "remove it"),
+    # Types and values.
+    ("abi = '5'\n" + RULE, 1, "abi", "'5' does not fit", "an integer from 1"),
+    ("abi = 0\n" + RULE, 1, "abi", "0 does not fit", "an integer from 1"),
+    ("abi = 2147483648\n" + RULE, 1, "abi", "does not fit", "an integer from 1"),
+    ("abi = true\n" + RULE, 1, "abi", "True does not fit", "an integer from 1"),
+    ("name = ''\n" + RULE, 1, "name", "'' does not fit", "a printable string"),
+    ('name = "a\\n"\n' + RULE, 1, "name", "does not fit", "a printable string"),
+    (f"name = '{'é' * 32}'\n" + RULE, 1, "name", "does not fit", "of 1 to 63 bytes"),
+    ("default = 'Deny'\n" + RULE, 1, "default", "'Deny' does not fit", '"deny" or "allow"'),
+    ("default = 1979-05-27\n" + RULE, 1, "default", "does not fit", '"deny" or "allow"'),
+    ("path_beneath = []", 1, "path_beneath", "is empty", "at least one"),
+    ("path_beneath = ['/x']", 1, "path_beneath[0]", "'/x' is not a table", "write a table"),
+    (
+        "[path_beneath]\nallowed_access = ['read']\nparent = ['/']",
+        1,
+        "path_beneath",
+        "not an array of tables",
+        "write [[path_beneath]]",
+    ),
+    (
+        RULE + "[[path_beneath]]\nallowed_access = 'read'\nparent = ['/']",
+        5,
+        "path_beneath[1].allowed_access",
+        "not an array",
+        "['read']",
+    ),
+    (RULE + "denied_access = []", 4, "path_beneath[0].denied_access", "is empty", "at least one"),
+    (RULE + "denied_access = [\n'execute',\n1]", 6, "path_beneath[0].denied_access[1]", "1 is not a string", "write a string"),
+    # What must be there.
+    ("", 0, "", "handles no action", "add a rule"),
+    ("[[variable]]\nname = 'x'", 0, "", "handles no action", "add a rule"),
+    ("default = 'allow'\n" + RULE, 0, "", "handles no action", "deny something"),
+    ("[[path_beneath]]\nparent = ['/']", 1, "path_beneath[0]", "neither allowed_access nor denied_access", "allows or denies"),
+    ("[[path_beneath]]\nallowed_access = ['read']", 1, "path_beneath[0]", "parent is missing", "array of strings"),
+    (RULE + "[[ruleset]]", 4, "ruleset[0]", "handled_access_fs is missing", "array of action names"),
+    (RULE + "[[variable]]\nliteral = ['x']", 4, "variable[0]", "name is missing", "add name"),
+    # Actions.
+    (RULE + "denied_access = ['reed_dir']", 4, "path_beneath[0].denied_access[0]", "not an action", "did you mean read_dir?"),
+    (RULE + "denied_access = ['EXECUTE']", 4, "path_beneath[0].denied_access[0]", "not an action", "did you mean execute?"),
+    (RULE + "denied_access = ['']", 4, "path_beneath[0].denied_access[0]", "'' is not an action", "known are abi.all"),
+    (
+        "[[ruleset]]\nhandled_access_fs = ['abi.all']\n" + RULE,
+        2,
+        "ruleset[0].handled_access_fs[0]",
+        "without the key abi",
+        "add abi = 5",
+    ),
+    (
+        "[[ruleset]]\nhandled_access_fs = ['v5.all']\n" + RULE,
+        2,
+        "ruleset[0].handled_access_fs[0]",
+        "not an action",
+        "abi.all, and abi = 5",
+    ),
+    (
+        "[[ruleset]]\nhandled_access_fs = ['bind_tcp']\n" + RULE,
+        2,
+        "ruleset[0].handled_access_fs[0]",
+        "not ruled yet",
+        "remove it",
+    ),
+    (
+        "abi = 9\n[[ruleset]]\nhandled_access_fs = ['abi.all']\n" + RULE,
+        3,
+        "ruleset[0].handled_access_fs[0]",
+        "resolve_unix",
+        "abi = 8",
+    ),
+    (
+        RULE + "denied_access = [\n'read_dir']",
+        5,
+        "path_beneath[0].denied_access",
+        "read_dir is allowed and denied",
+        "second rule",
+    ),
+    # Paths and variables.
+    (
+        RULE + "[[path_beneath]]\ndenied_access=['read']\nparent = ['a/b']",
+        6,
+        "path_beneath[1].parent[0]",
+        "not an absolute path",
+        "${HOME}",
+    ),
+    (
+        RULE + "[[path_beneath]]\ndenied_access=['read']\nparent = ['~/.ssh']",
+        6,
+        "path_beneath[1].parent[0]",
+        "not an absolute",
+        "${HOME}/.ssh",
+    ),
+    (
+        RULE + "[[path_beneath]]\ndenied_access=['read']\nparent = ['']",
+        6,
+        "path_beneath[1].parent[0]",
+        "'' is not an absolute",
+        "begin it with /",
+    ),
+    (
+        RULE + '[[path_beneath]]\ndenied_access=["read"]\nparent = ["/\\u0000"]',
+        6,
+        "path_beneath[1].parent[0]",
+        "NUL",
+        "remove it",
+    ),
+    (
+        RULE + "[[path_beneath]]\ndenied_access=['read']\nparent = ['${HOM}']",
+        6,
+        "path_beneath[1].parent[0]",
+        "no variable 'HOM'",
+        "HOME",
+    ),
+    (RULE + "[[path_beneath]]\ndenied_access=['read']\nparent = ['/${x']", 6, "path_beneath[1].parent[0]", "no }", "close it"),
+    (
+        RULE + "[[path_beneath]]\ndenied_access=['read']\nparent = ['${USER}']",
+        6,
+        "path_beneath[1].parent[0]",
+        "USER is not set",
+        "set USER",
+    ),
+    (
+        "[[variable]]\nname = 'x'\n" + RULE + "[[path_beneath]]\ndenied_access=['read']\nparent = ['/${x}']",
+        8,
+        "path_beneath[1].parent[0]",
+        "no path, so nothing would be denied",
+        "literal",
+    ),
+    ("[[variable]]\nname = '1x'\n" + RULE, 2, "variable[0].name", "'1x' does not fit", "an ASCII letter"),
+    ("[[variable]]\nname = 'x'\nliteral = []\n" + RULE, 3, "variable[0].literal", "is empty", "at least one"),
+    # Limits.
+    (
+        RULE.replace('"/x"', ", ".join(f'"/{number}"' for number in range(10_001))),
+        0,
+        "",
+        "10001 rules",
+        "one rule on a directory",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "what", "remedy"), MISTAKES, ids=[f"{row[2]}-{row[3]}"[:60] for row in MISTAKES]
+)
+def test_mistakes(tmp_path: Path, text: str, line: int, key: str, what: str, remedy: str) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    with pytest.raises(errors.PolicyError) as caught:
+        policy.load(path, {"HOME": "/home/u"})
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line, problem.key) == (str(path), line, key)
+    assert what in problem.what
+    assert remedy in problem.remedy
+
+
+def test_all_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    lines = [text for text, *_ in MISTAKES if text.startswith(RULE + "denied_access")]
+    path.write_text("nam = 'x'\nabi = 0\n" + "".join(text + "\n" for text in lines) + "[[net_port]]\n")
+    with pytest.raises(errors.PolicyError) as caught:
+        policy.load(path, {})
+    problems = caught.value.problems
+    assert len(problems) == 3 + len(lines)
+    assert [problem.line for problem in problems] == sorted(problem.line for problem in problems)
+    assert all(problem.line and problem.remedy for problem in problems)
+    assert str(caught.value).splitlines()[0] == f"{path}:1: nam: is not a key of a policy; did you mean name?"
+
+
+def test_a_wrong_abi_is_reported_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("abi = 0\n[[ruleset]]\nhandled_access_fs = ['abi.all']\n")
+    with pytest.raises(errors.PolicyError) as caught:
+        policy.load(path, {})
+    assert [problem.key for problem in caught.value.problems] == ["abi"]
+
+
+def test_json_problems_use_its_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(
+        '{"pathBeneath": [\n{"allowedAccess": ["read"],\n"parent": ["\\ud800"]},\n{"parent": ["/"], "allowed_access": ["read"]}]}'
+    )
+    with pytest.raises(errors.PolicyError) as caught:
+        policy.load(path, {})
+    assert [(problem.line, problem.key) for problem in caught.value.problems] == [
+        (3, "pathBeneath[0].parent[0]"),
+        (4, "pathBeneath[1]"),
+        (4, "pathBeneath[1].allowed_access"),
+    ]
+    assert "did you mean allowedAccess?" in str(caught.value)
+    str(caught.value).encode()
+
+
+def test_no_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("[[path_beneath]]\nallowed_access = ['read']\nparent = ['.', '${PWD}']")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    os.rmdir(gone)
+    with pytest.raises(errors.PolicyError) as caught:
+        policy.load(path, {})
+    assert ["not an absolute path" in problem.what or "not set" in problem.what for problem in caught.value.problems] == [
+        True,
+        True,
+    ]
+
+
+def test_messages() -> None:
+    assert str(errors.Problem("f", 3, "k", "is wrong", "mend it")) == "f:3: k: is wrong; mend it"
+    assert str(errors.Problem("f", 0, "", "is wrong", "")) == "f: is wrong"
+    kernel = errors.KernelError("create the map", "fsview", 1, "be root")
+    assert str(kernel) == "cannot create the map fsview: Operation not permitted (EPERM); be root"
+    assert (kernel.errno, kernel.name) == (1, "EPERM")
+    assert str(errors.UnsupportedError("no BPF LSM", "boot with lsm=bpf")) == "no BPF LSM; boot with lsm=bpf"
+    assert str(errors.VerifierError("too long", "log")) == "too long"
+    assert str(errors.CompileError("clang failed", "error: x")) == "clang failed\nerror: x"
