@@ -67,7 +67,8 @@ def load(path: Path, environ: Mapping[str, str]) -> tuple[Policy, ...]:
 
     One file is one policy: as in landlockconfig, its [[ruleset]] tables add up. What is handled: what the rulesets and
     rules name; every action, if the file says default = "deny" and has no ruleset; only what is denied, beside the
-    rulesets, under "allow". Raises PolicyError with every problem of the file; a syntax error hides the others.
+    rulesets, under "allow". Raises PolicyError with every problem of the file (a syntax error hides the others), and Error
+    where sudo's variables name no user.
     """
     source = policy_source.read(path)
     reader = policy_reader.Reader(source.file, policy_variables.User(environ))
@@ -144,6 +145,9 @@ def describe(policy: Policy) -> str:
         f"  default     {policy.default}: a handled action is {rest} where no rule names it",
         f"  rules       {len(policy.rules) or 'none'}",
     ]
+    nowhere = policy.handled & ~_union(rule.allowed for rule in policy.rules)
+    if nowhere and policy.default == "deny":
+        lines.insert(-1, f"  denied      {policy_actions.summary(nowhere)}, everywhere: no rule allows it")
     for rule in policy.rules:
         words = [f"allow {policy_actions.summary(rule.allowed)}"] if rule.allowed else []
         words += [f"deny {policy_actions.summary(rule.denied)}"] if rule.denied else []

@@ -37,7 +37,10 @@ class Kind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """One key of a table: `name` as TOML spells it, `doc` for the schema, `keys` of the tables in it, of which one of `any_of` must be there."""
+    """One key of a table: `name` as TOML spells it, `doc` for the schema.
+
+    For an array of tables `keys` are the keys of each, of which one of `any_of` must be there.
+    """
 
     name: str
     kind: Kind
@@ -62,7 +65,8 @@ KEYS = (
         "default",
         Kind.DEFAULT,
         'What holds for a handled action where no rule decides. "deny" also handles every action if no ruleset says which; '
-        '"allow" handles what some rule denies. Without this key: deny, and handled is what the rulesets and rules name, as in landlockconfig.',
+        '"allow" handles what some rule denies. Without this key: deny, and handled is what the rulesets and rules name, '
+        "as in landlockconfig.",
     ),
     Key(
         "variable",
@@ -76,7 +80,7 @@ KEYS = (
     Key(
         "ruleset",
         Kind.TABLES,
-        "Which actions the policy rules on; several add up, and what the rules name is added. All other actions are left alone.",
+        "Which actions the policy rules on; several add up, and what the rules name is added. Others are left alone.",
         keys=(
             Key("handled_access_fs", Kind.ACTIONS, "The handled actions.", required=True),
             Key("handled_access_net", Kind.NOT_YET, _NETWORK),
@@ -86,7 +90,8 @@ KEYS = (
     Key(
         "path_beneath",
         Kind.TABLES,
-        "A rule on files, and on directories with all beneath them. The nearest rule that names an action decides; on one object a denial wins.",
+        "A rule on files, and on directories with all beneath them. The nearest rule that names an action decides; "
+        "on one object a denial wins.",
         keys=(
             Key("allowed_access", Kind.ACTIONS, "Actions that are allowed there."),
             Key(

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The JSON schema of policy files, made from the grammar: `python3 -m landlock_bpf.policy_schema > landlock_bpf/policy.schema.json`."""
+"""The JSON schema of policy files, made from the grammar.
+
+After a change to that: python3 -m landlock_bpf.policy_schema > landlock_bpf/policy.schema.json
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def schema() -> Schema:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "landlock-bpf policy",
-        "description": "What a sandbox may do to files: a superset of landlockconfig's format, with its network and scope keys left out.",
+        "description": "What a sandbox may do to files: landlockconfig's format without network and scopes, and more.",
         "definitions": {
             "action": {
                 "description": "An access right under Landlock's name, or a group: "

@@ -337,6 +337,14 @@ def test_describe(load, tmp_path: Path) -> None:
     )
 
 
+def test_describe_tells_what_nothing_allows(load) -> None:
+    """Who writes a list of denials under a default of denial sees what that comes to."""
+    loaded = load('[[path_beneath]]\ndenied_access = ["read"]\nparent = ["/a"]')
+    assert "\n  denied      read, everywhere: no rule allows it\n" in policy.describe(loaded)
+    assert "everywhere" not in policy.describe(policy.from_words(rwx=["/"], deny=["/a"]))
+    assert "everywhere" not in policy.describe(policy.from_words(deny=["/a"]))
+
+
 def test_describe_is_safe_to_print() -> None:
     text = policy.describe(policy.from_words(ro=["/a\x1b[31m", "/b\udcff"]))
     assert "'/a\\x1b[31m'" in text

@@ -209,7 +209,8 @@ def test_a_wrong_abi_is_reported_once(tmp_path: Path) -> None:
 def test_json_problems_use_its_spelling(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text(
-        '{"pathBeneath": [\n{"allowedAccess": ["read"],\n"parent": ["\\ud800"]},\n{"parent": ["/"], "allowed_access": ["read"]}]}'
+        '{"pathBeneath": [\n{"allowedAccess": ["read"],\n"parent": ["\\ud800"]},\n'
+        '{"parent": ["/"], "allowed_access": ["read"]}]}'
     )
     with pytest.raises(errors.PolicyError) as caught:
         policy.load(path, {})
