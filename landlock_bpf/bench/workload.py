@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The measured loop: compiled once on the host, run in a forked child that puts itself under a mechanism first."""
+"""The measured loop, in a forked child that comes under a mechanism first. `python -m landlock_bpf.bench.workload` compiles it."""
 from __future__ import annotations
 
 import ctypes
@@ -111,3 +111,7 @@ class Workload:
         # The first batches fill the caches and tell how many fit the budget.
         probe = sorted(run(5))[2]
         return bytes(run(min(max(self.budget // max(probe, 1), MIN_BATCHES), MAX_BATCHES)))
+
+
+if __name__ == "__main__":
+    print(compile_workload())
