@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command line: the table of subcommands, and the one place where errors are printed and become exit statuses."""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import landlock_bpf
+from landlock_bpf import errors
+
+PROGRAM = "landlock-bpf"
+EPILOG = """\
+exit status: 0 done, 1 failed, 2 wrong usage; `run` has the command's own, and 125, 126, 127 as env(1).
+
+the first things to try:
+  sudo landlock-bpf doctor
+  sudo landlock-bpf run --deny ~/.ssh -- ls ~/.ssh
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Subcommand:
+    """A row of the table. Its module of the same name is imported only when it is chosen, as start-up time counts.
+
+    The module has add_arguments(parser), main(args) -> exit status, and as the text of --help its docstring and EXAMPLES.
+    """
+
+    name: str
+    summary: str
+    failure: int = 1  # exit status when it fails by its own fault
+    command: bool = False  # whether a command to run follows, after "--"
+
+
+SUBCOMMANDS = {
+    row.name: row
+    for row in (
+        Subcommand("doctor", "say what this kernel can do, and prove it by a denial"),
+        Subcommand("check", "find the mistakes of policy files; nothing is enforced"),
+        Subcommand("run", "run a command under policies", failure=125, command=True),
+        Subcommand("attach", "put policies in force on a cgroup"),
+        Subcommand("update", "replace the policies of a domain, without a gap"),
+        Subcommand("detach", "end a domain"),
+        Subcommand("list", "list the domains in force"),
+        Subcommand("show", "show a domain: its layers, rules and hooks"),
+        Subcommand("events", "print denials as they happen"),
+        Subcommand("unload", "end all domains and take the engine out of the kernel"),
+        Subcommand("bench", "measure: nothing, the landlock syscalls, this engine"),
+    )
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; wrong usage and --help raise SystemExit, as argparse does."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    row = SUBCOMMANDS.get(words[0]) if words else None
+    if not row:
+        return _without_subcommand(words)
+    module = importlib.import_module(f"{__name__}.{row.name}")
+    args = _parse(row, module, words[1:])
+    try:
+        status = module.main(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader has seen enough
+        _discard_output()
+        return row.failure
+    except (errors.Error, OSError) as error:
+        complain(str(error))
+        return getattr(error, "status", row.failure)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def complain(message: str) -> None:
+    """Print each line of a message to stderr, as the program's."""
+    for line in message.splitlines():
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
+
+
+def require_root() -> None:
+    """Raise PrivilegeError, with the command to type instead, unless this is root."""
+    if os.geteuid():
+        program = sys.argv[0] if os.path.basename(sys.argv[0]) == PROGRAM else PROGRAM
+        raise errors.PrivilegeError(f"this needs root: {shlex.join(['sudo', program, *sys.argv[1:]])}")
+
+
+def _without_subcommand(words: Sequence[str]) -> int:
+    width = max(map(len, SUBCOMMANDS))
+    rows = "\n".join(f"  {row.name:{width}}  {row.summary}" for row in SUBCOMMANDS.values())
+    parser = argparse.ArgumentParser(
+        PROGRAM,
+        usage="%(prog)s [-h] [--version] SUBCOMMAND ...",
+        description=f"{landlock_bpf.__doc__}\n\nsubcommands:\n{rows}\n\n`{PROGRAM} SUBCOMMAND --help` tells more.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {landlock_bpf.__version__}")
+    parser.add_argument("subcommand", metavar="SUBCOMMAND", choices=tuple(SUBCOMMANDS), help=argparse.SUPPRESS)
+    parser.parse_args(words)
+    raise AssertionError("argparse took a subcommand that the table lacks")
+
+
+def _parse(row: Subcommand, module: ModuleType, words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        f"{PROGRAM} {row.name}",
+        description=module.__doc__,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # an abbreviation would change its meaning when an option is added
+    )
+    parser.set_defaults(parser=parser)
+    module.add_arguments(parser)
+    if not row.command:
+        return parser.parse_args(words)
+    # argparse's treatment of "--" before a REMAINDER differs between Python's versions: part at the first one ourselves.
+    at = words.index("--") if "--" in words else len(words)
+    args = parser.parse_args(words[:at])
+    args.command += words[at:] if args.command else words[at + 1 :]
+    if not args.command:
+        parser.error("a COMMAND is needed")
+    return args
+
+
+def _discard_output() -> None:
+    """Point stdout at nothing, so that Python's last flush does not complain of the closed pipe again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run a command under policies, from its first instruction on.
+
+The command and its children stay confined for as long as they live; when the last one has ended, nothing is left behind.
+Under sudo the command runs as the user who called sudo, with that user's HOME, USER, LOGNAME and SHELL and otherwise sudo's
+environment; unset SUDO_UID and SUDO_GID to run it as root. It has no_new_privs: setuid programs like sudo give no rights
+inside. The terminal, ^C and ^Z included, works as without us; a signal sent to us is passed on.
+"""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+
+from landlock_bpf import cli, controller, errors, invoker, launch, policy
+from landlock_bpf.cli import layers
+
+EXAMPLES = """\
+exit status: the command's own, or death by the same signal; 125 if we failed, 126 if the command cannot be executed,
+127 if it was not found; 2 for wrong usage.
+
+examples:
+  sudo landlock-bpf run -p policies/home-minus-ssh.toml -- bash -i
+  sudo landlock-bpf run --deny ~/.ssh -- make
+  sudo landlock-bpf run --rox /usr --ro /etc --rw ~/work --deny ~/work/secret:write_file,remove_file -- python3 build.py
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "%(prog)s [-p POLICY]... [--ro|--rox|--rw|--rwx PATH]... [--deny PATH[:ACTIONS]]... [option]... -- COMMAND..."
+    layers.add_arguments(parser, required=False)
+    words = parser.add_argument_group("rules without a file", "landrun's words; together they make one more layer")
+    for option, meaning in (("ro", "read"), ("rox", "read and execute"), ("rw", "read and write"), ("rwx", "all of these")):
+        words.add_argument(f"--{option}", metavar="PATH", action="append", default=[], help=f"allow to {meaning} PATH")
+    words.add_argument(
+        "--deny", metavar="PATH[:ACTIONS]", action="append", default=[],
+        help="deny ACTIONS, with commas between (default: all); with nothing but --deny, all else is allowed",
+    )  # fmt: skip
+    parser.add_argument("--name", help="name of the domain in `list` and `events` (default: made of the command and a number)")
+    parser.add_argument("--keep-fds", action="store_true", help="let the command inherit descriptors above 2")
+    parser.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER, help="the command and its arguments")
+
+
+def main(args: argparse.Namespace) -> int:
+    keep = launch.descriptors() if args.keep_fds else ()
+    words = (args.ro, args.rox, args.rw, args.rwx, args.deny)
+    if not (args.policies or any(words)):
+        args.parser.error("nothing to enforce: give -p, --ro, --rox, --rw, --rwx or --deny")
+    policies = layers.load(args.policies)
+    if any(words):
+        policies += (policy.from_words(*words),)
+    cli.require_root()
+    user = invoker.find(os.environ)
+    with contextlib.ExitStack() as stack:
+        with controller.Controller.open() as live:
+            confinement = live.prepare(policies, name=args.name)
+        mask = stack.enter_context(launch.held_signals())
+        stack.callback(_close, confinement)
+        status = launch.run(
+            args.command, confinement, mask=mask, user=user, environ=invoker.environment(os.environ, user), keep=keep
+        )  # fmt: skip
+    return launch.end_like(status)
+
+
+def _close(confinement: controller.Confinement) -> None:
+    try:
+        confinement.close()
+    except errors.Error as error:
+        # The command has run, and its status matters more. The next command sweeps.
+        cli.complain(str(error))

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""End all domains and take the engine out of the kernel: afterwards nothing of ours is there."""
+from __future__ import annotations
+
+import argparse
+
+from landlock_bpf import cli, controller
+
+EXAMPLES = """\
+example:
+  sudo landlock-bpf unload
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+def main(args: argparse.Namespace) -> int:
+    cli.require_root()
+    with controller.Controller.open() as live:
+        live.unload()
+    return 0

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""cli: usage, the error boundary, and what is loaded when; the kernel is not asked."""
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from landlock_bpf import cli, errors, launch
+
+ROOT = Path(__file__).parents[2]
+FAKE = "landlock_bpf.cli.fake"
+
+
+def landlock_bpf(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "landlock_bpf", *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, **options
+    )  # fmt: skip
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
+    """Give a subcommand whose main the test sets."""
+    module = types.ModuleType(FAKE, "A fake.")
+    module.EXAMPLES = ""
+    module.add_arguments = lambda parser: parser.add_argument("--option")
+    monkeypatch.setitem(sys.modules, FAKE, module)
+    monkeypatch.setitem(cli.SUBCOMMANDS, "fake", cli.Subcommand("fake", "nothing"))
+    yield module
+
+
+def raising(error: BaseException) -> Callable[[argparse.Namespace], int]:
+    def main(args: argparse.Namespace) -> int:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["no-such-subcommand"],
+        ["run"],
+        ["run", "--"],
+        ["run", "--no-such-option", "--", "true"],
+        ["run", "--", "true"],
+        ["attach", "-p", "x.toml", "--name", "n"],
+        ["attach", "--cgroup", "/sys/fs/cgroup", "--name", "n"],
+        ["update", "n"],
+        ["detach"],
+        ["check"],
+        ["list", "extra"],
+        ["unload", "--js"],
+    ],
+)
+def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        cli.main(words)
+    assert exit.value.code == 2
+    assert "usage: landlock-bpf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", cli.SUBCOMMANDS)
+def test_help_of_each_subcommand(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        cli.main([name, "--help"])
+    assert exit.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"usage: landlock-bpf {name} ")
+    assert f"landlock-bpf {name}" in out.partition("example")[2] or name == "bench"
+
+
+def test_help_lists_each_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        cli.main(["--help"])
+    assert exit.value.code == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {row.name} " in out and row.summary in out for row in cli.SUBCOMMANDS.values())
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (errors.NotFoundError("there is no domain x; see landlock-bpf list"), 1, "there is no domain x; see landlock-bpf list"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), 1, "[Errno 2] No such file or directory: 'x'"),
+        (launch.LaunchError("cannot execute x", 126), 126, "cannot execute x"),
+        (KeyboardInterrupt(), 130, None),
+    ],
+)
+def test_errors_are_printed_once(
+    fake: types.ModuleType, capsys: pytest.CaptureFixture[str], error: BaseException, status: int, words: str | None
+) -> None:
+    fake.main = raising(error)
+    assert cli.main(["fake"]) == status
+    assert capsys.readouterr().err == (f"landlock-bpf: {words}\n" if words else "")
+
+
+def test_each_line_of_an_error_is_marked(fake: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.main = raising(errors.PolicyError([errors.Problem("p", line, "k", "is wrong", "") for line in (1, 2)]))
+    assert cli.main(["fake"]) == 1
+    assert capsys.readouterr().err == "landlock-bpf: p:1: k: is wrong\nlandlock-bpf: p:2: k: is wrong\n"
+
+
+def test_a_defect_is_not_hidden(fake: types.ModuleType) -> None:
+    fake.main = raising(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["fake"])
+
+
+def test_without_root(fake: types.ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.main = lambda args: cli.require_root()
+    monkeypatch.setitem(cli.SUBCOMMANDS, "fake", cli.Subcommand("fake", "nothing", failure=125))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sys, "argv", ["/usr/lib/landlock_bpf/__main__.py", "fake", "--option", "a b"])
+    assert cli.main(["fake", "--option", "a b"]) == 125
+    assert capsys.readouterr().err == "landlock-bpf: this needs root: sudo landlock-bpf fake --option 'a b'\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["--option", "1", "--", "ls", "-l"], ["ls", "-l"]),
+        (["--option", "1", "ls", "-l"], ["ls", "-l"]),
+        (["ls", "--option", "1"], ["ls", "--option", "1"]),
+        (["--", "--option"], ["--option"]),
+        (["--", "sh", "-c", "x", "--", "y"], ["sh", "-c", "x", "--", "y"]),
+        (["git", "checkout", "--", "file"], ["git", "checkout", "--", "file"]),
+    ],
+)
+def test_a_command_is_taken_as_it_is(
+    fake: types.ModuleType, monkeypatch: pytest.MonkeyPatch, words: list[str], command: list[str]
+) -> None:
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--option")
+        parser.add_argument("command", nargs=argparse.REMAINDER)
+
+    seen: list[list[str]] = []
+    fake.add_arguments = add_arguments
+    fake.main = lambda args: seen.append(args.command) or 0
+    monkeypatch.setitem(cli.SUBCOMMANDS, "fake", cli.Subcommand("fake", "nothing", command=True))
+    assert cli.main(["fake", *words]) == 0
+    assert seen == [command]
+
+
+def test_closed_pipe_is_quiet() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    policy = ROOT / "policies" / "read-only-system.toml"
+    process = subprocess.run(
+        [sys.executable, "-m", "landlock_bpf", "check", str(policy)], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, check=False
+    )  # fmt: skip
+    os.close(write)
+    assert (process.returncode, process.stderr) == (1, b"")
+
+
+def test_check_tells_a_policy(tmp_path: Path) -> None:
+    file = tmp_path / "p.toml"
+    file.write_text(f'[[ruleset]]\nhandled_access_fs = ["read_file"]\n[[path_beneath]]\nparent = ["{tmp_path}"]\nallowed_access = ["read_file"]\n')
+    result = landlock_bpf("check", str(file))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert str(tmp_path) in result.stdout
+
+
+def test_check_tells_all_mistakes_of_all_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.toml").write_text("nonsense = 1\n[[path_beneath]]\nwrong = 2\n")
+    result = landlock_bpf("check", str(tmp_path / "a.toml"), str(tmp_path / "b.toml"))
+    assert (result.returncode, result.stdout) == (1, "")
+    for name in ("a", "b"):
+        assert f"landlock-bpf: {tmp_path}/{name}.toml:1: nonsense: " in result.stderr
+        assert f"landlock-bpf: {tmp_path}/{name}.toml:3: " in result.stderr
+
+
+def test_check_looks_paths_up(tmp_path: Path) -> None:
+    file = tmp_path / "p.toml"
+    file.write_text('[[path_beneath]]\nparent = ["/no/such/place"]\nallowed_access = ["read_file"]\n')
+    result = landlock_bpf("check", str(file))
+    assert result.returncode == 1
+    assert "p.toml:2: /no/such/place does not exist" in result.stderr
+
+
+SLOW = {"jinja2", "rich", "json", "subprocess", "tomllib", "ctypes", "landlock_bpf.policy", "landlock_bpf.controller"}
+
+
+def test_only_what_is_needed_is_loaded() -> None:
+    code = "import sys; from landlock_bpf import cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not SLOW & set(loaded)
