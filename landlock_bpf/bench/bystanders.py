@@ -39,7 +39,7 @@ def domains(bench: rig.Rig, live: controller.Controller, case: cases.Bystander) 
     with contextlib.ExitStack() as undo:
         for number in range(case.domains - case.process):
             name = f"elsewhere-{number}"
-            cgroup = undo.enter_context(rig.make_cgroup(bench.elsewhere, name))
+            cgroup = undo.enter_context(rig.make_cgroup(bench.elsewhere / name))
             live.attach(name, (wanted,), cgroup)
             undo.callback(live.detach, name)
         if case.process:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import errors
+from landlock_bpf import cgroup, errors
 from landlock_bpf.bench import workload
 
 if TYPE_CHECKING:
@@ -27,15 +27,14 @@ class Rig:
     with_syscalls: bool
     rounds: int
 
-    def join(self) -> None:
-        """Put this process into the measured cgroup: what memory accounting costs there is the same for every mechanism."""
-        (self.measured / "cgroup.procs").write_text("0")
-
     def sample(self, paths: list[str], enter: Callable[[], None]) -> workload.Sample:
-        """Take a sample; enter() is called in the child, in the measured cgroup."""
+        """Take a sample; enter() is called in the child, which is in the measured cgroup under every mechanism.
+
+        What the accounting of memory costs there is then the same for each.
+        """
 
         def start() -> None:
-            self.join()
+            cgroup.enter(self.measured)
             enter()
 
         return self.loop.sample(paths, start)
@@ -53,31 +52,21 @@ def open_controller() -> Iterator[controller.Controller]:
 
 
 @contextlib.contextmanager
-def make_cgroup(parent: Path, name: str) -> Iterator[Path]:
+def make_cgroup(path: Path) -> Iterator[Path]:
     """Make a cgroup and remove it at the end."""
-    cgroup = parent / name
-    cgroup.mkdir()
+    cgroup.make(path)
     try:
-        yield cgroup
+        yield path
     finally:
-        cgroup.rmdir()
-
-
-def cgroup_root() -> Path:
-    """Find where cgroup2 is mounted."""
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        words = line.split()
-        if words[2] == "cgroup2":
-            return Path(words[1])
-    raise errors.UnsupportedError("no cgroup2 filesystem is mounted", "mount it: mount -t cgroup2 none /sys/fs/cgroup")
+        cgroup.remove(path)
 
 
 @contextlib.contextmanager
 def open_rig(loop: workload.Workload, *, only: str | None, rounds: int) -> Iterator[Rig]:
     """Make the cgroups and open the engine; `only` names the one mechanism wanted, None is both."""
     with contextlib.ExitStack() as undo:
-        ours = undo.enter_context(make_cgroup(cgroup_root(), f"landlock-bpf-bench.{os.getpid()}"))
-        measured = undo.enter_context(make_cgroup(ours, "measured"))
-        elsewhere = undo.enter_context(make_cgroup(ours, "elsewhere"))
+        ours = undo.enter_context(make_cgroup(cgroup.mount_point() / f"landlock-bpf-bench.{os.getpid()}"))
+        measured = undo.enter_context(make_cgroup(ours / "measured"))
+        elsewhere = undo.enter_context(make_cgroup(ours / "elsewhere"))
         live = undo.enter_context(open_controller()) if only != "syscalls" else None
         yield Rig(loop, measured, elsewhere, live, only != "engine", rounds)
