@@ -3,6 +3,7 @@
 
 Here for comparison: what upstream's mechanism does with the same wish, and what it costs. Its rules only allow.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -50,8 +51,13 @@ def _call(number: int, *arguments: object, attempted: str, subject: str = "") ->
 def abi_version() -> int:
     """Ask the kernel for its Landlock ABI; UnsupportedError where it is not built in or not switched on."""
     try:
-        return _call(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(CREATE_RULESET_VERSION),
-                     attempted="ask for the Landlock ABI")
+        return _call(
+            CREATE_RULESET,
+            None,
+            ctypes.c_size_t(0),
+            ctypes.c_uint32(CREATE_RULESET_VERSION),
+            attempted="ask for the Landlock ABI",
+        )
     except errors.KernelError as error:
         raise errors.UnsupportedError("this kernel has no Landlock in force", REMEDY) from error
 
@@ -62,8 +68,14 @@ class Ruleset:
     def __init__(self, handled: abi.Action) -> None:
         attr = RulesetAttr(handled)
         self.handled = handled
-        self.fd = _call(CREATE_RULESET, ctypes.byref(attr), ctypes.c_size_t(ctypes.sizeof(attr)), ctypes.c_uint32(0),
-                        attempted="create a ruleset that handles", subject=str(handled))
+        self.fd = _call(
+            CREATE_RULESET,
+            ctypes.byref(attr),
+            ctypes.c_size_t(ctypes.sizeof(attr)),
+            ctypes.c_uint32(0),
+            attempted="create a ruleset that handles",
+            subject=str(handled),
+        )
 
     def __enter__(self) -> Ruleset:
         return self
@@ -82,8 +94,15 @@ class Ruleset:
             if not stat.S_ISDIR(os.fstat(fd).st_mode):
                 fit &= hooks.FILE  # the kernel refuses others with EINVAL
             attr = PathBeneathAttr(fit, fd)
-            _call(ADD_RULE, ctypes.c_int(self.fd), ctypes.c_int(RULE_PATH_BENEATH), ctypes.byref(attr), ctypes.c_uint32(0),
-                  attempted="add a rule for", subject=str(path))
+            _call(
+                ADD_RULE,
+                ctypes.c_int(self.fd),
+                ctypes.c_int(RULE_PATH_BENEATH),
+                ctypes.byref(attr),
+                ctypes.c_uint32(0),
+                attempted="add a rule for",
+                subject=str(path),
+            )
         finally:
             os.close(fd)
 
@@ -105,7 +124,7 @@ WORDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command under the landlock system calls; own failures 125, not executable 126, not found 127."""
-    parser = argparse.ArgumentParser(prog="python3 -m landlock_bpf.landlock", description="Run a command under the landlock system calls.")
+    parser = argparse.ArgumentParser("python3 -m landlock_bpf.landlock", description=__doc__)
     for word, actions in WORDS.items():
         meaning = f"allow at PATH and beneath: {policy_actions.summary(actions)}"
         parser.add_argument(f"--{word}", action="append", default=[], metavar="PATH", help=meaning)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`landlock-bpf bench`: what one open+close costs unrestricted, under the landlock system calls and under our engine."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What domains elsewhere cost a task that is in none."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is measured: each dimension varied with the others at BASE, then the corners; not every combination."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the clock counts here: instructions, in a guest that QEMU runs with -icount shift=0, or nanoseconds."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a mechanism costs a task that is under it."""
+
 from __future__ import annotations
 
 import contextlib
@@ -68,12 +69,11 @@ def syscalls(case: cases.Case) -> Iterator[Enter]:
 @contextlib.contextmanager
 def engine(live: controller.Controller, case: cases.Case, cgroup: Path) -> Iterator[Enter]:
     """Set up a domain of ours: a process domain, or one on the cgroup in which all samples run."""
-    here = Path.cwd()
-    rules = tuple(
-        policy.Rule(str(here / path), HANDLED & (hooks.FILE if number else hooks.ALL), policy.NOTHING, policy.Location("bench", number))
-        for number, path in enumerate(rule_paths(case))
-    )
-    policies = tuple(policy.Policy(f"layer {layer}", HANDLED, "deny", rules, "bench") for layer in range(case.layers))
+    rules = []
+    for number, path in enumerate(rule_paths(case)):
+        allowed = HANDLED & (hooks.FILE if number else hooks.ALL)  # the first is a directory
+        rules.append(policy.Rule(str(Path.cwd() / path), allowed, policy.NOTHING, policy.Location("bench", number)))
+    policies = tuple(policy.Policy(f"layer {layer}", HANDLED, "deny", tuple(rules), "bench") for layer in range(case.layers))
     with contextlib.ExitStack() as undo:
         if case.process:
             confinement = undo.enter_context(live.prepare(policies, cgroup=cgroup))

@@ -24,8 +24,8 @@ static uint64_t now(void)
  * Opens and closes the paths in turn, operations times a batch; spent[] gets
  * the nanoseconds of each batch. Returns 0 or a negative errno.
  */
-int open_close(const char *const *paths, uint32_t count, uint32_t operations,
-	       uint32_t batches, uint64_t *spent)
+int open_close(const char *const *paths, uint32_t count, uint32_t operations, uint32_t batches,
+	       uint64_t *spent)
 {
 	uint32_t next = 0;
 
@@ -52,10 +52,10 @@ int open_close(const char *const *paths, uint32_t count, uint32_t operations,
  */
 #if defined(__x86_64__)
 #define SHORT_CHAIN "1: dec %0; jnz 1b"
-#define LONG_CHAIN "1: imul %1, %1; dec %0; jnz 1b"
+#define LONG_CHAIN  "1: imul %1, %1; dec %0; jnz 1b"
 #elif defined(__aarch64__)
 #define SHORT_CHAIN "1: subs %0, %0, #1; b.ne 1b"
-#define LONG_CHAIN "1: mul %1, %1, %1; subs %0, %0, #1; b.ne 1b"
+#define LONG_CHAIN  "1: mul %1, %1, %1; subs %0, %0, #1; b.ne 1b"
 #endif
 
 /* Time rounds of 2 instructions; 0 where this is not written for the machine. */

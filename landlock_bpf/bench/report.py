@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The tables of `bench`, for people and as JSON."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -11,6 +12,12 @@ from typing import Any
 
 from landlock_bpf.bench import cases, clock, results, tree
 
+HEAD = """\
+{operation} on {filesystem}: {unit} of one, the median; Linux {kernel}, {cpus} CPU
+Each dimension is varied with the others at depth 4, 1 rule, 1 layer; some corners follow.
+warm: one file again and again; cold: {siblings} files in as many sibling directories in turn,
+more directories than a task under the engine remembers."""
+
 Table = tuple[str, list[str], list[list[str]]]
 
 
@@ -18,32 +25,33 @@ def figure(value: float | None, style: str = ",.0f") -> str:
     return "-" if value is None else format(value, style)
 
 
-def domain_table(rows: Sequence[results.Row]) -> Table:
-    lines = []
-    for row in rows:
-        case = row.subject
-        if isinstance(case, cases.Case):
-            lines.append([
-                str(case.depth), f"{case.rules:,}", str(case.layers), "process" if case.process else "cgroup", row.files,
-                figure(row.samples[results.UNRESTRICTED].median),
-                figure(row.added(results.SYSCALLS), "+,.0f"), figure(row.added(results.ENGINE), "+,.0f"),
-                figure(row.ratio, ".2f"),
-            ])
+def member_table(rows: Sequence[results.Row]) -> Table:
+    """Show the tasks in domains."""
     head = ["depth", "rules", "layers", "domain", "files", "unrestricted", "syscalls", "ours", "ours/syscalls"]
+    lines = [_member(row.subject, row) for row in rows if isinstance(row.subject, cases.Case)]
     return "In a domain: what each mechanism adds", head, lines
 
 
+def _member(case: cases.Case, row: results.Row) -> list[str]:
+    words = [str(case.depth), f"{case.rules:,}", str(case.layers), "process" if case.process else "cgroup", row.files]
+    added = [figure(row.added(name), "+,.0f") for name in (results.SYSCALLS, results.ENGINE)]
+    return [*words, figure(row.samples[results.UNRESTRICTED].median), *added, figure(row.ratio, ".2f")]
+
+
 def bystander_table(rows: Sequence[results.Row]) -> Table:
-    lines = []
-    for row in rows:
-        case = row.subject
-        if isinstance(case, cases.Bystander):
-            lines.append([
-                f"{case.domains:,}", "cgroup + process" if case.process else "cgroup", "read_file" if case.one_hook else "all rights",
-                figure(row.samples[results.UNRESTRICTED].median), figure(row.added(results.ENGINE), "+,.0f"),
-            ])
+    """Show the task in no domain."""
+    title = "In no domain: what domains elsewhere add, at depth 4 (the system calls add nothing)"
     head = ["domains", "kinds", "they handle", "unrestricted", "ours"]
-    return "In no domain: what domains elsewhere add (the system calls add nothing)", head, lines
+    return title, head, [_bystander(row.subject, row) for row in rows if isinstance(row.subject, cases.Bystander)]
+
+
+def _bystander(case: cases.Bystander, row: results.Row) -> list[str]:
+    words = [
+        f"{case.domains:,}",
+        "cgroup + process" if case.process else "cgroup",
+        "read_file" if case.one_hook else "all rights",
+    ]
+    return [*words, figure(row.samples[results.UNRESTRICTED].median), figure(row.added(results.ENGINE), "+,.0f")]
 
 
 def mark_table(marks: Sequence[results.Mark]) -> Table:
@@ -55,12 +63,10 @@ def mark_table(marks: Sequence[results.Mark]) -> Table:
 def print_report(unit: clock.Clock, rows: Sequence[results.Row], marks: Sequence[results.Mark]) -> None:
     """Print what was measured and how: with rich to a terminal, else in plain columns."""
     facts = conditions(unit)
-    print(f"{facts['operation']} on {facts['filesystem']}, {unit.unit} each, median; Linux {facts['kernel']}, {facts['cpus']} CPU")
-    print("Each dimension is varied with the others at depth 4, 1 rule, 1 layer; then some corners. warm: one file again and again;")
-    print(f"cold: {tree.SIBLINGS} files in as many sibling directories in turn, more than a task under the engine remembers.")
+    print(HEAD.format(**facts, siblings=tree.SIBLINGS))
     if not unit.counts_instructions:
-        print("Wall time wavers; `vm/run --icount -- landlock-bpf bench` counts instructions.")
-    tables = [table for table in (domain_table(rows), bystander_table(rows), mark_table(marks)) if table[2]]
+        print("Wall time wavers; `vm/run --icount -- python3 -m landlock_bpf bench` counts instructions.")
+    tables = [table for table in (member_table(rows), bystander_table(rows), mark_table(marks)) if table[2]]
     if sys.stdout.isatty():
         import rich.console  # slow to load, and not needed in a pipe
         import rich.table
@@ -75,10 +81,10 @@ def print_report(unit: clock.Clock, rows: Sequence[results.Row], marks: Sequence
             console.print(shown)
         return
     for title, head, lines in tables:
-        widths = [max(map(len, column)) for column in zip(head, *lines)]
+        widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
         print(f"\n{title}")
         for line in (head, *lines):
-            print("  ".join(word.rjust(width) for word, width in zip(line, widths)).rstrip())
+            print("  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)).rstrip())
 
 
 def conditions(unit: clock.Clock) -> dict[str, Any]:

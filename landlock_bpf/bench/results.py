@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Figures and what is asked of them: pure values."""
+
 from __future__ import annotations
 
 import dataclasses

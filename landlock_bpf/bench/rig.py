@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What all measurements share: the loop, the files, the cgroups and the engine."""
+
 from __future__ import annotations
 
 import contextlib

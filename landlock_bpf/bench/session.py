@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A run of `bench`: what the clock counts is found out, all cases are measured, then the figures are shown."""
+
 from __future__ import annotations
 
 import argparse

@@ -5,6 +5,7 @@ A file at depth N has N directories above it, the filesystem's root not counted;
 walk passes them all. Its last directory has siblings: the first is opened again and again (warm), or all of them
 in turn (cold), more than a task under the engine remembers. Depth 1 has no siblings: they would need a rule each.
 """
+
 from __future__ import annotations
 
 import contextlib

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The measured loop, in a forked child that comes under a mechanism first. `python -m landlock_bpf.bench.workload` compiles it."""
+"""The measured loop, run in a child that comes under a mechanism first; `python -m landlock_bpf.bench.workload` compiles it."""
+
 from __future__ import annotations
 
 import ctypes
@@ -94,7 +95,8 @@ class Workload:
             answer = pipe.read()
         _, status = os.waitpid(child, 0)
         if status != 0:
-            raise errors.Error(f"cannot measure {paths[0]}: {answer.decode(errors='replace') or f'the child ended with status {status}'}")
+            words = answer.decode(errors="replace") or f"the child ended with status {status}"
+            raise errors.Error(f"cannot measure {paths[0]}: {words}")
         return struct.unpack(f"{len(answer) // 8}Q", answer)
 
     def _measure(self, paths: Sequence[str]) -> bytes:

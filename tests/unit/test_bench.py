@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The bench without an engine: what it counts, what it makes of its figures, and its measured loop."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +17,8 @@ NANOSECONDS = clock.Clock("ns", 0.2, 0.4)
 
 def row(subject: cases.Case | cases.Bystander, plain: float, **added: float) -> results.Row:
     samples = {results.UNRESTRICTED: plain, **{name: plain + value for name, value in added.items()}}
-    return results.Row(subject, results.WARM, {name: workload.Sample(value, value, value, 1) for name, value in samples.items()})
+    found = {name: workload.Sample(value, value, value, 1) for name, value in samples.items()}
+    return results.Row(subject, results.WARM, found)
 
 
 def mark(rows: list[results.Row], what: str, unit: clock.Clock = INSTRUCTIONS) -> results.Mark:

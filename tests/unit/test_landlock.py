@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The landlock system calls and their launcher: each denial beside the same access without a ruleset."""
+
 from __future__ import annotations
 
 import errno
