@@ -58,7 +58,7 @@ SUBCOMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; wrong usage and --help raise SystemExit, as argparse does."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else [*argv]  # once cli/list.py is imported, `list` is that here
     row = SUBCOMMANDS.get(words[0]) if words else None
     if not row:
         return _without_subcommand(words)
@@ -107,7 +107,7 @@ def _without_subcommand(words: Sequence[str]) -> int:
     raise AssertionError("argparse took a subcommand that the table lacks")
 
 
-def _parse(row: Subcommand, module: ModuleType, words: list[str]) -> argparse.Namespace:
+def _parse(row: Subcommand, module: ModuleType, words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         f"{PROGRAM} {row.name}",
         description=module.__doc__,

@@ -31,5 +31,7 @@ def main(args: argparse.Namespace) -> int:
     policies = layers.load(args.policies)
     cli.require_root()
     with controller.Controller.open() as live:
-        live.attach(args.name, policies, args.cgroup, strict=args.strict)
+        attached = live.attach(args.name, policies, args.cgroup, strict=args.strict)
+    for held in attached.held:
+        cli.complain(f"{held}: it stays usable, though opening it is denied from now on")
     return 0

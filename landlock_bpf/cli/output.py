@@ -16,11 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def print_columns(rows: Iterable[Sequence[object]]) -> None:
-    """Print rows with their columns aligned; the first row is the heading."""
+    """Print rows with their columns aligned; the last one is as wide as it is."""
     table = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    if not table:
+        return
+    widths = [max(map(len, column)) for column in zip(*table)]
     for row in table:
-        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip())
 
 
 def print_json(value: object) -> None:
@@ -28,20 +30,11 @@ def print_json(value: object) -> None:
     print(json.dumps(_plain(value)), flush=True)
 
 
-def names(flags: enum.Flag) -> str:
-    """Name the members of a flag set: "read_file, truncate"."""
-    return ", ".join(_names(flags)) or "none"
-
-
-def _names(flags: enum.Flag) -> list[str]:
-    return [(member.name or str(member.value)).lower() for member in type(flags) if member in flags and member.value]
-
-
 def _plain(value: object) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, enum.Flag):
-        return _names(value)
+        return [member.name.lower() for member in type(value) if member in value and member.name]
     if isinstance(value, enum.Enum):
         return value.name.lower()
     if isinstance(value, dict):

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""List the domains in force: their name, what they are tied to, and how many layers, rules and processes they have."""
+from __future__ import annotations
+
+import argparse
+
+from landlock_bpf import cli, controller
+from landlock_bpf.cli import output
+
+EXAMPLES = """\
+example:
+  sudo landlock-bpf list
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    output.add_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    cli.require_root()
+    with controller.Controller.open() as live:
+        domains = live.list()
+    if args.json:
+        output.print_json(domains)
+        return 0
+    rows = [
+        (each.name, each.kind.name.lower(), each.layers, each.rules, each.tasks, each.cgroup or "(removed)") for each in domains
+    ]
+    output.print_columns([("NAME", "KIND", "LAYERS", "RULES", "TASKS", "CGROUP"), *rows])
+    return 0

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Show a domain: what it is tied to, each layer with its rules, and the hooks that are attached for it."""
+from __future__ import annotations
+
+import argparse
+
+from landlock_bpf import cli, controller, hooks, inventory
+from landlock_bpf.cli import output
+
+EXAMPLES = """\
+example:
+  sudo landlock-bpf show workshop
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="name of the domain")
+    output.add_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    cli.require_root()
+    with controller.Controller.open() as live:
+        detail = live.show(args.name)
+    if args.json:
+        output.print_json(detail)
+    else:
+        _print(detail)
+    return 0
+
+
+def _print(detail: inventory.DomainDetail) -> None:
+    info = detail.info
+    facts = [
+        ("domain", info.name),
+        ("kind", info.kind.name.lower()),
+        ("cgroup", info.cgroup or "(removed)"),
+        ("processes", info.tasks),
+        ("handled", _actions(detail.handled)),
+        ("lost", f"{detail.lost} denials of all domains were not reported"),
+    ]
+    if info.maker:
+        facts.append(("maker", f"process {info.maker}"))
+    if detail.parent:
+        facts.append(("inside", detail.parent))
+    output.print_columns(facts)
+    for number, layer in enumerate(detail.policies):
+        whose = "" if layer.owner == info.name else f", of the domain {layer.owner}"
+        print(f"\nlayer {number}  {layer.policy} ({layer.source}){whose}; handles {_actions(layer.handled)}; default {layer.default}")
+        for rule in layer.rules:
+            print(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line})")
+    print("\nhooks attached")
+    output.print_columns([(f"  {hook.name}", hook.why or "(for other domains)") for hook in detail.hooks])
+
+
+def _says(rule: inventory.RuleInfo) -> str:
+    words = [f"{verb} {_actions(actions)}" for verb, actions in (("allow", rule.allowed), ("deny", rule.denied)) if actions]
+    return "; ".join(words)
+
+
+def _actions(actions: int) -> str:
+    return "all" if actions == hooks.ALL else ", ".join(hooks.names(actions)) or "nothing"
