@@ -50,7 +50,8 @@ class Archive:
         bases = _bases()
         missing = {row.archive for row in rows} - bases.keys()
         if missing:
-            raise Unavailable(f"the host's apt sources name no archive labelled {', '.join(sorted(missing))}: add it to /etc/apt/sources.list.d")
+            labels = ", ".join(sorted(missing))
+            raise Unavailable(f"the host's apt sources name no archive labelled {labels}: add it to /etc/apt/sources.list.d")
         sources = {f"deb [signed-by={KEYRING}] {bases[row.archive]} {row.suite} main\n" for row in rows}
         (folder / "sources.list").write_text("".join(sorted(sources)))
         check = _run("apt-config", "shell", "value", "Acquire::Check-Valid-Until")

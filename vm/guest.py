@@ -157,7 +157,7 @@ def _watch(process: subprocess.Popen[bytes], ports: dict[str, socket.socket], ex
             for key, _ in selector.select(timeout=1):
                 if key.data is None:
                     selector.unregister(key.fileobj)
-                elif chunk := key.fileobj.recv(1 << 16):
+                elif chunk := os.read(key.fd, 1 << 16):
                     key.data.write(chunk)
                     key.data.flush()
                 else:

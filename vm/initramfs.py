@@ -11,8 +11,9 @@ from virtme import cpiowriter, mkinitramfs
 
 INIT = Path(__file__).resolve().with_name("initramfs-init")
 BUSYBOX = Path("/bin/busybox")
-# What mounting the host's folders takes; overlay so that the guest may write, the rest is found in /lib/modules.
+# What the file written follows from, besides the kernel.
 SOURCES = (Path(__file__).resolve(), INIT)
+# What mounting the host's folders takes; overlay so that the guest may write, the rest is found in /lib/modules.
 WANTED = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 
 
