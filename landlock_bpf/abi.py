@@ -193,11 +193,13 @@ class Decision(ctypes.Structure):
 
 
 class Walk(ctypes.Structure):
-    """struct walk: 504 bytes."""
+    """struct walk: 520 bytes."""
 
     _fields_ = [
         ("decision", Decision),
         ("key", FsviewKey),
+        ("from_dentry", ctypes.c_uint64),
+        ("from_mount", ctypes.c_uint64),
         ("dentry", ctypes.c_uint64),
         ("mount", ctypes.c_uint64),
         ("own", ctypes.c_uint64),
@@ -210,12 +212,30 @@ class Walk(ctypes.Structure):
     ]
 
 
+class Refer(ctypes.Structure):
+    """struct refer: 64 bytes."""
+
+    _fields_ = [
+        ("mount", ctypes.c_uint64),
+        ("old_dentry", ctypes.c_uint64),
+        ("new_dentry", ctypes.c_uint64),
+        ("old_parent", ctypes.c_uint64),
+        ("new_parent", ctypes.c_uint64),
+        ("leaves", ctypes.c_uint64),
+        ("arrives", ctypes.c_uint64),
+        ("hook", ctypes.c_uint32),
+        ("removes", ctypes.c_uint16),
+        ("exchange", ctypes.c_uint16),
+    ]
+
+
 class Task(ctypes.Structure):
-    """struct task: 1912 bytes."""
+    """struct task: 2008 bytes."""
 
     _fields_ = [
         ("domain", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
+        ("refer", Refer),
         ("walked", Walked * 16),
         ("walks", Walk * 2),
     ]
@@ -318,6 +338,7 @@ RECORDS = {
     "walked": Walked,
     "decision": Decision,
     "walk": Walk,
+    "refer": Refer,
     "task": Task,
     "opened": Opened,
     "names": Names,

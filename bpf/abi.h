@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Numbers and records that the engine and user space share.
+ *
+ * The one home of each: landlock_bpf/abi.py is generated from this file through
+ * its BTF. Macros never reach BTF, so shared numbers are enumerators, and 64-bit
+ * enumerators are lost by clang 14, so masks are given as bit numbers. Padding
+ * is named: a hole in a key would make equal keys differ.
+ */
+#ifndef LANDLOCK_BPF_ABI_H
+#define LANDLOCK_BPF_ABI_H
+
+#include <linux/types.h>
+
+enum limit {
+	LIMIT_LAYERS = 16,	/* rulesets that one task can be under */
+	LIMIT_RULES = 10000,	/* rules of a domain */
+	LIMIT_DOMAINS = 1000,	/* domains in force at once */
+	LIMIT_RULESETS = 2048,	/* a domain has two while it is being replaced */
+	LIMIT_OBJECTS = 262144, /* objects with rules, all domains together */
+	LIMIT_CGROUPS = 65536,	/* cgroups in all domains, nested ones counted */
+	LIMIT_DEPTH = 256,	/* directories from an object up to the root */
+	LIMIT_OPENED = 65536,	/* open files with a right refused at open */
+	LIMIT_NAME = 64,	/* bytes of a domain's name, the final 0 counted */
+	LIMIT_PATH = 4096,	/* bytes of a path in an event */
+	LIMIT_COMPONENT = 256,	/* bytes of one name of a path, the final 0 counted */
+	LIMIT_CROSSED = 64,	/* mounts on the way from an object up to the root */
+	LIMIT_WALKED = 16,	/* walks that a task remembers; a power of two */
+	LIMIT_FILTER_BITS = 22, /* log2 of the bits of the filter before fsview */
+};
+
+/* Bit numbers of access rights: Landlock's own (include/uapi/linux/landlock.h, ABI 5). */
+enum action {
+	ACTION_EXECUTE = 0,
+	ACTION_WRITE_FILE = 1,
+	ACTION_READ_FILE = 2,
+	ACTION_READ_DIR = 3,
+	ACTION_REMOVE_DIR = 4,
+	ACTION_REMOVE_FILE = 5,
+	ACTION_MAKE_CHAR = 6,
+	ACTION_MAKE_DIR = 7,
+	ACTION_MAKE_REG = 8,
+	ACTION_MAKE_SOCK = 9,
+	ACTION_MAKE_FIFO = 10,
+	ACTION_MAKE_BLOCK = 11,
+	ACTION_MAKE_SYM = 12,
+	ACTION_REFER = 13,
+	ACTION_TRUNCATE = 14,
+	ACTION_IOCTL_DEV = 15,
+};
+
+/* The LSM hooks that deny, as events name them. */
+enum hook {
+	HOOK_FILE_OPEN = 0,
+	HOOK_FILE_TRUNCATE = 1,
+	HOOK_FILE_IOCTL = 2,
+	HOOK_FILE_IOCTL_COMPAT = 3,
+	HOOK_PATH_TRUNCATE = 4,
+	HOOK_PATH_UNLINK = 5,
+	HOOK_PATH_RMDIR = 6,
+	HOOK_PATH_MKDIR = 7,
+	HOOK_PATH_MKNOD = 8,
+	HOOK_PATH_SYMLINK = 9,
+	HOOK_PATH_LINK = 10,
+	HOOK_PATH_RENAME = 11,
+	HOOK_SB_MOUNT = 12,
+	HOOK_MOVE_MOUNT = 13,
+	HOOK_SB_UMOUNT = 14,
+	HOOK_SB_REMOUNT = 15,
+	HOOK_SB_PIVOTROOT = 16,
+};
+
+/* Why an access was denied. */
+enum reason {
+	REASON_RULE = 0,	 /* a rule denies it */
+	REASON_NO_RULE = 1,	 /* no rule allows it */
+	REASON_SEALED = 2,	 /* the object, or one beneath it, has a denial */
+	REASON_REFER = 3,	 /* the destination would give rights that the source lacks */
+	REASON_MOUNT = 4,	 /* no mount changes in a domain */
+	REASON_OPENED = 5,	 /* refused when the file was opened */
+	REASON_DETACHED = 6,	 /* the mount is in no mount namespace */
+	REASON_DISCONNECTED = 7, /* the object has no known path */
+	REASON_DEPTH = 8,	 /* deeper than LIMIT_DEPTH */
+	REASON_RACE = 9,	 /* renames or mounts went on during every walk */
+	REASON_FULL = 10,	 /* a map is full, or no memory */
+};
+
+/* How a walk ended. */
+enum end {
+	END_NONE = 0,	      /* it has not, or was too long */
+	END_SETTLED = 1,      /* nothing is left to decide */
+	END_ROOT = 2,	      /* at the root of a mount namespace */
+	END_DETACHED = 3,     /* at the root of a mount that is in no namespace */
+	END_DISCONNECTED = 4, /* at a dentry whose place is not known */
+};
+
+/* What a domain is tied to. */
+enum kind {
+	KIND_NONE = 0,	  /* a free slot */
+	KIND_CGROUP = 1,  /* a cgroup and its descendants */
+	KIND_PROCESS = 2, /* a process tree */
+};
+
+/*
+ * Identity of an object, made of numbers alone.
+ *
+ * dev is super_block.s_dev, not st_dev. subvol is the btrfs subvolume, else 0.
+ * On overlayfs all four are those of the real inode beneath.
+ */
+struct object {
+	__u64 ino;
+	__u64 subvol;
+	__u32 dev;
+	__u32 generation;
+};
+
+struct fsview_key {
+	struct object object;
+	__u32 ruleset;
+	__u32 pad;
+};
+
+/* What the layers of a ruleset say of one object; masks of 1 << enum action. */
+struct rule {
+	__u64 allowed[LIMIT_LAYERS];
+	__u64 denied[LIMIT_LAYERS];
+	__u32 sealed; /* mask of layers in which it cannot be removed or replaced */
+	__u32 pad;
+};
+
+/* All layers that a domain enforces, merged. Never changed once in force. */
+struct ruleset {
+	__u64 serial; /* never used twice */
+	__u64 handled[LIMIT_LAYERS];
+	__u64 handled_any; /* the union of handled[] */
+	__u32 layers;
+	__u32 default_allow; /* mask of layers that allow what no rule speaks of */
+};
+
+struct domain {
+	__u32 ruleset;	   /* index of the one in force; 0: none */
+	__u32 kind;	   /* enum kind */
+	__u64 cgroup;	   /* id of its cgroup (kernfs_node.id) */
+	__u64 maker_start; /* start of the maker, clock ticks after boot; 0: kept */
+	__u32 maker;	   /* process id */
+	__u32 parent;	   /* of a process domain: the one it was made in, or 0 */
+	char name[LIMIT_NAME];
+};
+
+/* The walk of a task up from a directory, remembered. */
+struct walked {
+	__u64 dentry;
+	__u64 mount;
+	__u64 ino;
+	__u64 serial;
+	__u64 refused;
+	__u32 generation;
+	__u32 rename_seq;
+	__u32 mount_seq;
+	__u32 pad;
+};
+
+/* A decision in the making: see decide.h. */
+struct decision {
+	__u64 pending[LIMIT_LAYERS]; /* asked, handled and undecided */
+	__u64 refused[LIMIT_LAYERS];
+	__u64 shaded[LIMIT_LAYERS]; /* pending on the filesystem's own way */
+	struct object object;	    /* of the rule that denied first */
+	__u32 layer;		    /* of the first denial */
+	__u32 reason;		    /* enum reason, of the first denial */
+	__u32 layers;
+	__u32 denied; /* whether anything is refused */
+};
+
+/* A walk in the making; addresses are kernel pointers, kept as numbers. */
+struct walk {
+	struct decision decision;
+	struct fsview_key key;
+	__u64 from_dentry; /* where it begins */
+	__u64 from_mount;
+	__u64 dentry; /* where it is */
+	__u64 mount;
+	__u64 own;	  /* a dentry on the filesystem's own way */
+	__u32 end;	  /* enum end */
+	__u32 hidden;	  /* whether dentry lies beneath a mount */
+	__u32 depth;	  /* directories walked so far */
+	__u32 rename_seq; /* of rename_lock and mount_lock when it began */
+	__u32 mount_seq;
+	__u32 pad;
+};
+
+/* A link or rename in the making. Its mount is one: the VFS says EXDEV across two. */
+struct refer {
+	__u64 mount;
+	__u64 old_dentry;
+	__u64 new_dentry;
+	__u64 old_parent;
+	__u64 new_parent;
+	__u64 leaves;  /* asked of the old parent */
+	__u64 arrives; /* asked of the new parent */
+	__u32 hook;
+	__u16 removes; /* rename, not link */
+	__u16 exchange;
+};
+
+/* What the engine keeps for a task. */
+struct task {
+	__u32 domain; /* the process domain, or 0 */
+	__u32 pad;
+	struct refer refer;
+	struct walked walked[LIMIT_WALKED];
+	struct walk walks[2];
+};
+
+/* An open file with rights that were refused when it was opened. */
+struct opened {
+	__u64 refused;
+	__u64 serial;
+	struct object object;
+	__u32 domain;
+	__u32 layer;
+};
+
+/* Names of a path from the object up to the root, each ended by a 0. */
+struct names {
+	__u32 bytes;
+	__u32 truncated;
+	char text[LIMIT_PATH + LIMIT_COMPONENT];
+};
+
+/* What the ring buffer reports. Only rename and link have the second path. */
+struct denial {
+	__u64 time;    /* ns, CLOCK_BOOTTIME */
+	__u64 refused; /* mask of 1 << enum action */
+	__u64 serial;
+	struct object object;
+	__u32 domain;
+	__u32 layer;
+	__u32 hook;
+	__u32 reason;
+	__u32 pid; /* process (tgid) */
+	__u32 tid;
+	__u32 uid;
+	__s32 error; /* negative errno */
+	char comm[16];
+	struct names path;
+	struct names second;
+};
+
+/* Where foreign filesystems keep what identity needs, in bytes, from module BTF. */
+struct layout {
+	__u32 btrfs;	      /* whether the next three are known */
+	__s32 btrfs_root;     /* btrfs_inode.root, from its vfs_inode */
+	__u32 btrfs_objectid; /* btrfs_root.root_key.objectid */
+	__u32 overlay;	      /* whether the rest is known */
+	__s32 overlay_upper;  /* ovl_inode.__upperdentry, from its vfs_inode */
+	__s32 overlay_entry;  /* ovl_inode.oe, from its vfs_inode */
+	__u32 overlay_layers; /* ovl_entry.__numlower */
+	__u32 overlay_stack;  /* ovl_entry.__lowerstack */
+	__u32 overlay_step;   /* sizeof(struct ovl_path) */
+	__u32 overlay_dentry; /* ovl_path.dentry */
+};
+
+/* What the engine counts, and what user space tells it; one page, mapped by both. */
+struct state {
+	__u64 lost;	       /* denials that found the ring buffer full */
+	__u64 opened;	       /* entries of the map opened */
+	__u32 process_domains; /* live ones: 0 spares everyone a look-up */
+	__u32 orphans;	       /* cgroups made inside a domain that could not be recorded */
+	struct layout layout;
+};
+
+/* One object as the kernel names it: what iter/task_file prints of a descriptor. */
+struct named {
+	__u32 fd;
+	__u32 mode; /* i_mode */
+	struct object object;
+	struct object upper; /* overlayfs: the upper inode where there is one, else 0 */
+	__u64 magic;	     /* super_block.s_magic */
+	__u32 known;	     /* 0: this filesystem's layout was not given */
+	__u32 exportable;    /* overlayfs: the lower filesystem has file handles */
+};
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which domains a task is in: its own, which it inherits and keeps, and its
+ * cgroup's. Both must allow.
+ */
+#ifndef LANDLOCK_BPF_DOMAIN_H
+#define LANDLOCK_BPF_DOMAIN_H
+
+#include "walk.h"
+
+#define CGROUP_LEVELS 64
+
+/* Who asks: the task's storage and its domains, 0 for none. */
+struct subject {
+	struct task *task;
+	__u32 process;
+	__u32 cgroup;
+};
+
+struct climb {
+	__u64 css;
+	__u32 domain;
+};
+
+static long climb_cgroup(__u32 index, struct climb *climb)
+{
+	struct cgroup *cgroup = CAST(struct cgroup, climb->css); /* self is its first member */
+	__u64 id = cgroup->kn->id;
+	__u32 *domain = bpf_map_lookup_elem(&cgroups, &id);
+
+	if (domain) {
+		climb->domain = *domain;
+		return 1;
+	}
+	climb->css = (__u64)cgroup->self.parent;
+	return !climb->css;
+}
+
+/* The domain of the nearest ancestor: asked only after a cgroup could not be recorded. */
+static __noinline __u32 ancestor_domain(struct cgroup *cgroup)
+{
+	struct climb climb = { .css = (__u64)cgroup };
+
+	bpf_loop(CGROUP_LEVELS, climb_cgroup, &climb, 0);
+	return climb.domain;
+}
+
+/* Find who asks. Returns 0 in no domain, 1 in one, -ENOMEM where that task has no storage. */
+static __always_inline int find_subject(struct subject *subject)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	struct state *state = the_state();
+	struct cgroup *cgroup = current->cgroups->dfl_cgrp;
+	__u64 id = cgroup->kn->id;
+	__u32 *domain = bpf_map_lookup_elem(&cgroups, &id);
+
+	*subject = (struct subject){ .cgroup = domain ? *domain : 0 };
+	if (!state)
+		return -ENOMEM;
+	if (!domain && state->orphans)
+		subject->cgroup = ancestor_domain(cgroup);
+	if (!subject->cgroup && !state->process_domains)
+		return 0;
+	subject->task = bpf_task_storage_get(&tasks, current, NULL,
+					     subject->cgroup ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	if (!subject->task)
+		return subject->cgroup ? -ENOMEM : 0;
+	subject->process = subject->task->domain;
+	return subject->process || subject->cgroup;
+}
+
+/* See the ruleset that a domain has in force now. Returns whether it has one. */
+static __always_inline _Bool see(struct sight *sight, __u32 domain)
+{
+	struct ruleset *ruleset;
+	struct domain *entry;
+
+	sight->domain = domain;
+	if (!domain)
+		return 0;
+	entry = bpf_map_lookup_elem(&domains, &domain);
+	if (!entry)
+		return 0;
+	sight->index = *(volatile __u32 *)&entry->ruleset;
+	if (!sight->index)
+		return 0;
+	ruleset = bpf_map_lookup_elem(&rulesets, &sight->index);
+	if (!ruleset)
+		return 0;
+	sight->serial = ruleset->serial;
+	sight->handled_any = ruleset->handled_any;
+	return 1;
+}
+
+/* A child begins in its parent's process domain; one that cannot be put there is not made. */
+static __always_inline int on_task_alloc(struct task_struct *child, unsigned long clone_flags)
+{
+	struct task *parent = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	struct task *task;
+
+	if (!parent || !parent->domain)
+		return 0;
+	task = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!task)
+		return -ENOMEM;
+	task->domain = parent->domain;
+	return 0;
+}
+
+/* Hand the domain of a cgroup down to a new one inside it, before any task can enter. */
+static __always_inline int on_cgroup_mkdir(struct cgroup *cgroup, const char *path)
+{
+	struct cgroup_subsys_state *css = cgroup->self.parent;
+	struct state *state = the_state();
+	__u64 id = cgroup->kn->id, parent_id;
+	__u32 *domain, inherited;
+
+	if (!css || !state)
+		return 0;
+	parent_id = CAST(struct cgroup, css)->kn->id;
+	domain = bpf_map_lookup_elem(&cgroups, &parent_id);
+	if (domain)
+		inherited = *domain;
+	else if (state->orphans)
+		inherited = ancestor_domain(CAST(struct cgroup, css));
+	else
+		return 0;
+	if (inherited && bpf_map_update_elem(&cgroups, &id, &inherited, BPF_ANY))
+		__sync_fetch_and_add(&state->orphans, 1);
+	return 0;
+}
+
+static __always_inline int on_cgroup_rmdir(struct cgroup *cgroup, const char *path)
+{
+	__u64 id = cgroup->kn->id;
+
+	bpf_map_delete_elem(&cgroups, &id);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Denials on the ring buffer: who, what, where, and the rule that decided. */
+#ifndef LANDLOCK_BPF_EMIT_H
+#define LANDLOCK_BPF_EMIT_H
+
+#include "domain.h"
+
+#define MAX_ERRNO 4095
+
+/*
+ * What a hook returns. The verifier does not look into global functions for what they
+ * return; anything odd denies. 64 bits wide, as 6.12 takes the range of the whole register.
+ */
+static __always_inline long verdict(long error)
+{
+	barrier_var(error); /* else the compiler compares 32 bits */
+	if (error < -MAX_ERRNO || error > 0)
+		return -EACCES;
+	return error;
+}
+
+/* A denial in words of the hook; addresses are kernel pointers, 0 for none. */
+struct event {
+	__u64 mount;
+	__u64 dentry;
+	__u64 second_mount;
+	__u64 second_dentry;
+	__u64 refused;
+	__u64 serial;
+	struct object object;
+	__u32 domain;
+	__u32 layer;
+	__u32 hook;
+	__u32 reason;
+	__s32 error;
+	__u32 pad;
+};
+
+struct naming {
+	struct names *names;
+	__u64 mount;
+	__u64 dentry;
+};
+
+/* Append one name. Without a mount the path begins at the filesystem's root. */
+static long name_step(__u32 index, struct naming *naming)
+{
+	struct dentry *dentry = CAST(struct dentry, naming->dentry);
+	struct mount *mount = CAST(struct mount, naming->mount);
+	struct names *names = naming->names;
+	struct dentry *parent;
+	__u32 offset;
+	long copied;
+
+	if (naming->mount && dentry == mount->mnt.mnt_root) {
+		if (mount->mnt_parent == mount)
+			return 1;
+		naming->dentry = (__u64)mount->mnt_mountpoint;
+		naming->mount = (__u64)mount->mnt_parent;
+		return 0;
+	}
+	parent = dentry->d_parent;
+	if (parent == dentry)
+		return 1;
+	offset = names->bytes;
+	if (offset >= LIMIT_PATH) {
+		names->truncated = 1;
+		return 1;
+	}
+	copied = bpf_probe_read_kernel_str(names->text + offset, LIMIT_COMPONENT,
+					   dentry->d_name.name);
+	if (copied < 0) {
+		names->truncated = 1;
+		return 1;
+	}
+	names->bytes = offset + copied;
+	naming->dentry = (__u64)parent;
+	return 0;
+}
+
+static __noinline int name_path(struct names *names, __u64 mount, __u64 dentry)
+{
+	struct naming naming = { .names = names, .mount = mount, .dentry = dentry };
+
+	if (!names)
+		return 0;
+	names->bytes = 0;
+	names->truncated = 0;
+	if (dentry)
+		bpf_loop(LIMIT_DEPTH + LIMIT_CROSSED, name_step, &naming, 0);
+	return 0;
+}
+
+static __always_inline void fill_denial(struct denial *denial, const struct event *event)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	denial->time = bpf_ktime_get_boot_ns();
+	denial->refused = event->refused;
+	denial->serial = event->serial;
+	denial->object = event->object;
+	denial->domain = event->domain;
+	denial->layer = event->layer;
+	denial->hook = event->hook;
+	denial->reason = event->reason;
+	denial->pid = pid_tgid >> 32;
+	denial->tid = (__u32)pid_tgid;
+	denial->uid = (__u32)bpf_get_current_uid_gid();
+	denial->error = event->error;
+	bpf_get_current_comm(denial->comm, sizeof(denial->comm));
+	name_path(&denial->path, event->mount, event->dentry);
+}
+
+/* Report a denial; one that finds no room is counted, never waited for. */
+__noinline int emit(const struct event *event)
+{
+	struct state *state = the_state();
+	struct denial *denial;
+
+	if (!event)
+		return 0;
+	if (event->second_dentry) {
+		denial = bpf_ringbuf_reserve(&denials, sizeof(*denial), 0);
+		if (denial) {
+			fill_denial(denial, event);
+			name_path(&denial->second, event->second_mount, event->second_dentry);
+			bpf_ringbuf_submit(denial, 0);
+			return 0;
+		}
+	} else {
+		denial =
+			bpf_ringbuf_reserve(&denials, __builtin_offsetof(struct denial, second), 0);
+		if (denial) {
+			fill_denial(denial, event);
+			bpf_ringbuf_submit(denial, 0);
+			return 0;
+		}
+	}
+	if (state)
+		__sync_fetch_and_add(&state->lost, 1);
+	return 0;
+}
+
+#endif

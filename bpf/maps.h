@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The engine's maps: what user space fills, and what tasks remember. */
+#ifndef LANDLOCK_BPF_MAPS_H
+#define LANDLOCK_BPF_MAPS_H
+
+#include "abi.h"
+#include "kernel.h"
+
+/* What the rules of a ruleset say of an object. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIMIT_OBJECTS);
+	__type(key, struct fsview_key);
+	__type(value, struct rule);
+} fsview SEC(".maps");
+
+/* One bit for each hash of a key in fsview: a clear bit spares the look-up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1 << (LIMIT_FILTER_BITS - 6));
+	__type(key, __u32);
+	__type(value, __u64);
+} filter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LIMIT_RULESETS);
+	__type(key, __u32);
+	__type(value, struct ruleset);
+} rulesets SEC(".maps");
+
+/* Domain 0 is none. The store to .ruleset puts a domain in force, replaces it, ends it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LIMIT_DOMAINS + 1);
+	__type(key, __u32);
+	__type(value, struct domain);
+} domains SEC(".maps");
+
+/*
+ * From the id of each cgroup in a domain, nested ones too, to the domain.
+ *
+ * Not cgroup storage: bpf_cgrp_storage_get() answers NULL as well when another
+ * task was preempted inside it, and "no domain" would let that access through.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LIMIT_CGROUPS);
+	__type(key, __u64);
+	__type(value, __u32);
+} cgroups SEC(".maps");
+
+/* A task's process domain, and room to work in: the BPF stack has 512 bytes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task);
+} tasks SEC(".maps");
+
+/* Rights refused at open, by the address of the struct file; no entry: none refused. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIMIT_OPENED);
+	__type(key, __u64);
+	__type(value, struct opened);
+} opened SEC(".maps");
+
+/* The s_dev of each filesystem that has rules. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIMIT_DOMAINS *LIMIT_LAYERS);
+	__type(key, __u32);
+	__type(value, __u32);
+} superblocks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} denials SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct state);
+} state SEC(".maps");
+
+/* The one entry of state; an array look-up with a constant key is a plain address. */
+static __always_inline struct state *the_state(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&state, &zero);
+}
+
+#endif
