@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Attachments: domains on control groups put in force, replaced and ended, those inside them and around them kept true."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from landlock_bpf import abi, cgroup, change, domain, engine, errors, record, ruleset, sweep
+
+
+def check_place(path: Path) -> Path:
+    """Give the full path of a control group that a domain can be made on."""
+    return cgroup.check(path)
+
+
+def attach(
+    live: engine.Engine,
+    slots: Sequence[domain.Slot],
+    name: str,
+    own: tuple[ruleset.Layer, ...],
+    path: Path,
+    serial: int,
+) -> domain.Slot:
+    """Make a domain on a cgroup: in force for all in it at once, whatever domains are around and inside."""
+    around = _at(slots, domain.of_cgroup(live, cgroup.id_of(path)))
+    beneath = {number for number, _path in cgroup.beneath(path)}
+    inside = [slot for slot in change.children(slots, around.index if around else 0, abi.Kind.CGROUP) if slot.cgroup in beneath]
+    layers = *(change.living_layers(live, around) if around else ()), *own
+    new = domain.Slot(
+        domain.free_slot(slots),
+        # Until the switch it decides as the domain around it does.
+        around.ruleset if around else 0,
+        abi.Kind.CGROUP,
+        name,
+        cgroup.id_of(path),
+        parent=around.index if around else 0,
+    )
+    wanted = [change.Wanted(new, layers), *change.inner(live, slots, inside, layers)]
+    _check_processes(live, slots, new, beneath, wanted)
+    with change.prepared(live, slots, wanted, serial) as made, contextlib.ExitStack() as undo:
+        undo.callback(_take_back, live, new)
+        domain.write(live, new)
+        domain.give_cgroups(live, path, new.index, new.parent)
+        for slot in inside:
+            domain.set_parent(live, slot.index, new.index)
+        change.switch(live, wanted, made)
+        undo.pop_all()
+    change.retire(live, [each.slot.ruleset for each in wanted[1:]])
+    return dataclasses.replace(new, ruleset=made[0].index)
+
+
+def update(
+    live: engine.Engine,
+    slots: Sequence[domain.Slot],
+    slot: domain.Slot,
+    own: tuple[ruleset.Layer, ...],
+    serial: int,
+) -> None:
+    """Replace the policies of a domain of either kind."""
+    around = _at(slots, slot.parent)
+    if around:
+        outer = change.living_layers(live, around)
+    else:
+        # Those of a process may have been inherited from a domain that has ended.
+        layers = change.living_layers(live, slot)
+        outer = layers[: len(layers) - len(ruleset.own(layers))]
+    inside = change.children(slots, slot.index, slot.kind)
+    layers = *outer, *own
+    wanted = [
+        change.Wanted(slot, layers, change.recorded(live, slot).scope),
+        *change.inner(live, slots, inside, layers),
+    ]
+    with change.prepared(live, slots, wanted, serial) as made:
+        change.switch(live, wanted, made)
+    change.retire(live, [each.slot.ruleset for each in wanted])
+    change.detach_surplus(live)
+
+
+def detach(live: engine.Engine, slot: domain.Slot) -> None:
+    """End a domain on a cgroup: those inside lose its layers, and all in it are left to the domain around it."""
+    slots = domain.slots(live)
+    around = _at(slots, slot.parent)
+    inside = change.children(slots, slot.index, slot.kind)
+    wanted = list(change.inner(live, slots, inside, change.living_layers(live, around) if around else ()))
+    before = _at(slots, slot.index)
+    with change.prepared(live, slots, wanted, record.new_serial()) as made:
+        domain.switch(live, slot.index, around.ruleset if around else 0)
+        change.switch(live, wanted, made)
+    for each in inside:
+        domain.set_parent(live, each.index, slot.parent)
+    change.retire(live, [each.slot.ruleset for each in wanted] + ([before.ruleset] if before else []))
+    sweep.end(live, slot)
+    change.detach_surplus(live)
+
+
+def _at(slots: Sequence[domain.Slot], index: int) -> domain.Slot | None:
+    return next((slot for slot in slots if index and slot.index == index), None)
+
+
+def _take_back(live: engine.Engine, new: domain.Slot) -> None:
+    """Undo a domain that did not come to be; one that is in force after all stays."""
+    found = _at(domain.slots(live), new.index)
+    if found and found.ruleset == new.ruleset:
+        sweep.end(live, found)
+
+
+def _check_processes(
+    live: engine.Engine,
+    slots: Sequence[domain.Slot],
+    new: domain.Slot,
+    beneath: set[int],
+    wanted: Sequence[change.Wanted],
+) -> None:
+    """Raise LimitError where a process domain's tasks in the cgroup would be under too many layers."""
+    for slot in slots:
+        if slot.kind == abi.Kind.PROCESS and (slot.cgroup in beneath or slot.cgroup == new.cgroup):
+            own = live.ruleset(slot.ruleset).layers
+            most = max(len(each.layers) for each in wanted)
+            if own + most > abi.Limit.LAYERS:
+                what = f"processes of the domain {slot.name} would be under {own + most} layers"
+                raise errors.LimitError(f"{what}; at most {int(abi.Limit.LAYERS)} are possible: join policies into one file")

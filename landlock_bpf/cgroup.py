@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Control groups (version 2): their ids, what is beneath them, who is in them, and the scopes that `run` makes."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from landlock_bpf import errors
+
+_FILEID_KERNFS = 0xFE  # include/linux/exportfs.h
+_HANDLE = struct.Struct("=IiQ")  # struct file_handle with the 8 bytes of a kernfs id
+_GONE = (errno.ENOENT, errno.ENODEV)  # to look it up, to read one of its files
+
+
+@functools.cache
+def mount_point() -> Path:
+    """Find where cgroup2 is mounted; UnsupportedError where it is not."""
+    with open("/proc/self/mountinfo") as mounts:
+        for line in mounts:
+            head, _, tail = line.partition(" - ")
+            if tail.startswith("cgroup2 "):
+                return Path(head.split(" ")[4])
+    raise errors.UnsupportedError("cgroup2 is not mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+
+
+def check(path: Path) -> Path:
+    """Give the full path of a control group; NotFoundError where there is none."""
+    full = path if path.is_absolute() else mount_point() / path
+    # Every cgroup2 directory has it, no version 1 one has.
+    if not (full / "cgroup.controllers").exists():
+        what = "is no cgroup2 directory" if full.exists() else "does not exist"
+        raise errors.NotFoundError(f"the control group {full} {what}; make it with mkdir beneath {mount_point()}")
+    return full.resolve()
+
+
+def id_of(path: Path) -> int:
+    """Give the id of a control group (kernfs_node.id), which its inode number is where those have 64 bits."""
+    return path.stat().st_ino
+
+
+def find(number: int) -> Path | None:
+    """Find a control group by id, whatever this mount namespace shows; None once it is gone. Ids are not used again."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = _HANDLE.pack(8, _FILEID_KERNFS, number)
+    mount = os.open(mount_point(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fd = libc.open_by_handle_at(mount, handle, os.O_PATH | os.O_CLOEXEC)
+    finally:
+        os.close(mount)
+    if fd < 0:
+        if ctypes.get_errno() == errno.ESTALE:
+            return None
+        raise errors.KernelError("open the control group with", f"id {number}", ctypes.get_errno())
+    try:
+        return Path(os.readlink(f"/proc/self/fd/{fd}"))
+    finally:
+        os.close(fd)
+
+
+def beneath(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Give the id and path of all control groups beneath one, parents before children; some may vanish meanwhile."""
+    try:
+        with os.scandir(path) as listing:
+            children = [(entry.inode(), entry.path) for entry in listing if entry.is_dir(follow_symlinks=False)]
+    except OSError as error:
+        if error.errno in _GONE:
+            return
+        raise
+    for child in children:
+        yield child
+        yield from beneath(child[1])
+
+
+def settle(path: Path) -> None:
+    """Return once every mkdir(2) of a control group that is under way has become visible, its tracepoint run."""
+    # Takes and gives back cgroup_mutex, changing nothing (kernel/cgroup/cgroup.c, cgroup_subtree_control_write).
+    try:
+        (path / "cgroup.subtree_control").write_text("\n")
+    except OSError as cause:
+        raise errors.KernelError("wait for", f"changes beneath {path}", cause.errno or errno.EIO) from cause
+
+
+def processes(path: Path) -> Iterator[int]:
+    """List the processes in a control group and all beneath it."""
+    for each in (str(path), *(inner for _number, inner in beneath(path))):
+        try:
+            with open(f"{each}/cgroup.procs") as listing:
+                yield from map(int, listing)
+        except OSError as error:
+            # A threaded one shows its processes in the domain cgroup above it.
+            if error.errno not in (*_GONE, errno.EOPNOTSUPP):
+                raise
+
+
+def populated(path: Path) -> bool:
+    """Whether a process is in a control group or beneath it; one that is gone has none."""
+    try:
+        return "populated 1" in (path / "cgroup.events").read_text()
+    except OSError as error:
+        if error.errno in _GONE:
+            return False
+        raise
+
+
+def own() -> Path:
+    """Give the control group of this process."""
+    with open("/proc/self/cgroup") as lines:
+        for line in lines:
+            if line.startswith("0::"):
+                return mount_point() / line[3:].rstrip("\n").lstrip("/")
+    raise errors.UnsupportedError("this process is in no cgroup2 control group", "boot with cgroup2 mounted")
+
+
+def make(path: Path) -> None:
+    """Make a control group."""
+    try:
+        path.mkdir()
+    except OSError as cause:
+        raise errors.KernelError("make the control group", str(path), cause.errno or errno.EIO) from cause
+
+
+def enter(path: Path) -> None:
+    """Put this process into a control group."""
+    try:
+        with open(path / "cgroup.procs", "w") as control:
+            control.write("0")
+    except OSError as cause:
+        raise errors.KernelError("enter the control group", str(path), cause.errno or errno.EIO) from cause
+
+
+def remove(path: Path) -> bool:
+    """Remove a control group and what is beneath it; False where a process is in one of them."""
+    inner = [Path(each) for _number, each in beneath(path)]
+    for each in (*reversed(inner), path):
+        try:
+            each.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno in (errno.EBUSY, errno.ENOTEMPTY):
+                return False
+            raise
+    return True

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Changes of what is in force: rulesets prepared whole, put in force by one store each, old ones removed after a grace period.
+
+A domain of a cgroup inside another one's, or of a process inside another one, has all layers of the outer one in its own
+ruleset, so that one look-up answers for all. `Slot.parent` says which that is; sweep.py mends what a killed controller left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+
+from landlock_bpf import abi, domain, engine, errors, fsview, hooks, record, ruleset, syscalls
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """The layers that a domain is to have."""
+
+    slot: domain.Slot
+    layers: tuple[ruleset.Layer, ...]
+    scope: str = ""
+
+
+def recorded(live: engine.Engine, slot: domain.Slot) -> record.Record:
+    """Give the record of what a domain has in force, without the rules that ended with their filesystem."""
+    serial = live.ruleset(slot.ruleset).serial
+    found = record.read(serial)
+    if found is None:
+        raise errors.NotFoundError(f"the record of the domain {slot.name} under {record.RULESETS} was removed; detach it")
+    return found
+
+
+def living_layers(live: engine.Engine, slot: domain.Slot) -> tuple[ruleset.Layer, ...]:
+    """Give the layers that a domain has in force, without the rules that ended with their filesystem."""
+    found = recorded(live, slot)
+    objects = fsview.living(live, slot.ruleset, found.objects())
+    return tuple(layer.keep(objects) for layer in found.layers)
+
+
+def children(slots: Iterable[domain.Slot], parent: int, kind: abi.Kind) -> list[domain.Slot]:
+    """Give the domains right inside another one (0: inside none)."""
+    return [slot for slot in slots if slot.parent == parent and slot.kind == kind]
+
+
+def inner(
+    live: engine.Engine, slots: Sequence[domain.Slot], roots: Iterable[domain.Slot], outer: tuple[ruleset.Layer, ...]
+) -> Iterator[Wanted]:
+    """Say what domains and all inside them are to have when the layers around them become `outer`."""
+    for slot in roots:
+        layers = *outer, *ruleset.own(living_layers(live, slot))
+        yield Wanted(slot, layers, recorded(live, slot).scope)
+        yield from inner(live, slots, children(slots, slot.index, slot.kind), layers)
+
+
+def check_limits(wanted: Iterable[Wanted]) -> None:
+    """Raise LimitError for a domain that would have too many layers or rules."""
+    for each in wanted:
+        if len(each.layers) > abi.Limit.LAYERS:
+            what = f"the domain {each.slot.name} would have {len(each.layers)} layers, those around it counted"
+            raise errors.LimitError(f"{what}; at most {int(abi.Limit.LAYERS)} are possible: join policies into one file")
+        rules = sum(layer.rules for layer in ruleset.own(each.layers))
+        if rules > abi.Limit.RULES:
+            what = f"the domain {each.slot.name} would have {rules} rules"
+            raise errors.LimitError(f"{what}; at most {int(abi.Limit.RULES)} are possible: put rules on directories")
+
+
+def replace(live: engine.Engine, slots: Sequence[domain.Slot], wanted: Sequence[Wanted]) -> None:
+    """Replace what domains have in force, each by one store."""
+    with prepared(live, slots, wanted, record.new_serial()) as made:
+        switch(live, wanted, made)
+    retire(live, [each.slot.ruleset for each in wanted])
+
+
+def switch(live: engine.Engine, wanted: Sequence[Wanted], made: Sequence[record.Record]) -> None:
+    """Put prepared rulesets in force, the outermost domain's first."""
+    for each, new in zip(wanted, made):
+        domain.switch(live, each.slot.index, new.index)
+
+
+@contextlib.contextmanager
+def prepared(
+    live: engine.Engine, slots: Sequence[domain.Slot], wanted: Sequence[Wanted], serial: int
+) -> Iterator[list[record.Record]]:
+    """Put new rulesets into the kernel, in force nowhere yet; gone again if the block raises.
+
+    The block puts them in force; what may fail after that is for after the block.
+    """
+    check_limits(wanted)
+    used = {slot.ruleset for slot in slots}
+    with contextlib.ExitStack() as undo:
+        made = []
+        for number, each in enumerate(wanted):
+            index = domain.free_ruleset(used)
+            used.add(index)
+            new = record.Record(serial + number, index, each.slot.name, each.scope, each.layers)
+            undo.callback(_withdraw, live, new)
+            record.write(new)
+            fsview.install(live, new)
+            made.append(new)
+        undo.callback(detach_surplus, live)
+        for each, new in zip(wanted, made):
+            need = hooks.Need.DOMAIN | (hooks.Need.DENIAL if new.denies else hooks.Need(0))
+            if each.slot.kind == abi.Kind.PROCESS:
+                need |= hooks.Need.PROCESS
+            live.attach(hooks.needed(ruleset.handled(new.layers), need))
+        yield made
+        undo.pop_all()
+
+
+def retire(live: engine.Engine, rulesets: Iterable[int]) -> None:
+    """Remove rulesets that are in force nowhere any more, after the last hook call that may have seen them."""
+    old = [index for index in rulesets if index]
+    if not old:
+        return
+    syscalls.membarrier(syscalls.MEMBARRIER_CMD_GLOBAL)
+    for index in old:
+        serial = live.ruleset(index).serial
+        kept = record.read(serial)
+        fsview.remove(live, index, kept.objects() if kept else fsview.keys_of(live, index))
+        record.remove(serial)
+
+
+def detach_surplus(live: engine.Engine) -> None:
+    """Detach the hooks that no domain needs any more."""
+    slots = domain.slots(live)
+    if not slots:
+        live.detach_all_but(())
+        return
+    need, handled = hooks.Need.DOMAIN, 0
+    if any(slot.kind == abi.Kind.PROCESS for slot in slots):
+        need |= hooks.Need.PROCESS
+    for index in {slot.ruleset for slot in slots}:
+        handled |= live.ruleset(index).handled_any
+    rows = list(hooks.needed(handled, need))
+    if len(rows) < len(list(hooks.needed(handled, need | hooks.Need.DENIAL))) and any(_denies(live, slot) for slot in slots):
+        rows = list(hooks.needed(handled, need | hooks.Need.DENIAL))
+    live.detach_all_but(rows)
+
+
+def _withdraw(live: engine.Engine, new: record.Record) -> None:
+    # A ^C may come right after the store that put it in force.
+    if new.index not in (slot.ruleset for slot in domain.slots(live)):
+        fsview.remove(live, new.index, new.objects())
+        record.remove(new.serial)
+
+
+def _denies(live: engine.Engine, slot: domain.Slot) -> bool:
+    found = record.read(live.ruleset(slot.ruleset).serial)
+    return found is None or found.denies

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The confinement of a process that is to be started: a process domain made for it, and the control group it runs in."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from landlock_bpf import abi, cgroup, change, domain, engine, errors, record, ruleset, sweep
+
+# Where control groups are made if our own one may have none in it.
+FALLBACK = "landlock-bpf"
+
+
+class Confinement:
+    """A domain that waits for its process; a context manager.
+
+    The process to be confined, a child forked from here, calls enter(); the parent calls close() after its end.
+    """
+
+    def __init__(self, name: str, index: int, path: Path, live: engine.Engine) -> None:
+        self.name = name
+        self.cgroup = path
+        self._index = index
+        self._engine = live
+        # Opened now: the child opens nothing but its control group.
+        self._tasks = live.tasks
+        self._task = bytes(abi.Task(domain=index))
+
+    def __enter__(self) -> Confinement:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def enter(self) -> None:
+        """Put the calling process, which has one thread, into the control group and the domain: from here on it is confined."""
+        cgroup.enter(self.cgroup)
+        pidfd = os.pidfd_open(os.getpid())
+        self._tasks.update(pidfd, self._task)
+        os.close(pidfd)
+
+    def close(self) -> None:
+        """End the domain, and remove its control group, if no process is left in it; else a later sweep does."""
+        with self._engine, record.locked(), contextlib.ExitStack() as stack:
+            live = engine.find()
+            if live is None:
+                cgroup.remove(self.cgroup)
+                return
+            stack.enter_context(live)
+            mine = [slot for slot in domain.slots(live) if slot.name == self.name and slot.index == self._index]
+            if mine and sweep.remove_scope(live, mine[0]):
+                sweep.end(live, mine[0])
+                sweep.count_process_domains(live, domain.slots(live))
+                change.detach_surplus(live)
+
+
+def make(
+    live: engine.Engine,
+    slots: Sequence[domain.Slot],
+    name: str,
+    own: tuple[ruleset.Layer, ...],
+    serial: int,
+    parent: Path | None,
+) -> Confinement:
+    """Make a process domain and its control group; nobody is in it yet. The lock is held."""
+    around = domain.of_process(live, os.getpid())
+    outer = next((slot for slot in slots if slot.index == around), None)
+    layers = *(change.living_layers(live, outer) if outer else ()), *own
+    place = _place(live, parent)
+    _check_layers(live, name, place, layers)
+    scope = place / f"landlock-bpf-{name}"
+    with contextlib.ExitStack() as undo:
+        # What the slot says of its cgroup can only be known once that is there, and it is there only once recorded.
+        empty = domain.Slot(
+            domain.free_slot(slots),
+            0,
+            abi.Kind.PROCESS,
+            name,
+            0,
+            maker=os.getpid(),
+            maker_start=domain.start_of(os.getpid()),
+            parent=around,
+        )
+        wanted = [change.Wanted(empty, layers, str(scope))]
+        with change.prepared(live, slots, wanted, serial) as made:
+            cgroup.make(scope)
+            undo.callback(cgroup.remove, scope)
+            # From before the first task enters: with no process domain the engine looks no task up.
+            sweep.count_process_domains(live, [*slots, empty])
+            domain.write(live, dataclasses.replace(empty, ruleset=made[0].index, cgroup=cgroup.id_of(scope)))
+            undo.pop_all()
+    return Confinement(name, empty.index, scope, engine.Engine(live.pins))
+
+
+def _place(live: engine.Engine, parent: Path | None) -> Path:
+    """Find where to make a control group: in ours, so that what limits us limits the command too."""
+    if parent:
+        return cgroup.check(parent)
+    own = cgroup.own()
+    kind = own / "cgroup.type"
+    # No domain cgroup can be made in a threaded one; the root has no such file.
+    if not kind.exists() or kind.read_text().strip() in ("domain", "domain threaded"):
+        return own
+    if domain.of_cgroup(live, cgroup.id_of(own)):
+        raise errors.KernelError("make a control group in", str(own), errno.EOPNOTSUPP, "start from one that is not threaded")
+    fallback = cgroup.mount_point() / FALLBACK
+    fallback.mkdir(exist_ok=True)
+    return fallback
+
+
+def _check_layers(live: engine.Engine, name: str, place: Path, layers: Sequence[ruleset.Layer]) -> None:
+    index = domain.of_cgroup(live, cgroup.id_of(place))
+    ruled = [slot.ruleset for slot in domain.slots(live) if slot.index == index]
+    around = live.ruleset(ruled[0]).layers if ruled else 0
+    if around + len(layers) > abi.Limit.LAYERS:
+        what = f"the domain {name} would have {around + len(layers)} layers, those of its control group counted"
+        raise errors.LimitError(f"{what}; at most {int(abi.Limit.LAYERS)} are possible: join policies into one file")

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Domains in the kernel: the slots that tell which ruleset is in force, and the cgroups and tasks that are in them."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from landlock_bpf import abi, cgroup, engine, errors
+
+_SIZE = ctypes.sizeof(abi.Domain)
+_PER_SLOT = _SIZE // 8  # the kernel aligns the elements of an array to 8 bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """struct domain of abi.h and its index: a copy of what was there when it was read."""
+
+    index: int
+    ruleset: int
+    kind: abi.Kind
+    name: str
+    cgroup: int
+    maker: int = 0
+    maker_start: int = 0
+    parent: int = 0
+
+
+def slots(live: engine.Engine) -> list[Slot]:
+    """Read the slots in use, half-made ones as well."""
+    words = live.domains.cast("Q")
+    # Of 1,000 slots few are used: the first word is ruleset and kind.
+    heads = words[::_PER_SLOT].tolist()
+    return [_read(live, index) for index, head in enumerate(heads) if head]
+
+
+def free_slot(used: Iterable[Slot]) -> int:
+    """Find an index for a new domain."""
+    return _free({slot.index for slot in used}, abi.Limit.DOMAINS + 1, "domains")
+
+
+def free_ruleset(used: Iterable[int]) -> int:
+    """Find an index for a new ruleset."""
+    return _free(set(used), abi.Limit.RULESETS, "rulesets")
+
+
+def write(live: engine.Engine, slot: Slot) -> None:
+    """Make a slot. The switch is thrown last, for what is in the slot before may be of a killed controller."""
+    made = abi.Domain(
+        kind=slot.kind,
+        cgroup=slot.cgroup,
+        maker=slot.maker,
+        maker_start=slot.maker_start,
+        parent=slot.parent,
+        name=slot.name.encode(),
+    )
+    start = slot.index * _SIZE
+    live.domains[start : start + _SIZE] = bytes(made)
+    switch(live, slot.index, slot.ruleset)
+
+
+def switch(live: engine.Engine, index: int, ruleset: int) -> None:
+    """Put another ruleset in force in a domain, 0 for none: one aligned store of 32 bits."""
+    live.domains.cast("I")[(index * _SIZE + abi.Domain.ruleset.offset) // 4] = ruleset
+
+
+def set_parent(live: engine.Engine, index: int, parent: int) -> None:
+    """Tell which domain a domain is in: user space alone asks."""
+    live.domains.cast("I")[(index * _SIZE + abi.Domain.parent.offset) // 4] = parent
+
+
+def clear(live: engine.Engine, index: int) -> None:
+    """Free a slot that nothing refers to any more."""
+    start = index * _SIZE
+    live.domains[start : start + _SIZE] = bytes(_SIZE)
+
+
+def give_cgroups(live: engine.Engine, path: Path, index: int, before: int) -> None:
+    """Put a control group, and all beneath it that are in domain `before` (0: in none), into a domain.
+
+    Control groups made meanwhile get their parent's domain from the engine: when a pass over the tree after settle() finds
+    none that it has to record, none is left out.
+    """
+    root = cgroup.id_of(path)
+    written: set[int] = set()
+    while True:
+        found = [root, *(number for number, _path in cgroup.beneath(path))]
+        missing = [number for number in found if of_cgroup(live, number) == before]
+        if not missing:
+            break
+        _record(live, missing, index)
+        written.update(missing)
+        cgroup.settle(path)
+    # One removed between being found and being written has no one to remove its entry.
+    for number in written.difference(found):
+        live.cgroups.delete(number)
+
+
+def take_cgroups(live: engine.Engine, index: int, heir: int) -> None:
+    """Take all control groups out of a domain and put them into `heir`, the one around it (0: none)."""
+    while left := [key.value for key, value in live.cgroups.items() if value.value == index]:
+        if heir:
+            _record(live, left, heir)
+        else:
+            live.cgroups.delete_batch(left)
+        cgroup.settle(cgroup.mount_point())
+
+
+def members(live: engine.Engine, index: int) -> Iterator[int]:
+    """List the processes in a process domain, wherever they are."""
+    for name in os.listdir("/proc"):
+        if name.isdigit() and of_process(live, int(name)) == index:
+            yield int(name)
+
+
+def of_cgroup(live: engine.Engine, number: int) -> int:
+    """Give the domain that a control group is in, its own or one around it; 0 for none."""
+    found = live.cgroups.lookup(number)
+    return found.value if found else 0
+
+
+def of_process(live: engine.Engine, pid: int) -> int:
+    """Give the process domain of a process, 0 for none."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return 0
+    try:
+        task = live.tasks.lookup(pidfd)
+    finally:
+        os.close(pidfd)
+    return task.domain if task else 0
+
+
+def start_of(pid: int) -> int:
+    """Give the start of a process in clock ticks after boot; 0 if there is none. With the id it names a process for ever."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            # proc(5): the second field, the name, is in parentheses and may contain anything; starttime is the 22nd.
+            return int(stat.read().rpartition(b")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def check_name(name: str) -> str:
+    """Give back a name fit for a domain: it goes into paths, tables and the kernel."""
+    fit = name.isascii() and name.isprintable() and not set(name) & set(" /") and name not in ("", ".", "..")
+    if not fit or len(name) >= abi.Limit.NAME:
+        most = int(abi.Limit.NAME) - 1
+        raise errors.LimitError(f"{name!r} is no name for a domain: use 1 to {most} letters, digits and signs but blank and /")
+    return name
+
+
+def _record(live: engine.Engine, numbers: list[int], index: int) -> None:
+    try:
+        live.cgroups.update_batch((number, index) for number in numbers)
+    except errors.KernelError as cause:
+        if cause.errno != errno.E2BIG:
+            raise
+        limit = int(abi.Limit.CGROUPS)
+        raise errors.LimitError(f"more than {limit} control groups would be in domains; detach one first") from cause
+
+
+def _read(live: engine.Engine, index: int) -> Slot:
+    raw = abi.Domain.from_buffer_copy(live.domains, index * _SIZE)
+    return Slot(
+        index,
+        raw.ruleset,
+        abi.Kind(raw.kind),
+        raw.name.decode(errors="replace"),
+        raw.cgroup,
+        raw.maker,
+        raw.maker_start,
+        raw.parent,
+    )
+
+
+def _free(used: set[int], count: int, what: str) -> int:
+    for index in range(1, count):
+        if index not in used:
+            return index
+    raise errors.LimitError(f"{count - 1} {what} are in use, and there are no more; detach one first")

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The engine in the kernel: its maps, programs and attached hooks, pinned under the bpffs, so that they outlive us."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import functools
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from landlock_bpf import abi, bpf, errors, hooks, identity, layout, maps
+
+if TYPE_CHECKING:
+    from landlock_bpf import btf
+
+BPFFS = Path("/sys/fs/bpf")
+PINS = BPFFS / "landlock-bpf"
+BPF_FS_MAGIC = 0xCAFE4A11
+_ATTACH_TYPES = {"lsm": bpf.AttachType.LSM_MAC, "tp_btf": bpf.AttachType.TRACE_RAW_TP}
+_RELOAD = "end its domains (`landlock-bpf list`, `detach`) or `landlock-bpf unload`, then try again"
+
+
+class Engine:
+    """The pinned engine: a context manager over descriptors of those of its maps that are used."""
+
+    def __init__(self, pins: Path) -> None:
+        self.pins = pins
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    @functools.cached_property
+    def fsview(self) -> maps.Map:
+        """From fsview_key to rule, as bytes."""
+        return self._map("fsview", abi.FsviewKey, abi.Rule, raw=True)
+
+    @functools.cached_property
+    def rulesets(self) -> maps.Map:
+        return self._map("rulesets", None, abi.Ruleset)
+
+    @functools.cached_property
+    def cgroups(self) -> maps.Map:
+        """From cgroup id to the index of a domain."""
+        return self._map("cgroups", ctypes.c_uint64, ctypes.c_uint32)
+
+    @functools.cached_property
+    def tasks(self) -> maps.Map:
+        """From pidfd to task."""
+        return self._map("tasks", None, abi.Task)
+
+    @functools.cached_property
+    def opened(self) -> maps.Map:
+        return self._map("opened", None, abi.Opened)
+
+    @functools.cached_property
+    def superblocks(self) -> maps.Map:
+        return self._map("superblocks", ctypes.c_uint32, ctypes.c_uint32)
+
+    @functools.cached_property
+    def denials(self) -> maps.Map:
+        return self._map("denials", None, None)
+
+    @functools.cached_property
+    def domains(self) -> memoryview:
+        """The slots of the map domains, as the bytes that the engine reads."""
+        return self._memory("domains", abi.Domain)
+
+    @functools.cached_property
+    def filter(self) -> memoryview:
+        """The words of the filter."""
+        return self._memory("filter", ctypes.c_uint64).cast("Q")
+
+    @functools.cached_property
+    def state(self) -> abi.State:
+        """The engine's state itself, not a copy: what is assigned to it is there at once."""
+        view = self._memory("state", abi.State)
+        return abi.State.from_buffer(view)
+
+    @contextlib.contextmanager
+    def identifier(self) -> Iterator[identity.Identifier]:
+        """Open the iterator that names objects."""
+        program = bpf.obj_get(self.pins / "progs" / "identify")
+        try:
+            with identity.Identifier(program, self._learn_layout) as identifier:
+                yield identifier
+        finally:
+            os.close(program)
+
+    def ruleset(self, index: int) -> abi.Ruleset:
+        """Read a ruleset as the engine has it; index 0 is empty."""
+        found = self.rulesets.lookup(index)
+        assert isinstance(found, abi.Ruleset)  # an array has all its elements
+        return found
+
+    def attached(self) -> set[str]:
+        """Name the hooks that are attached."""
+        return set(os.listdir(self.pins / "links"))
+
+    def attach(self, rows: Iterable[hooks.HookRow]) -> None:
+        """Attach hooks that are not attached yet, each in force from its own link on."""
+        attached = self.attached()
+        for row in rows:
+            if row.name in attached:
+                continue
+            program = bpf.obj_get(self.pins / "progs" / row.name)
+            try:
+                link = bpf.link_create(program, _ATTACH_TYPES[row.kind], f"the hook {row.name}")
+            finally:
+                os.close(program)
+            try:
+                bpf.obj_pin(link, self.pins / "links" / row.name)
+            finally:
+                os.close(link)
+
+    def detach_all_but(self, rows: Iterable[hooks.HookRow]) -> None:
+        """Detach the hooks that no live domain needs."""
+        surplus = self.attached() - {row.name for row in rows}
+        for name in surplus:
+            (self.pins / "links" / name).unlink()
+        if "file_free_security" in surplus:
+            # Nobody removes entries any more, and the address of a struct file is used again.
+            self.opened.delete_batch(list(self.opened.keys()))
+            self.state.opened = 0
+
+    def _learn_layout(self) -> None:
+        self.state.layout = layout.read()
+
+    def _map(self, name: str, key: type[Any] | None, value: type[Any] | None, *, raw: bool = False) -> maps.Map:
+        path = self.pins / "maps" / name
+        opened = self._stack.enter_context(maps.Map.open(path, key=key, value=value))
+        if not raw:
+            return opened
+        # The sizes have been compared; what follows is about bytes.
+        return self._stack.enter_context(maps.Map.open(path))
+
+    def _memory(self, name: str, value: type[ctypes.Structure] | type[ctypes.c_uint64]) -> memoryview:
+        with maps.Map.open(self.pins / "maps" / name, value=value) as opened:
+            mapped = opened.mmap(writable=True)
+        return memoryview(mapped)
+
+
+def find() -> Engine | None:
+    """Find the pinned engine; None where none is loaded."""
+    return Engine(PINS) if PINS.is_dir() else None
+
+
+def load() -> Engine:
+    """Give the engine of this version, loaded anew where none is or another version has no domain left; hold the lock.
+
+    Raises BusyError where another version has live domains.
+    """
+    from landlock_bpf import compiler  # only a load needs it, and hashing for the question whether to
+
+    compiled = compiler.compile_engine()
+    if PINS.is_dir():
+        if (PINS / compiled.stem).is_dir():
+            return Engine(PINS)
+        if os.listdir(PINS / "links"):
+            raise errors.BusyError(f"another version of the engine is in force under {PINS}; {_RELOAD}")
+        unload()
+    return _load(compiled)
+
+
+def unload() -> None:
+    """Remove the engine from the kernel: nothing is enforced afterwards. Hold the lock."""
+    if PINS.is_dir():
+        # From here on, a later command finishes what we may not.
+        PINS.rename(BPFFS / f"{PINS.name}.{os.getpid()}")
+    remove_leavings()
+
+
+def remove_leavings() -> None:
+    """Remove what killed controllers were loading or unloading; hold the lock."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(BPFFS):
+            if name.startswith(f"{PINS.name}."):
+                shutil.rmtree(BPFFS / name)
+
+
+def _load(compiled: Path) -> Engine:
+    from landlock_bpf import btf, program  # a warm start needs neither
+
+    _mount_bpffs()
+    remove_leavings()
+    _check_hooks(btf.Btf.vmlinux())
+    part = BPFFS / f"{PINS.name}.{os.getpid()}"
+    with program.Object.open_file(compiled) as loaded:
+        loaded.load()
+        # The folder named like the object tells which version this is.
+        for folder in ("", "maps", "progs", "links", compiled.stem):
+            (part / folder).mkdir(mode=0o700)
+        for name in loaded.map_names():
+            if "." not in name:  # the sections of C are the programs' own
+                with loaded.map(name) as each:
+                    bpf.obj_pin(each.fd, part / "maps" / name)
+        for name in loaded.program_names():
+            bpf.obj_pin(loaded.program(name), part / "progs" / name)
+    part.rename(PINS)
+    return Engine(PINS)
+
+
+def _check_hooks(vmlinux: btf.Btf) -> None:
+    with vmlinux:
+        for row in hooks.HOOKS:
+            found = (vmlinux.hook_args if row.kind == "lsm" else vmlinux.tracepoint_args)(row.name)
+            if found != len(row.args):
+                what = "is not in this kernel" if found is None else f"has {found} arguments here, not {len(row.args)}"
+                raise errors.UnsupportedError(
+                    f"the hook {row.name} {what}", "boot another kernel; `landlock-bpf doctor` says more"
+                )
+
+
+def _mount_bpffs() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    # struct statfs begins with f_type, a long.
+    buffer = ctypes.create_string_buffer(256)
+    if libc.statfs(bytes(BPFFS), buffer) == 0:
+        if int.from_bytes(buffer.raw[:8], sys.byteorder) == BPF_FS_MAGIC:
+            return
+    if libc.mount(b"bpf", bytes(BPFFS), b"bpf", 0, None):
+        remedy = f"mount -t bpf bpf {BPFFS}"
+        raise errors.KernelError("mount", f"the bpffs on {BPFFS}", ctypes.get_errno() or errno.EIO, remedy)

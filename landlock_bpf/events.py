@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Events: denials as the engine reports them, with the rule's file and line from our records, read by one reader at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import datetime
+import errno as errnos
+import functools
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from landlock_bpf import abi, engine, errors, hooks, policy, record, ringbuf
+
+if TYPE_CHECKING:
+    from landlock_bpf import controller
+
+# How often a reader that waits looks whether the engine is still the one it reads from.
+_LOOK_SECONDS = 1.0
+
+REASONS = {
+    abi.Reason.RULE: "a rule denies it",
+    abi.Reason.NO_RULE: "no rule allows it",
+    abi.Reason.SEALED: "it is, or is on the way to, something that a rule denies",
+    abi.Reason.REFER: "it would have more rights there",
+    abi.Reason.MOUNT: "mounts stay as they are in a domain",
+    abi.Reason.OPENED: "denied when the file was opened",
+    abi.Reason.DETACHED: "its mount is in no mount namespace",
+    abi.Reason.DISCONNECTED: "its path is not known",
+    abi.Reason.DEPTH: f"it is deeper than {int(abi.Limit.DEPTH)} directories",
+    abi.Reason.RACE: "renames or mounts went on all the while",
+    abi.Reason.FULL: "no room to decide it",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Denial:
+    """An access that was denied.
+
+    `time` is in seconds since 1970, `layer` counts from 0, `action` holds all that were denied, `error` is the errno given.
+    `path2` is the second path of a rename or link. `rule` is where the rule that decided was written, `rule_path` what it is
+    on; without one, `policy_name` tells whose silence it was. A path that was too long begins with `...`.
+    """
+
+    time: float
+    domain: str
+    layer: int
+    policy_name: str
+    action: abi.Action
+    hook: str
+    error: str
+    pid: int
+    tid: int
+    uid: int
+    comm: str
+    path: str
+    path2: str
+    reason: str
+    rule: policy.Location | None
+    rule_path: str
+
+
+def read(live: controller.Controller, *, follow: bool = True) -> Iterator[Denial]:
+    """Give each denial once: those that wait and, with `follow`, all that come until the engine is unloaded.
+
+    Raises BusyError while another process reads, NotFoundError where no engine is loaded.
+    """
+    with record.alone("events", "reads events"), contextlib.ExitStack() as stack:
+        found = engine.find()
+        if found is None:
+            raise errors.NotFoundError("no engine is loaded, so nothing is denied; `run` and `attach` load it")
+        stack.enter_context(found)
+        loaded = _age(found)
+        buffer = stack.enter_context(ringbuf.RingBuffer(found.denials.fd))
+        while True:
+            records = buffer.poll(_LOOK_SECONDS if follow else 0)
+            yield from map(parse, records)
+            if not records and (not follow or _age(found) != loaded):
+                return
+
+
+def parse(data: bytes) -> Denial:
+    """Read a struct denial, which may end before its second path."""
+    raw = abi.Denial.from_buffer_copy(data.ljust(ctypes.sizeof(abi.Denial), b"\0"))
+    known = _record(raw.serial)
+    layer = known.layers[raw.layer] if known and raw.layer < len(known.layers) else None
+    rule, rule_path = None, ""
+    # Only these three are about an object with a rule.
+    if layer and raw.reason in (abi.Reason.RULE, abi.Reason.SEALED, abi.Reason.OPENED):
+        key = bytes(raw.object)
+        for entry in layer.entries:
+            if entry.object == key and (entry.denied & raw.refused or (raw.reason == abi.Reason.SEALED and entry.sealed)):
+                rule, rule_path = policy.Location(entry.file, entry.line), entry.path
+                break
+    return Denial(
+        time.time() + (raw.time - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) / 1e9,
+        known.domain if known else f"#{raw.domain}",
+        raw.layer,
+        layer.policy if layer else "",
+        abi.Action(raw.refused & hooks.ALL),
+        abi.Hook(raw.hook).name.lower(),
+        errnos.errorcode.get(-raw.error, str(-raw.error)),
+        raw.pid,
+        raw.tid,
+        raw.uid,
+        raw.comm.decode(errors="replace"),
+        path_of(raw.path),
+        path_of(raw.second) if raw.second.bytes else "",
+        abi.Reason(raw.reason).name.lower(),
+        rule,
+        rule_path,
+    )
+
+
+def path_of(names: abi.Names) -> str:
+    """Put a path together from its names, which come from the object up to the root."""
+    # The attribute `text` would end at the first 0.
+    start = abi.Names.text.offset
+    parts = bytes(names)[start : start + names.bytes].split(b"\0")[:-1]
+    return ("..." if names.truncated else "") + "/" + "/".join(map(_printable, reversed(parts)))
+
+
+def format_text(denial: Denial) -> str:
+    """Write a denial as one line for people."""
+    when = datetime.datetime.fromtimestamp(denial.time).isoformat(" ", "milliseconds")
+    where = f"{denial.path} -> {denial.path2}" if denial.path2 else denial.path
+    what = ",".join(hooks.names(denial.action)) or denial.hook
+    why = REASONS[abi.Reason[denial.reason.upper()]]
+    if denial.rule:
+        why += f": {denial.rule}"
+    elif denial.policy_name:
+        why += f" (policy {denial.policy_name})"
+    who = f"pid={denial.pid} comm={denial.comm!r} uid={denial.uid}"
+    return f"{when} DENIED {denial.error} {what} {where} {who} hook={denial.hook} domain={denial.domain} {why}"
+
+
+def format_json(denial: Denial) -> str:
+    """Write a denial as one line of JSON."""
+    told = dataclasses.asdict(denial)
+    told["action"] = hooks.names(denial.action)
+    return json.dumps(told)
+
+
+@functools.lru_cache(maxsize=64)
+def _record(serial: int) -> record.Record | None:
+    return record.read(serial)
+
+
+def _age(found: engine.Engine) -> tuple[int, int] | None:
+    """Tell this loaded engine from one loaded later; None once it is gone."""
+    try:
+        stat = os.stat(found.pins / "maps" / "denials")
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_ctime_ns
+
+
+def _printable(name: bytes) -> str:
+    """Give a name as text; what is no text, or would play tricks on a terminal, as escapes."""
+    text = name.decode(errors="backslashreplace")
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rules of rulesets in the kernel: the map fsview and the filter before it. None of it is in force by itself."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+
+from landlock_bpf import abi, engine, errors, identity, record, ruleset
+
+_TAIL = struct.Struct("=II")  # what fsview_key has after the object
+_WORD = 64
+# Bits that no key has only cost a look-up: so many are left before the filter is made anew (1.6 % of it).
+_STALE_BITS = 1 << 16
+
+
+def install(live: engine.Engine, made: record.Record) -> None:
+    """Put a recorded ruleset into the kernel; LimitError where fsview has no room, and then nothing is left of it."""
+    rules = ruleset.merge(made.layers)
+    if live.ruleset(made.index).serial:
+        remove(live, made.index, keys_of(live, made.index))  # left by a killed controller, and its record lost
+    live.rulesets.update(made.index, ruleset.record(made.layers, made.serial))
+    for device in {ruleset.device_of(object) for object in rules}:
+        live.superblocks.update(device, 1)
+    _set_bits(live.filter, rules, made.index)
+    tail = _TAIL.pack(made.index, 0)
+    try:
+        live.fsview.update_batch([(object + tail, rule) for object, rule in rules.items()])
+    except errors.KernelError as cause:
+        remove(live, made.index, rules)
+        if cause.errno != errno.E2BIG:
+            raise
+        limit = int(abi.Limit.OBJECTS)
+        raise errors.LimitError(f"all domains together would have rules on more than {limit} objects") from cause
+
+
+def remove(live: engine.Engine, index: int, objects: Iterable[bytes]) -> None:
+    """Remove a ruleset that is in force nowhere, its grace period over."""
+    tail = _TAIL.pack(index, 0)
+    keys = [object + tail for object in objects]
+    live.fsview.delete_batch(keys)
+    live.rulesets.update(index, abi.Ruleset())
+    if record.count_stale(len(keys)) > _STALE_BITS:
+        refresh_filter(live)
+        record.forget_stale()
+
+
+def keys_of(live: engine.Engine, index: int) -> set[bytes]:
+    """Find the objects of a ruleset in the kernel itself: some of the recorded ones may have gone with their filesystem."""
+    tail = _TAIL.pack(index, 0)
+    return {key[: identity.OBJECT.size] for key in _keys(live) if key.endswith(tail)}
+
+
+def living(live: engine.Engine, index: int, objects: Iterable[bytes]) -> set[bytes]:
+    """Give those objects of a ruleset that still have a key."""
+    tail = _TAIL.pack(index, 0)
+    return {object for object in objects if live.fsview.lookup(object + tail) is not None}
+
+
+def refresh_filter(live: engine.Engine) -> None:
+    """Clear the bits of the filter that no key has; those that one has stay set all the while."""
+    fresh = memoryview(bytearray(len(live.filter) * 8)).cast("Q")
+    for key in _keys(live):
+        ino = identity.OBJECT.unpack_from(key)[0]
+        bit = ruleset.filter_bit(ino, _TAIL.unpack_from(key, identity.OBJECT.size)[0])
+        fresh[bit // _WORD] |= 1 << bit % _WORD
+    live.filter[:] = fresh
+
+
+def _set_bits(words: memoryview, rules: Mapping[bytes, bytes], index: int) -> None:
+    unpack = identity.OBJECT.unpack
+    for object in rules:
+        bit = ruleset.filter_bit(unpack(object)[0], index)
+        words[bit // _WORD] |= 1 << bit % _WORD
+
+
+def _keys(live: engine.Engine) -> Iterator[bytes]:
+    return (key for key, _rule in live.fsview.items())

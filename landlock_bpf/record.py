@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The records under /run: of each ruleset in the kernel, what the kernel does not need but people and later commands do.
+
+A record is written before its ruleset's first key is, and removed after its last: so whatever a killed controller left can
+be found. The kernel's maps alone say what is in force.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from landlock_bpf import errors, ruleset
+
+RUN = Path("/run/landlock-bpf")
+RULESETS = RUN / "rulesets"
+# Records of rulesets that were: denials are often read after their domain has ended.
+PAST = RUN / "past"
+_PAST_KEPT = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What was put into the kernel as ruleset `index`, for the domain of that name.
+
+    `scope` is the control group that was made for it; empty where it is on one that was there before.
+    """
+
+    serial: int
+    index: int
+    domain: str
+    scope: str
+    layers: tuple[ruleset.Layer, ...]
+
+    @property
+    def denies(self) -> bool:
+        return any(layer.denies for layer in self.layers)
+
+    def objects(self) -> set[bytes]:
+        """Collect the objects that have keys."""
+        return {entry.object for layer in self.layers for entry in layer.entries}
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """Hold the lock that every command takes before it looks at or changes what is in the kernel."""
+    RULESETS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(RUN / "lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def alone(name: str, what: str) -> Iterator[None]:
+    """Be the only one who does something for a longer time; BusyError names the process that does it already."""
+    RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(RUN / f"{name}.lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as cause:
+            lock.seek(0)
+            raise errors.BusyError(f"process {lock.read().strip() or '?'} {what} already; end it first") from cause
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def new_serial(after: int = 0) -> int:
+    """Make a number that no ruleset of this boot has had: its walks may still be remembered by tasks."""
+    return max(time.clock_gettime_ns(time.CLOCK_BOOTTIME), after + 1)
+
+
+def serials() -> list[int]:
+    """List the records; leavings of a killed writer are removed."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(RULESETS):
+            stem, _, suffix = name.partition(".")
+            if suffix == "json":
+                found.append(int(stem))
+            else:
+                (RULESETS / name).unlink()
+    return found
+
+
+def write(record: Record) -> None:
+    """Write a record: it appears whole or not at all."""
+    layers = [
+        # tuples of strings and numbers, all but the object's bytes as JSON has them
+        {**vars(layer), "entries": [(entry[0].hex(), *entry[1:]) for entry in layer.entries]}
+        for layer in record.layers
+    ]
+    path = _path(record.serial)
+    part = path.with_suffix(".part")
+    try:
+        part.write_text(json.dumps({**vars(record), "layers": layers}))
+        part.rename(path)
+    except OSError as cause:
+        raise errors.KernelError("write", str(path), cause.errno or errno.EIO, "make room there") from cause
+
+
+def read(serial: int) -> Record | None:
+    """Read a record, a past one too; None where somebody removed it."""
+    for path in (_path(serial), PAST / _path(serial).name):
+        try:
+            told = json.loads(path.read_text())
+            break
+        except FileNotFoundError:
+            continue
+    else:
+        return None
+    layers = []
+    for layer in told["layers"]:
+        entries = tuple(ruleset.Entry(bytes.fromhex(entry[0]), *entry[1:]) for entry in layer["entries"])
+        layers.append(ruleset.Layer(**{**layer, "entries": entries}))
+    return Record(**{**told, "layers": tuple(layers)})
+
+
+def count_stale(keys: int) -> int:
+    """Count keys removed since the filter was last made anew. The count may get lost: it only says when that pays."""
+    path = RUN / "stale"
+    try:
+        before = int(path.read_text())
+    except (FileNotFoundError, ValueError):
+        before = 0
+    path.write_text(str(before + keys))
+    return before + keys
+
+
+def forget_stale() -> None:
+    """Begin to count anew."""
+    (RUN / "stale").unlink(missing_ok=True)
+
+
+def remove(serial: int) -> None:
+    """Make a record a past one; of those, the newest are kept."""
+    PAST.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        _path(serial).rename(PAST / _path(serial).name)
+    kept = os.listdir(PAST)
+    if len(kept) > _PAST_KEPT:
+        for name in sorted(kept, key=lambda name: int(name.partition(".")[0]))[: -_PAST_KEPT // 2]:
+            (PAST / name).unlink()
+
+
+def _path(serial: int) -> Path:
+    return RULESETS / f"{serial}.json"

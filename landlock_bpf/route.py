@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The routes that paths take: every directory and symbolic link from the root to an object, each open and named."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+
+from landlock_bpf import errors, identity
+
+# As the kernel's own walk (fs/namei.c, MAXSYMLINKS).
+_LINKS = 40
+# Descriptors named in one run of the iterator. It looks at all that are open, so few runs are best.
+_BATCH = 4096
+
+Identify = Callable[[Iterable[int]], dict[int, identity.Named]]
+
+
+class Node:
+    """A place on a route; `fd` is an O_PATH descriptor (-1: closed again), `target` that of a symbolic link."""
+
+    __slots__ = ("children", "fd", "mode", "named", "parent", "target")
+
+    def __init__(self, fd: int, parent: Node | None) -> None:
+        self.fd = fd
+        self.parent = parent or self
+        self.children: dict[str, Node] = {}
+        self.named: identity.Named | None = None
+        self.mode: int | None = None
+        self.target: str | None = None
+
+
+class Routes:
+    """A tree of open places, in which each is opened once however many paths lead through it; a context manager.
+
+    Whether the last place of a path is a symbolic link is only known once it has been named: find() a path, name() all,
+    and find() again those that were.
+    """
+
+    def __init__(self, identify: Identify) -> None:
+        self._identify = identify
+        self._fresh: list[Node] = []
+        self._open: list[Node] = []
+        self._stack = contextlib.ExitStack()
+        self._stack.callback(self._close)
+        self.root = self._node(os.open("/", os.O_PATH | os.O_CLOEXEC), None)
+
+    def __enter__(self) -> Routes:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def find(self, path: str) -> list[Node]:
+        """Walk an absolute path and give the places on its way, the root left out unless it is the object, which is last.
+
+        Raises OSError where the kernel's own walk would.
+        """
+        names = _split(path)
+        node, way, links = self.root, [], 0
+        while names:
+            name = names.pop()
+            if name == "..":
+                node = node.parent
+                continue
+            child = node.children.get(name)
+            if child is None:
+                child = self._enter(node, name, last=not names)
+            way.append(child)
+            if child.mode is None and names:
+                self._look(child)
+            if child.target is None:
+                node = child
+                continue
+            links += 1
+            if links > _LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            names += _split(child.target)
+            if child.target.startswith("/"):
+                node = self.root
+        # After a link to "." or "/" or a ".." at the end, the object is not what was entered last.
+        if not way or way[-1] is not node:
+            way.append(node)
+        return way
+
+    def name(self) -> list[Node]:
+        """Have the kernel name all places that have no name yet, and give them. Links learn their target."""
+        fresh, self._fresh = self._fresh, []
+        for start in range(0, len(fresh), _BATCH):
+            batch = fresh[start : start + _BATCH]
+            found = self._identify(node.fd for node in batch)
+            for node in batch:
+                node.named = named = found[node.fd]
+                node.mode = named.mode
+                if named.link and node.target is None:
+                    node.target = os.readlink("", dir_fd=node.fd)
+        return fresh
+
+    def _enter(self, node: Node, name: str, *, last: bool) -> Node:
+        """Open what a directory has under a name."""
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        if not last:
+            # With O_DIRECTORY, an automount on the way is mounted.
+            with contextlib.suppress(NotADirectoryError):
+                child = self._node(os.open(name, flags | os.O_DIRECTORY, dir_fd=node.fd), node)
+                child.mode = stat.S_IFDIR
+                node.children[name] = child
+                return child
+        child = node.children[name] = self._node(os.open(name, flags, dir_fd=node.fd), node)
+        return child
+
+    def _look(self, node: Node) -> None:
+        """Learn whether a place in the middle of a path is a directory or a link."""
+        node.mode = os.fstat(node.fd).st_mode
+        if stat.S_ISLNK(node.mode):
+            node.target = os.readlink("", dir_fd=node.fd)
+
+    def _node(self, fd: int, parent: Node | None) -> Node:
+        node = Node(fd, parent)
+        self._fresh.append(node)
+        self._open.append(node)
+        return node
+
+    def _close(self) -> None:
+        for node in self._open:
+            os.close(node.fd)
+            node.fd = -1
+        self._open.clear()
+
+
+@contextlib.contextmanager
+def many_descriptors(count: int) -> Iterator[None]:
+    """Let this process open at least `count` descriptors while the block runs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        yield
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard if hard == resource.RLIM_INFINITY else max(hard, count)))
+    except (ValueError, OSError) as cause:
+        what = f"{count} descriptors are needed, {soft} allowed"
+        raise errors.LimitError(f"{what}; raise `ulimit -n` or the sysctl fs.nr_open") from cause
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _split(path: str) -> list[str]:
+    """Split a path into names, the last one first."""
+    return [name for name in reversed(path.split("/")) if name and name != "."]

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The sweep before each command: finishes or takes back what killed controllers left, and ends domains nobody is in.
+
+What is in force is never weakened: each step only removes what no task is under, or completes what one store began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from landlock_bpf import abi, cgroup, change, domain, engine, fsview, record, ruleset, syscalls
+
+
+def sweep(live: engine.Engine) -> list[domain.Slot]:
+    """Bring the kernel's maps and our records into a state that a command may build on, and give the domains; hold the lock."""
+    engine.remove_leavings()
+    slots = domain.slots(live)
+    gone = [slot for slot in slots if _half_made(slot, slots) or _deserted(live, slot)]
+    for slot in gone:
+        end(live, slot)
+    if gone:
+        slots = domain.slots(live)
+    unknown = _unknown(live, slots)
+    for serial in unknown:
+        _forget(live, serial, slots)
+    _mend_inner(live, slots)
+    count_process_domains(live, slots)
+    if gone or unknown:
+        change.detach_surplus(live)
+    if not slots and live.state.orphans:
+        live.state.orphans = 0
+    return domain.slots(live)
+
+
+def end(live: engine.Engine, slot: domain.Slot) -> None:
+    """End a domain that nobody is in, or whose ruleset is none or that of the one around it: free all it has."""
+    slots = domain.slots(live)
+    inside = change.children(slots, slot.index, slot.kind)
+    for each in inside:
+        domain.set_parent(live, each.index, slot.parent)
+    if slot.kind == abi.Kind.CGROUP:
+        domain.take_cgroups(live, slot.index, slot.parent)
+        if inside:
+            outer = _around(live, slot, slots)
+            change.replace(live, slots, list(change.inner(live, slots, inside, outer)))
+    # Domains of processes keep the layers that their tasks have inherited.
+    domain.switch(live, slot.index, 0)
+    if not _half_made(slot, slots):
+        change.retire(live, [slot.ruleset])
+    domain.clear(live, slot.index)
+
+
+def remove_scope(live: engine.Engine, slot: domain.Slot) -> bool:
+    """Remove the control group that was made for a process domain; False where a task is in it or still in the domain."""
+    path = cgroup.find(slot.cgroup)
+    if path and cgroup.populated(path):
+        return False
+    # Somebody outside may have moved tasks away; they are in the domain wherever they are.
+    if next(domain.members(live, slot.index), None) is not None:
+        return False
+    return path is None or cgroup.remove(path)
+
+
+def count_process_domains(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
+    """Tell the engine how many process domains there are: with none it looks no task up."""
+    count = sum(slot.kind == abi.Kind.PROCESS for slot in slots)
+    if live.state.process_domains != count:
+        live.state.process_domains = count
+
+
+def _half_made(slot: domain.Slot, slots: Sequence[domain.Slot]) -> bool:
+    """Whether it was being made or ended: it has no ruleset, or that of the domain around it."""
+    around = (other.ruleset for other in slots if other.index == slot.parent)
+    return slot.ruleset == 0 or slot.ruleset in around
+
+
+def _deserted(live: engine.Engine, slot: domain.Slot) -> bool:
+    if slot.kind == abi.Kind.CGROUP:
+        # The engine takes the entry away with the cgroup.
+        return not domain.of_cgroup(live, slot.cgroup) and cgroup.find(slot.cgroup) is None
+    if slot.maker and domain.start_of(slot.maker) == slot.maker_start:
+        return False
+    return remove_scope(live, slot)
+
+
+def _unknown(live: engine.Engine, slots: Sequence[domain.Slot]) -> set[int]:
+    """Find the records of rulesets that no domain has."""
+    serials = set(record.serials())
+    if serials:
+        serials -= {live.ruleset(index).serial for index in {slot.ruleset for slot in slots}}
+    return serials
+
+
+def _forget(live: engine.Engine, serial: int, slots: Sequence[domain.Slot]) -> None:
+    left = record.read(serial)
+    if left and left.scope and left.domain not in (slot.name for slot in slots):
+        cgroup.remove(Path(left.scope))
+    if left and live.ruleset(left.index).serial in (serial, 0):
+        # It may have been in force until its controller was killed a moment ago.
+        syscalls.membarrier(syscalls.MEMBARRIER_CMD_GLOBAL)
+        fsview.remove(live, left.index, left.objects())
+    record.remove(serial)
+
+
+def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
+    """Give domains inside others the layers that those have now, where a killed controller had not come to it."""
+    for slot in slots:
+        if not slot.parent or slot.kind != abi.Kind.CGROUP:
+            continue
+        outer = next(other for other in slots if other.index == slot.parent)
+        has = change.recorded(live, slot).layers
+        around = has[: len(has) - len(ruleset.own(has))]
+        if _origins(around) != _origins(change.recorded(live, outer).layers):
+            change.replace(live, slots, list(change.inner(live, slots, [slot], change.living_layers(live, outer))))
+
+
+def _around(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot]) -> tuple[ruleset.Layer, ...]:
+    outer = next((other for other in slots if other.index == slot.parent), None)
+    return change.living_layers(live, outer) if outer else ()
+
+
+def _origins(layers: Sequence[ruleset.Layer]) -> list[tuple[str, int]]:
+    return [(layer.owner, layer.made) for layer in layers]
