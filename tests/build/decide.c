@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* decide.h as a host library: tells the steps of a made-up walk to it, as walk.h does for a real
+ * one. */
+#include "decide.h"
+
+enum step_kind {
+	STEP_OBJECT,
+	STEP_HIDDEN,
+	STEP_OWN_BEGIN,
+	STEP_OWN,
+};
+
+__u64 walk_steps(struct decision *decision, const struct ruleset *ruleset, __u64 asked,
+		 const __u32 *kinds, const struct rule *rules, __u32 count, __u32 lost)
+{
+	static const struct object nowhere;
+	__u32 pending = decide_begin(decision, ruleset, asked);
+
+	for (__u32 i = 0; i < count && pending; i++) {
+		switch (kinds[i]) {
+		case STEP_OBJECT:
+			pending = decide_object(decision, &rules[i], &nowhere);
+			break;
+		case STEP_HIDDEN:
+			decide_hidden(decision, &rules[i], &nowhere);
+			break;
+		case STEP_OWN_BEGIN:
+			decide_own_begin(decision);
+			break;
+		case STEP_OWN:
+			decide_own(decision, &rules[i], &nowhere);
+			break;
+		}
+	}
+	if (lost)
+		decide_lost(decision, lost);
+	else
+		decide_end(decision, ruleset);
+	return decide_refused(decision);
+}
+
+__u32 gain(const struct decision *source, struct decision *destination, __u64 scope)
+{
+	return decide_gain(source, destination, scope);
+}
