@@ -103,7 +103,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         *[ctypes.c_uint32] * 2,
     ]
     loaded.gain.restype = ctypes.c_uint32
-    loaded.gain.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64]
+    loaded.gain.argtypes = [pointer, pointer, ctypes.c_uint64]
     return loaded
 
 
