@@ -165,9 +165,7 @@ def link_create(program: int, attach_type: AttachType, what: str) -> int:
 def link_create_iter(program: int, what: str, *, tid: int = 0, pid: int = 0) -> int:
     """Make a link of a task iterator program (`iter/task_file` and the like), over one thread or process if given."""
     task = libbpf.IterTask(tid=tid, pid=pid)
-    opts = libbpf.LinkCreateOpts(
-        ctypes.sizeof(libbpf.LinkCreateOpts), 0, ctypes.pointer(task), ctypes.sizeof(task)
-    )
+    opts = libbpf.LinkCreateOpts(ctypes.sizeof(libbpf.LinkCreateOpts), 0, ctypes.pointer(task), ctypes.sizeof(task))
     fd = libbpf.library().bpf_link_create(program, 0, AttachType.TRACE_ITER, ctypes.byref(opts))
     return libbpf.check(fd, "attach the iterator", what)
 

@@ -9,7 +9,6 @@ import errno
 import importlib.util
 import os
 import struct
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -172,9 +171,9 @@ def _hooks() -> Answer:
 def _symbols() -> Answer:
     with btf.Btf.vmlinux() as vmlinux:
         missing = [name for name in _KFUNCS if vmlinux.find(name, btf.Kind.FUNC) is None]
-    with open("/proc/kallsyms") as lines:
-        known = {line.split(maxsplit=3)[2].rstrip() for line in lines}
-    missing += [name for name in _KSYMS if name not in known]
+    # Searched as a whole: taking 200,000 lines apart is seconds under emulation.
+    known = Path("/proc/kallsyms").read_bytes()
+    missing += [name for name in _KSYMS if f" {name}\n".encode() not in known]
     if missing:
         return "no", f"absent: {', '.join(missing)}", _OTHER_KERNEL
     return "yes", ", ".join(_KFUNCS + _KSYMS), ""
@@ -193,10 +192,9 @@ def _libbpf() -> Answer:
 
 def _clang() -> Answer:
     clang = compiler.find_clang()
-    words = subprocess.run([clang, "--version"], capture_output=True, text=True, check=False).stdout
     if not compiler.LIBBPF_HEADERS.is_dir():
-        return "no", f"{clang}, but no {compiler.LIBBPF_HEADERS}", "install libbpf's headers (Debian: apt-get install libbpf-dev)"
-    return "yes", f"{clang}: {words.partition(chr(10))[0]}", ""
+        return "no", f"{clang}, but no {compiler.LIBBPF_HEADERS}", "install them (Debian: apt-get install libbpf-dev)"
+    return "yes", str(clang.resolve()), ""  # the version is in the path; asking clang takes seconds under emulation
 
 
 def _module(name: str, remedy: str) -> Answer:

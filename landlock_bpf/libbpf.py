@@ -8,7 +8,7 @@ import ctypes
 import errno
 import functools
 from collections.abc import Iterator
-from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 
 from landlock_bpf import errors
 
@@ -153,7 +153,7 @@ _FUNCTIONS = {
 
 
 _REMEDIES = {
-    errno.EPERM: "be root, outside any domain and any container that drops CAP_BPF; `landlock-bpf doctor` tells what is missing",
+    errno.EPERM: "be root, outside any domain and container; `landlock-bpf doctor` tells what is missing",
     errno.EACCES: "be root, outside any domain; `landlock-bpf doctor` tells what is missing",
     errno.E2BIG: "a map is full, or a program too large for this kernel",
     errno.ENOMEM: "free memory, or raise the memory limit of this cgroup",

@@ -70,14 +70,10 @@ class Map:
         return cls(bpf.obj_get(path), key=key, value=value)
 
     @classmethod
-    def create(
-        cls, kind: MapType, name: str, key_size: int, value_size: int, max_entries: int, *, flags: int = 0
-    ) -> Map:
+    def create(cls, kind: MapType, name: str, key_size: int, value_size: int, max_entries: int, *, flags: int = 0) -> Map:
         """Create a map (an inner one, or for a probe); the engine's come with its object."""
         opts = libbpf.MapCreateOpts(sz=ctypes.sizeof(libbpf.MapCreateOpts), map_flags=flags)
-        fd = libbpf.library().bpf_map_create(
-            kind, name.encode(), key_size, value_size, max_entries, ctypes.byref(opts)
-        )
+        fd = libbpf.library().bpf_map_create(kind, name.encode(), key_size, value_size, max_entries, ctypes.byref(opts))
         return cls(libbpf.check(fd, "create the map", name))
 
     def __enter__(self) -> Map:
@@ -105,9 +101,7 @@ class Map:
         count = c_uint32(len(pairs))
         keys, values = b"".join(key for key, _ in pairs), b"".join(value for _, value in pairs)
         opts = libbpf.MapBatchOpts(ctypes.sizeof(libbpf.MapBatchOpts), flags, 0)
-        result = self._lib.bpf_map_update_batch(
-            self.fd, keys, values, ctypes.byref(count), ctypes.byref(opts)
-        )
+        result = self._lib.bpf_map_update_batch(self.fd, keys, values, ctypes.byref(count), ctypes.byref(opts))
         if result == -ENOTSUPP:
             for key, value in pairs:
                 self.update(key, value, flags=flags)
@@ -142,9 +136,7 @@ class Map:
         while result == 0:
             keys, values = ctypes.create_string_buffer(key_size * size), ctypes.create_string_buffer(value_size * size)
             count.value = size
-            result = self._lib.bpf_map_lookup_batch(
-                self.fd, position, following, keys, values, ctypes.byref(count), None
-            )
+            result = self._lib.bpf_map_lookup_batch(self.fd, position, following, keys, values, ctypes.byref(count), None)
             if result == -errno.ENOSPC:  # one bucket holds more than we have room for
                 size, result = size * 2, 0
                 continue
@@ -226,6 +218,5 @@ class Map:
         if self._cpus == 1 and self.info.type not in _PERCPU:
             return self._unpack(data, self._value)
         return tuple(
-            self._unpack(data[start : start + self.info.value_size], self._value)
-            for start in range(0, len(data), self._stride)
+            self._unpack(data[start : start + self.info.value_size], self._value) for start in range(0, len(data), self._stride)
         )

@@ -62,9 +62,7 @@ def test_not_mounted() -> None:
         (PermissionError(errno.EACCES, "Permission denied", "/proc/secret"), 1000, "unknown"),
     ],
 )
-def test_errors_become_answers(
-    monkeypatch: pytest.MonkeyPatch, raised: Exception, uid: int, state: str
-) -> None:
+def test_errors_become_answers(monkeypatch: pytest.MonkeyPatch, raised: Exception, uid: int, state: str) -> None:
     def question() -> features.Answer:
         raise raised
 
