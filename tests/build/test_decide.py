@@ -95,13 +95,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     subprocess.run([*command, "-I", compiler.source_dir(), source, "-o", target], check=True)
     loaded = ctypes.CDLL(str(target))
     loaded.walk_steps.restype = ctypes.c_uint64
-    loaded.walk_steps.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_uint64,
-        *[ctypes.c_void_p] * 2,
-        *[ctypes.c_uint32] * 2,
-    ]
+    pointer, word = ctypes.c_void_p, ctypes.c_uint32
+    loaded.walk_steps.argtypes = [pointer, pointer, ctypes.c_uint64, pointer, pointer, word, word]
     loaded.gain.restype = ctypes.c_uint32
     loaded.gain.argtypes = [pointer, pointer, ctypes.c_uint64]
     return loaded
