@@ -46,8 +46,8 @@ def _canary(ill: bool) -> features.Feature:
 
     try:
         return features.Feature(CANARY, "yes", canary.sing(), "", needed=True)
-    except errors.Error as error:
-        return features.Feature(CANARY, "no", str(error), "see above for what is missing", needed=True)
+    except (errors.Error, OSError) as error:
+        return features.Feature(CANARY, "no", str(error), "mend what the error names", needed=True)
 
 
 def _print(found: list[features.Feature]) -> None:

@@ -30,13 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [-p POLICY]... [--ro|--rox|--rw|--rwx PATH]... [--deny PATH[:ACTIONS]]... [option]... -- COMMAND..."
     layers.add_arguments(parser, required=False)
     words = parser.add_argument_group("rules without a file", "landrun's words; together they make one more layer")
-    for option, meaning in (("ro", "read"), ("rox", "read and execute"), ("rw", "read and write"), ("rwx", "all of these")):
-        words.add_argument(f"--{option}", metavar="PATH", action="append", default=[], help=f"allow to {meaning} PATH")
+    for option, meaning in (("ro", "read"), ("rox", "read and execute"), ("rw", "read and write"), ("rwx", "read, write and execute")):
+        words.add_argument(f"--{option}", metavar="PATH", action="append", default=[], help=f"{meaning} beneath PATH")
     words.add_argument(
         "--deny", metavar="PATH[:ACTIONS]", action="append", default=[],
         help="deny ACTIONS, with commas between (default: all); with nothing but --deny, all else is allowed",
     )  # fmt: skip
-    parser.add_argument("--name", help="name of the domain in `list` and `events` (default: made of the command and a number)")
+    parser.add_argument("--name", help="name of the domain in `list` and `events` (default: one is made)")
     parser.add_argument("--keep-fds", action="store_true", help="let the command inherit descriptors above 2")
     parser.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER, help="the command and its arguments")
 
