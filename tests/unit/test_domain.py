@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Domains: slots in memory, names, makers, and control groups as a folder."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import types
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from landlock_bpf import abi, cgroup, domain, engine, errors
+
+
+@pytest.fixture
+def live() -> engine.Engine:
+    """An engine of which only the memory of its domains is there."""
+    memory = memoryview(bytearray(ctypes.sizeof(abi.Domain) * (abi.Limit.DOMAINS + 1)))
+    return cast(engine.Engine, types.SimpleNamespace(domains=memory))
+
+
+def test_slots_read_as_written(live: engine.Engine) -> None:
+    slot = domain.Slot(3, 9, abi.Kind.PROCESS, "name", 2**40, maker=5, maker_start=6, parent=1)
+    domain.write(live, slot)
+    assert domain.slots(live) == [slot]
+    domain.switch(live, 3, 10)
+    domain.set_parent(live, 3, 0)
+    (found,) = domain.slots(live)
+    assert (found.ruleset, found.parent, found.name) == (10, 0, "name")
+    domain.clear(live, 3)
+    assert domain.slots(live) == []
+
+
+def test_a_slot_without_a_ruleset_is_there(live: engine.Engine) -> None:
+    domain.write(live, domain.Slot(1, 0, abi.Kind.CGROUP, "half", 1))
+    assert [slot.name for slot in domain.slots(live)] == ["half"]
+
+
+def test_free_indices_begin_at_one_and_end_at_the_limit(live: engine.Engine) -> None:
+    assert domain.free_ruleset([0]) == 1
+    assert domain.free_ruleset([1, 2, 4]) == 3
+    used = [domain.Slot(index, 1, abi.Kind.CGROUP, "x", 1) for index in range(1, abi.Limit.DOMAINS + 1)]
+    with pytest.raises(errors.LimitError, match="1000 domains are in use"):
+        domain.free_slot(used)
+    assert domain.free_slot(used[:-1]) == abi.Limit.DOMAINS
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a b", "a/b", "ä", "a\n", "x" * 64])
+def test_bad_names(name: str) -> None:
+    with pytest.raises(errors.LimitError):
+        domain.check_name(name)
+
+
+def test_good_names() -> None:
+    assert domain.check_name("x" * 63) == "x" * 63
+    assert domain.check_name("run-12_a.b") == "run-12_a.b"
+
+
+def test_the_start_of_a_process() -> None:
+    assert domain.start_of(os.getpid()) > 0
+    assert domain.start_of(2**22 + 1) == 0
+
+
+def test_cgroups_beneath_come_after_their_parents(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "cgroup.procs").touch()
+    found = [path for _number, path in cgroup.beneath(tmp_path)]
+    assert sorted(found) == [str(tmp_path / each) for each in ("a", "a/b", "c")]
+    assert found.index(str(tmp_path / "a")) < found.index(str(tmp_path / "a" / "b"))
+    assert dict(map(reversed, cgroup.beneath(tmp_path)))[str(tmp_path / "c")] == (tmp_path / "c").stat().st_ino
+    assert list(cgroup.beneath(tmp_path / "gone")) == []
+
+
+def test_a_folder_is_no_cgroup(tmp_path: Path) -> None:
+    with pytest.raises(errors.NotFoundError, match="is no cgroup2 directory"):
+        cgroup.check(tmp_path)
+    with pytest.raises(errors.NotFoundError, match="does not exist"):
+        cgroup.check(tmp_path / "gone")

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Denials: from the engine's bytes to lines for people and programs."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from landlock_bpf import abi, events, identity, policy, record, ruleset
+from landlock_bpf.abi import Action
+
+OBJECT = identity.OBJECT.pack(42, 0, 8, 1)
+
+
+def denial(reason: abi.Reason = abi.Reason.RULE, names: tuple[bytes, ...] = (b"id", b".ssh"), **fields: int) -> abi.Denial:
+    made = abi.Denial(
+        time=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+        refused=Action.READ_FILE,
+        serial=7,
+        object=abi.Object.from_buffer_copy(OBJECT),
+        domain=1,
+        hook=abi.Hook.FILE_OPEN,
+        reason=reason,
+        pid=10,
+        tid=11,
+        uid=1000,
+        error=-13,
+        comm=b"cat",
+    )
+    put(made, abi.Denial.path.offset, names)
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+def put(made: abi.Denial, start: int, names: tuple[bytes, ...]) -> None:
+    text = b"".join(name + b"\0" for name in names)
+    view = memoryview(made).cast("B")
+    view[start : start + 4] = len(text).to_bytes(4, "little")
+    view[start + abi.Names.text.offset :][: len(text)] = text
+
+
+@pytest.fixture(autouse=True)
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "RULESETS", tmp_path)
+    monkeypatch.setattr(record, "PAST", tmp_path / "past")
+    entries = (
+        ruleset.Entry(OBJECT, int(Action.EXECUTE), 0, False, "/home", "p.toml", 3),
+        ruleset.Entry(OBJECT, 0, int(Action.READ_FILE), True, "/home/.ssh", "p.toml", 5),
+    )
+    layer = ruleset.Layer("work", 7, "p", "p.toml", int(Action.READ_FILE), True, 2, entries)
+    record.write(record.Record(7, 3, "work", "", (layer,)))
+    events._record.cache_clear()
+
+
+def test_a_denial_names_the_rule_that_denied() -> None:
+    found = events.parse(bytes(denial())[: abi.Denial.second.offset])
+    assert (found.domain, found.policy_name, found.rule, found.rule_path) == (
+        "work",
+        "p",
+        policy.Location("p.toml", 5),
+        "/home/.ssh",
+    )
+    assert (found.path, found.path2, found.hook, found.error, found.reason) == ("/.ssh/id", "", "file_open", "EACCES", "rule")
+    assert abs(found.time - time.time()) < 60
+
+
+def test_silence_has_no_rule_but_a_policy() -> None:
+    found = events.parse(bytes(denial(abi.Reason.NO_RULE)))
+    assert found.rule is None and found.policy_name == "p"
+    assert "no rule allows it (policy p)" in events.format_text(found)
+
+
+def test_a_denial_of_a_ruleset_nobody_knows_is_still_told() -> None:
+    found = events.parse(bytes(denial(serial=8)))
+    assert (found.domain, found.rule) == ("#1", None)
+
+
+def test_two_paths_and_a_truncated_one() -> None:
+    made = denial()
+    made.path.truncated = 1
+    put(made, abi.Denial.second.offset, (b"new", b"tmp"))
+    found = events.parse(bytes(made))
+    assert (found.path, found.path2) == (".../.ssh/id", "/tmp/new")
+    assert ".../.ssh/id -> /tmp/new" in events.format_text(found)
+
+
+def test_the_root_and_names_that_would_play_tricks() -> None:
+    assert events.parse(bytes(denial(names=()))).path == "/"
+    assert events.parse(bytes(denial(names=(b"a\x1b[2J", "ö".encode(), b"\xff")))).path == "/\\xff/ö/a\\x1b[2J"
+
+
+def test_lines() -> None:
+    found = events.parse(bytes(denial()))
+    line = events.format_text(found)
+    for word in ("EACCES read_file /.ssh/id", "pid=10", "comm='cat'", "uid=1000", "hook=file_open", "domain=work", "p.toml:5"):
+        assert word in line
+    assert "\n" not in line
+    told = json.loads(events.format_json(found))
+    assert told["action"] == ["read_file"] and told["rule"] == {"file": "p.toml", "line": 5}
+
+
+def test_every_reason_has_words() -> None:
+    assert set(events.REASONS) == set(abi.Reason)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tables of actions and hooks."""
+
+from __future__ import annotations
+
+from landlock_bpf import abi, hooks
+from landlock_bpf.abi import Action
+
+
+def test_every_action_has_one_row_in_the_order_of_the_bits() -> None:
+    assert [row.action for row in hooks.ACTIONS] == list(Action)
+    assert [row.name for row in hooks.ACTIONS] == [action.name.lower() for action in Action]
+
+
+def test_every_action_needs_a_hook() -> None:
+    for action in Action:
+        assert any(row.actions & action for row in hooks.HOOKS), action
+
+
+def test_every_hook_that_denies_has_a_number_and_the_reverse() -> None:
+    numbered = {row.name: row.number for row in hooks.HOOKS if row.number is not None}
+    assert numbered == {hook.name.lower(): hook.value for hook in abi.Hook}
+    assert not any(row.void for row in hooks.HOOKS if row.number is not None)
+
+
+def test_hooks_are_needed_by_actions_and_by_what_a_domain_has() -> None:
+    def names(handled: int, need: hooks.Need) -> set[str]:
+        return {row.name for row in hooks.needed(handled, need)}
+
+    assert names(0, hooks.Need(0)) == set()
+    assert names(Action.MAKE_DIR, hooks.Need(0)) == {"path_mkdir", "path_rename"}
+    assert {"sb_mount", "cgroup_mkdir", "sb_delete"} <= names(0, hooks.Need.DOMAIN)
+    assert names(0, hooks.Need.PROCESS) == {"task_alloc"}
+    assert names(0, hooks.Need.DENIAL) == {"path_unlink", "path_rmdir", "path_rename"}
+
+
+def test_argument_lists_are_split_into_type_and_name() -> None:
+    (row,) = (row for row in hooks.HOOKS if row.name == "path_mknod")
+    assert row.args == (
+        ("const struct path *", "dir"),
+        ("struct dentry *", "dentry"),
+        ("umode_t", "mode"),
+        ("unsigned int", "dev"),
+    )
+    assert row.body == "on_path_mknod"
