@@ -20,7 +20,7 @@ from landlock_bpf import abi, bpf, errors, hooks, identity, layout, maps
 if TYPE_CHECKING:
     from landlock_bpf import btf
 
-BPFFS = Path("/sys/fs/bpf")
+BPFFS = Path("/sys/fs/bpf")  # its names have no dots (kernel/bpf/inode.c, bpf_lookup)
 PINS = BPFFS / "landlock-bpf"
 BPF_FS_MAGIC = 0xCAFE4A11
 _ATTACH_TYPES = {"lsm": bpf.AttachType.LSM_MAC, "tp_btf": bpf.AttachType.TRACE_RAW_TP}
@@ -176,7 +176,7 @@ def unload() -> None:
     """Remove the engine from the kernel: nothing is enforced afterwards. Hold the lock."""
     if PINS.is_dir():
         # From here on, a later command finishes what we may not.
-        PINS.rename(BPFFS / f"{PINS.name}.{os.getpid()}")
+        PINS.rename(BPFFS / f"{PINS.name}-{os.getpid()}")
     remove_leavings()
 
 
@@ -184,7 +184,7 @@ def remove_leavings() -> None:
     """Remove what killed controllers were loading or unloading; hold the lock."""
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(BPFFS):
-            if name.startswith(f"{PINS.name}."):
+            if name.startswith(f"{PINS.name}-"):
                 shutil.rmtree(BPFFS / name)
 
 
@@ -194,7 +194,7 @@ def _load(compiled: Path) -> Engine:
     _mount_bpffs()
     remove_leavings()
     _check_hooks(btf.Btf.vmlinux())
-    part = BPFFS / f"{PINS.name}.{os.getpid()}"
+    part = BPFFS / f"{PINS.name}-{os.getpid()}"
     with program.Object.open_file(compiled) as loaded:
         loaded.load()
         # The folder named like the object tells which version this is.
