@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The person behind sudo: whose command `run` runs, and in whose environment."""
+
 from __future__ import annotations
 
 import dataclasses

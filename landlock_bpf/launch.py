@@ -5,6 +5,7 @@ The command stays in our session and process group, so that the terminal treats 
 without us: we hold all signals while it runs, pass on those that somebody sent to us alone, and stop when it stops, so that
 a shell sees one job. An interactive shell inside makes its own process groups, as it would without us.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -220,10 +221,11 @@ def _execute(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     try:
         os.execvpe(command[0], list(command), dict(environ))
     except OSError as error:
-        found = error.errno not in (errno.ENOENT, errno.ENOTDIR)
-        hint = '; if a policy denies it, "landlock-bpf events --no-follow" tells which rule' if error.errno == errno.EACCES else ""
-        message = f"cannot execute {command[0]}: {error.strerror}{hint}"
-        raise LaunchError(message, NOT_EXECUTABLE if found else NOT_FOUND) from error
+        message = f"cannot execute {command[0]}: {error.strerror}"
+        if error.errno == errno.EACCES:
+            message += '; if a policy denies it, "landlock-bpf events --no-follow" tells which rule'
+        missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        raise LaunchError(message, NOT_FOUND if missing else NOT_EXECUTABLE) from error
 
 
 def _tell(write: int, status: int, message: str) -> None:

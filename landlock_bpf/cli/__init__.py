@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The command line: the table of subcommands, and the one place where errors are printed and become exit statuses."""
+
 from __future__ import annotations
 
 import argparse
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     module = importlib.import_module(f"{__name__}.{row.name}")
     args = _parse(row, module, words[1:])
     try:
-        status = module.main(args)
+        status = int(module.main(args))
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader has seen enough

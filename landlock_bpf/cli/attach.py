@@ -4,6 +4,7 @@
 Every process there is confined from then on, until `detach`: nothing of ours needs to keep running. Files that are open
 already stay usable; those that point into what is denied are listed, or with --strict nothing is attached.
 """
+
 from __future__ import annotations
 
 import argparse

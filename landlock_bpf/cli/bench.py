@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Measure open+close: unrestricted, under the landlock syscalls and under this engine, in one run."""
+
 from __future__ import annotations
 
 from landlock_bpf import bench

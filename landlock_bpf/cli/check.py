@@ -4,6 +4,7 @@
 The paths are looked up on this host, as far as the caller may: a permission for what is missing is a mistake. Whether a
 filesystem can be ruled on is asked of the kernel when the policy is attached.
 """
+
 from __future__ import annotations
 
 import argparse

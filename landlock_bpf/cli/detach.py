@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """End a domain: its processes are no longer confined by it, and hooks that no other domain needs are detached."""
+
 from __future__ import annotations
 
 import argparse

@@ -2,8 +2,10 @@
 """Say line by line what this kernel and toolchain can do, what is missing and how to mend it; then prove it.
 
 The proof is a canary: a process of our own is confined and tries to read a file that its policy denies. It must succeed
-before, be refused with EACCES after, and the denial must be reported. Exit status 0 means that all of this was seen.
+before, be refused with EACCES after, and the denial must be reported (`events` shows it, too). Exit status 0 means that all
+of this was seen.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -19,7 +21,6 @@ example:
 """
 
 _COLOURS = {"yes": "\033[32m", "no": "\033[31m", "unknown": "\033[33m"}
-CANARY = "enforcement"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,35 +29,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     found = list(features.probe())
-    ill = any(feature.needed and feature.state == "no" for feature in found)
-    found.append(_canary(ill))
+    width = max(len(feature.name) for feature in found)
+    if not args.json:
+        for feature in found:
+            _print(feature, width)
+    found.append(_canary(found))
     if args.json:
         output.print_json(found)
     else:
-        _print(found)
+        _print(found[-1], width)
     return 0 if all(feature.state == "yes" for feature in found if feature.needed) else 1
 
 
-def _canary(ill: bool) -> features.Feature:
+def _canary(found: list[features.Feature]) -> features.Feature:
+    def answer(state: features.State, detail: str, remedy: str = "") -> features.Feature:
+        return features.Feature("enforcement", state, detail, remedy, needed=True)
+
     if os.geteuid() != 0:
-        return features.Feature(CANARY, "unknown", "only root can try it", "sudo landlock-bpf doctor", needed=True)
-    if ill:
-        return features.Feature(CANARY, "unknown", "not tried, as something it needs is missing", "mend the above", needed=True)
+        return answer("unknown", "only root can try it", "sudo landlock-bpf doctor")
+    if any(feature.needed and feature.state == "no" for feature in found):
+        return answer("unknown", "not tried, as something it needs is missing", "mend the above")
     from landlock_bpf import canary  # loads the engine's modules, which need what was just probed
 
     try:
-        return features.Feature(CANARY, "yes", canary.sing(), "", needed=True)
+        return answer("yes", canary.sing())
+    except errors.UnsupportedError as error:
+        return answer("no", error.feature, error.remedy)
     except (errors.Error, OSError) as error:
-        return features.Feature(CANARY, "no", str(error), "mend what the error names", needed=True)
+        return answer("no", str(error), "mend what this names, then try again")
 
 
-def _print(found: list[features.Feature]) -> None:
-    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    width = max(len(feature.name) for feature in found)
-    for feature in found:
-        state = f"{feature.state:7}"
-        if coloured:
-            state = f"{_COLOURS[feature.state]}{state}\033[0m"
-        print(f"{feature.name:{width}}  {state}  {feature.detail}{'' if feature.needed else ' (optional)'}")
-        if feature.remedy:
-            print(f"{'':{width}}  {'':7}  -> {feature.remedy}")
+def _print(feature: features.Feature, width: int) -> None:
+    state = f"{feature.state:7}"
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        state = f"{_COLOURS[feature.state]}{state}\033[0m"
+    optional = "" if feature.needed else " (optional)"
+    print(f"{feature.name:{width}}  {state}  {feature.detail}{optional}", flush=True)
+    if feature.remedy:
+        print(f"{'':{width}}  {'':7}  -> {feature.remedy}", flush=True)

@@ -3,6 +3,7 @@
 
 Denials of before are kept, as long as there is room, until somebody reads them. Each goes to one reader only.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Policies named on the command line: each is a layer, and all layers must allow."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """List the domains in force: their name, what they are tied to, and how many layers, rules and processes they have."""
+
 from __future__ import annotations
 
 import argparse

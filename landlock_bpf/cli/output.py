@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What subcommands print: aligned columns for people, JSON for programs."""
+
 from __future__ import annotations
 
 import argparse

@@ -6,6 +6,7 @@ Under sudo the command runs as the user who called sudo, with that user's HOME, 
 environment; unset SUDO_UID and SUDO_GID to run it as root. It has no_new_privs: setuid programs like sudo give no rights
 inside. The terminal, ^C and ^Z included, works as without us; a signal sent to us is passed on.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -27,10 +28,11 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "%(prog)s [-p POLICY]... [--ro|--rox|--rw|--rwx PATH]... [--deny PATH[:ACTIONS]]... [option]... -- COMMAND..."
+    parser.usage = "%(prog)s [-p POLICY]... [--ro|--rox|--rw|--rwx PATH]... [--deny PATH[:ACTIONS]]... [option]... -- COMMAND"
     layers.add_arguments(parser, required=False)
     words = parser.add_argument_group("rules without a file", "landrun's words; together they make one more layer")
-    for option, meaning in (("ro", "read"), ("rox", "read and execute"), ("rw", "read and write"), ("rwx", "read, write and execute")):
+    rights = {"ro": "read", "rox": "read and execute", "rw": "read and write", "rwx": "read, write and execute"}
+    for option, meaning in rights.items():
         words.add_argument(f"--{option}", metavar="PATH", action="append", default=[], help=f"{meaning} beneath PATH")
     words.add_argument(
         "--deny", metavar="PATH[:ACTIONS]", action="append", default=[],

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Show a domain: what it is tied to, each layer with its rules, and the hooks that are attached for it."""
+
 from __future__ import annotations
 
 import argparse
@@ -46,7 +47,8 @@ def _print(detail: inventory.DomainDetail) -> None:
     output.print_columns(facts)
     for number, layer in enumerate(detail.policies):
         whose = "" if layer.owner == info.name else f", of the domain {layer.owner}"
-        print(f"\nlayer {number}  {layer.policy} ({layer.source}){whose}; handles {_actions(layer.handled)}; default {layer.default}")
+        print(f"\nlayer {number}  {layer.policy} ({layer.source}){whose}")
+        print(f"  handles {_actions(layer.handled)}; default {layer.default}")
         for rule in layer.rules:
             print(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line})")
     print("\nhooks attached")

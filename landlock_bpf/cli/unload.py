@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """End all domains and take the engine out of the kernel: afterwards nothing of ours is there."""
+
 from __future__ import annotations
 
 import argparse

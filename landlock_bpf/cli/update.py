@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Replace the policies of a domain. Each access is decided by the old ones or by the new ones, whole, never by neither."""
+
 from __future__ import annotations
 
 import argparse

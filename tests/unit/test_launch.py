@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """launch: the mechanics of `run` without a kernel to confine in; each launcher is a process of its own."""
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """launch: keys, job control and hang-up on a terminal, with a shell above us and one inside."""
+
 from __future__ import annotations
 
 import os
