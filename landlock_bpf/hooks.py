@@ -105,9 +105,7 @@ def _args(declaration: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-_MAKE_BY_LINK = (
-    Action.MAKE_CHAR | Action.MAKE_REG | Action.MAKE_SOCK | Action.MAKE_FIFO | Action.MAKE_BLOCK | Action.MAKE_SYM
-)
+_MAKE_BY_LINK = Action.MAKE_CHAR | Action.MAKE_REG | Action.MAKE_SOCK | Action.MAKE_FIFO | Action.MAKE_BLOCK | Action.MAKE_SYM
 _MAKE_BY_RENAME = _MAKE_BY_LINK | Action.MAKE_DIR | Action.REMOVE_DIR | Action.REMOVE_FILE
 _MAKE_BY_MKNOD = Action.MAKE_CHAR | Action.MAKE_REG | Action.MAKE_SOCK | Action.MAKE_FIFO | Action.MAKE_BLOCK
 _AT_OPEN = Action.TRUNCATE | Action.IOCTL_DEV  # decided when the file is opened, remembered till it is closed
@@ -120,12 +118,8 @@ HOOKS = (
         Action.EXECUTE | Action.WRITE_FILE | Action.READ_FILE | Action.READ_DIR | _AT_OPEN,
     ),
     HookRow("file_truncate", "lsm", _args("struct file *file"), Action.TRUNCATE),
-    HookRow(
-        "file_ioctl", "lsm", _args("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV
-    ),
-    HookRow(
-        "file_ioctl_compat", "lsm", _args("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV
-    ),
+    HookRow("file_ioctl", "lsm", _args("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV),
+    HookRow("file_ioctl_compat", "lsm", _args("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV),
     HookRow("file_free_security", "lsm", _args("struct file *file"), _AT_OPEN, void=True),
     HookRow("path_truncate", "lsm", _args("const struct path *path"), Action.TRUNCATE),
     HookRow(
@@ -135,12 +129,8 @@ HOOKS = (
         Action.REMOVE_FILE,
         Need.DENIAL,
     ),
-    HookRow(
-        "path_rmdir", "lsm", _args("const struct path *dir, struct dentry *dentry"), Action.REMOVE_DIR, Need.DENIAL
-    ),
-    HookRow(
-        "path_mkdir", "lsm", _args("const struct path *dir, struct dentry *dentry, umode_t mode"), Action.MAKE_DIR
-    ),
+    HookRow("path_rmdir", "lsm", _args("const struct path *dir, struct dentry *dentry"), Action.REMOVE_DIR, Need.DENIAL),
+    HookRow("path_mkdir", "lsm", _args("const struct path *dir, struct dentry *dentry, umode_t mode"), Action.MAKE_DIR),
     HookRow(
         "path_mknod",
         "lsm",
@@ -175,14 +165,10 @@ HOOKS = (
         _args("const char *dev_name, const struct path *path, const char *type, unsigned long flags, void *data"),
         need=Need.DOMAIN,
     ),
-    HookRow(
-        "move_mount", "lsm", _args("const struct path *from_path, const struct path *to_path"), need=Need.DOMAIN
-    ),
+    HookRow("move_mount", "lsm", _args("const struct path *from_path, const struct path *to_path"), need=Need.DOMAIN),
     HookRow("sb_umount", "lsm", _args("struct vfsmount *mnt, int flags"), need=Need.DOMAIN),
     HookRow("sb_remount", "lsm", _args("struct super_block *sb, void *mnt_opts"), need=Need.DOMAIN),
-    HookRow(
-        "sb_pivotroot", "lsm", _args("const struct path *old_path, const struct path *new_path"), need=Need.DOMAIN
-    ),
+    HookRow("sb_pivotroot", "lsm", _args("const struct path *old_path, const struct path *new_path"), need=Need.DOMAIN),
     HookRow("sb_delete", "lsm", _args("struct super_block *sb"), need=Need.DOMAIN, void=True),
     HookRow("task_alloc", "lsm", _args("struct task_struct *task, unsigned long clone_flags"), need=Need.PROCESS),
     HookRow("cgroup_mkdir", "tp_btf", _args("struct cgroup *cgrp, const char *path"), need=Need.DOMAIN, void=True),
