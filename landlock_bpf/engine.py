@@ -185,7 +185,14 @@ def remove_leavings() -> None:
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(BPFFS):
             if name.startswith(f"{PINS.name}-"):
+                _end_domains(BPFFS / name)
                 shutil.rmtree(BPFFS / name)
+
+
+def _end_domains(pins: Path) -> None:
+    """End all domains at once: programs whose pins are gone go on until the kernel gets round to removing them."""
+    with contextlib.suppress(errors.KernelError), Engine(pins) as dying:  # it may have been loaded in part
+        dying.domains[:] = bytes(len(dying.domains))
 
 
 def _load(compiled: Path) -> Engine:
