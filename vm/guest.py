@@ -76,18 +76,24 @@ def run(settings: Settings) -> int:
 
 @contextlib.contextmanager
 def _lock() -> Iterator[int]:
-    """Wait for the one guest that this machine has room for."""
-    path = kernels.cache() / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("vm: another guest is running, waiting for its end", file=sys.stderr, flush=True)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    """Wait for room: an emulated guest keeps one CPU busy, so there is one guest a CPU."""
+    slots = range(os.cpu_count() or 1)
+    with contextlib.ExitStack() as stack:
+        descriptors = []
+        for slot in slots:
+            descriptors.append(os.open(kernels.cache() / f"lock{slot}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            stack.callback(os.close, descriptors[slot])
+        for descriptor in descriptors:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield descriptor
+            return
+        print("vm: a guest is running on every CPU, waiting for the end of one", file=sys.stderr, flush=True)
+        waited = descriptors[os.getpid() % len(slots)]
+        fcntl.flock(waited, fcntl.LOCK_EX)
+        yield waited
 
 
 def _stdin(settings: Settings) -> int | None:
