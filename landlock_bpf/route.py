@@ -15,9 +15,6 @@ from landlock_bpf import errors, identity
 
 # As the kernel's own walk (fs/namei.c, MAXSYMLINKS).
 _LINKS = 40
-# Descriptors named in one run of the iterator. It looks at all that are open, so few runs are best.
-_BATCH = 4096
-
 Identify = Callable[[Iterable[int]], dict[int, identity.Named]]
 
 
@@ -45,7 +42,7 @@ class Routes:
     def __init__(self, identify: Identify) -> None:
         self._identify = identify
         self._fresh: list[Node] = []
-        self._open: list[Node] = []
+        self._open: set[Node] = set()
         self._stack = contextlib.ExitStack()
         self._stack.callback(self._close)
         self.root = self._node(os.open("/", os.O_PATH | os.O_CLOEXEC), None)
@@ -91,15 +88,21 @@ class Routes:
     def name(self) -> list[Node]:
         """Have the kernel name all places that have no name yet, and give them. Links learn their target."""
         fresh, self._fresh = self._fresh, []
-        for start in range(0, len(fresh), _BATCH):
-            batch = fresh[start : start + _BATCH]
-            found = self._identify(node.fd for node in batch)
-            for node in batch:
-                node.named = named = found[node.fd]
-                node.mode = named.mode
-                if named.link and node.target is None:
-                    node.target = os.readlink("", dir_fd=node.fd)
+        found = self._identify([node.fd for node in fresh])
+        for node in fresh:
+            node.named = named = found[node.fd]
+            node.mode = named.mode
+            if stat.S_ISLNK(named.mode) and node.target is None:
+                node.target = os.readlink("", dir_fd=node.fd)
         return fresh
+
+    def drop(self, nodes: Iterable[Node]) -> None:
+        """Close those of some named places through which no path can lead."""
+        for node in nodes:
+            if not stat.S_ISDIR(node.mode or 0):
+                os.close(node.fd)
+                self._open.remove(node)
+                node.fd = -1
 
     def _enter(self, node: Node, name: str, *, last: bool) -> Node:
         """Open what a directory has under a name."""
@@ -123,7 +126,7 @@ class Routes:
     def _node(self, fd: int, parent: Node | None) -> Node:
         node = Node(fd, parent)
         self._fresh.append(node)
-        self._open.append(node)
+        self._open.add(node)
         return node
 
     def _close(self) -> None:
@@ -134,19 +137,17 @@ class Routes:
 
 
 @contextlib.contextmanager
-def many_descriptors(count: int) -> Iterator[None]:
-    """Let this process open at least `count` descriptors while the block runs."""
+def many_descriptors() -> Iterator[None]:
+    """Let this process open as many descriptors as it may while the block runs; LimitError where those are too few."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= count:
-        yield
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard if hard == resource.RLIM_INFINITY else max(hard, count)))
-    except (ValueError, OSError) as cause:
-        what = f"{count} descriptors are needed, {soft} allowed"
-        raise errors.LimitError(f"{what}; raise `ulimit -n` or the sysctl fs.nr_open") from cause
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
         yield
+    except OSError as cause:
+        if cause.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        what = f"a policy leads through more directories than there may be open files ({hard})"
+        raise errors.LimitError(f"{what}; raise `ulimit -Hn`") from cause
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

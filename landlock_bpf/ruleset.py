@@ -7,6 +7,7 @@ Layers are values: what resolving a policy found. Nothing here changes the kerne
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,8 @@ from typing import NamedTuple, Union
 from landlock_bpf import abi, errors, hooks, identity, policy, route
 
 DROP_CACHES = "/proc/sys/vm/drop_caches"
+# Paths resolved before the iterator runs over all that is open: few runs, not too many descriptors.
+_BATCH = 4096
 _MASKS = struct.Struct(f"={int(abi.Limit.LAYERS)}Q{int(abi.Limit.LAYERS)}QII")
 _FILTER_MULTIPLIERS = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # bpf/walk.h, may_have_rule()
 _ALL_64 = (1 << 64) - 1
@@ -85,7 +88,7 @@ def resolve(
     `filesystems` holds all that the rules are on: close it when the rules are in the kernel.
     """
     paths = {rule.path for each in policies for rule in each.rules}
-    with route.many_descriptors(4 * len(paths) + 256):
+    with route.many_descriptors():
         found, doubtful = _find(paths, identify, filesystems)
         unstable: set[str] = set()
         if doubtful:
@@ -154,17 +157,21 @@ def _find(
     with route.Routes(identify) as routes:
         left = list(paths)
         while left:
+            some, left = left[:_BATCH], left[_BATCH:]
             ways: dict[str, list[route.Node]] = {}
-            for path in left:
+            for path in some:
                 try:
                     ways[path] = routes.find(path)
                 except OSError as error:
+                    if error.errno in (errno.EMFILE, errno.ENFILE):
+                        raise
                     found[path] = error
-            # What may have to leave the cache must not be held.
-            for node in routes.name():
+            fresh = routes.name()
+            for node in fresh:
+                # What may have to leave the cache must not be held.
                 if certain or (node.named and node.named.magic in identity.STABLE):
                     filesystems.hold(node)
-            left = []
+            routes.drop(fresh)
             for path, way in ways.items():
                 if way[-1].target is not None:
                     left.append(path)  # it turned out to be a link
