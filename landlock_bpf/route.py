@@ -9,6 +9,7 @@ import os
 import resource
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 
 from landlock_bpf import errors, identity
@@ -139,17 +140,22 @@ class Routes:
 @contextlib.contextmanager
 def many_descriptors() -> Iterator[None]:
     """Let this process open as many descriptors as it may while the block runs; LimitError where those are too few."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = int(Path("/proc/sys/fs/nr_open").read_text())
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ValueError, PermissionError):  # a container may refuse root this
+        most = limits[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         yield
     except OSError as cause:
         if cause.errno not in (errno.EMFILE, errno.ENFILE):
             raise
-        what = f"a policy leads through more directories than there may be open files ({hard})"
+        what = f"a policy leads through more directories than there may be open files ({most})"
         raise errors.LimitError(f"{what}; raise `ulimit -Hn`") from cause
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def _split(path: str) -> list[str]:

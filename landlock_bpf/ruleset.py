@@ -17,7 +17,7 @@ from landlock_bpf import abi, errors, hooks, identity, policy, route
 
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 # Paths resolved before the iterator runs over all that is open: few runs, not too many descriptors.
-_BATCH = 4096
+_BATCH = 2048
 _MASKS = struct.Struct(f"={int(abi.Limit.LAYERS)}Q{int(abi.Limit.LAYERS)}QII")
 _FILTER_MULTIPLIERS = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # bpf/walk.h, may_have_rule()
 _ALL_64 = (1 << 64) - 1
