@@ -28,6 +28,7 @@ from landlock_bpf import (
     inventory,
     policy,
     record,
+    resolution,
     ruleset,
     sweep,
     syscalls,
@@ -174,9 +175,9 @@ def _resolved(
     """Resolve policies; while the block runs no filesystem that they rule on goes away."""
     if not policies:
         raise errors.NotFoundError(f"no policy was given for the domain {name}; give at least one")
-    with ruleset.Filesystems() as filesystems:
+    with resolution.Filesystems() as filesystems:
         with live.identifier() as identifier:
-            own = ruleset.resolve(policies, name, serial, identifier.identify, filesystems)
+            own = resolution.resolve(policies, name, serial, identifier.identify, filesystems)
         yield own
 
 

@@ -73,6 +73,8 @@ class Routes:
             if child.mode is None and names:
                 self._look(child)
             if child.target is None:
+                if names and not stat.S_ISDIR(child.mode or 0):
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
                 node = child
                 continue
             links += 1
