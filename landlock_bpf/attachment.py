@@ -85,14 +85,14 @@ def detach(live: engine.Engine, slot: domain.Slot) -> None:
     around = _at(slots, slot.parent)
     inside = change.children(slots, slot.index, slot.kind)
     wanted = list(change.inner(live, slots, inside, change.living_layers(live, around) if around else ()))
-    before = _at(slots, slot.index)
     with change.prepared(live, slots, wanted, record.new_serial()) as made:
         domain.switch(live, slot.index, around.ruleset if around else 0)
         change.switch(live, wanted, made)
     for each in inside:
         domain.set_parent(live, each.index, slot.parent)
-    change.retire(live, [each.slot.ruleset for each in wanted] + ([before.ruleset] if before else []))
-    sweep.end(live, slot)
+    domain.take_cgroups(live, slot.index, slot.parent)
+    change.retire(live, [slot.ruleset, *(each.slot.ruleset for each in wanted)])
+    domain.clear(live, slot.index)
     change.detach_surplus(live)
 
 

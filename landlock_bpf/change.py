@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from landlock_bpf import abi, domain, engine, errors, fsview, hooks, record, ruleset, syscalls
+from landlock_bpf import abi, domain, engine, errors, fsview, grace, hooks, record, ruleset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,11 +111,15 @@ def prepared(
 
 def retire(live: engine.Engine, rulesets: Iterable[int]) -> None:
     """Remove rulesets that are in force nowhere any more, after the last hook call that may have seen them."""
-    old = [index for index in rulesets if index]
-    if not old:
-        return
-    syscalls.membarrier(syscalls.MEMBARRIER_CMD_GLOBAL)
-    for index in old:
+    old = list(rulesets)
+    if old:
+        grace.wait()
+        drop(live, old)
+
+
+def drop(live: engine.Engine, rulesets: Iterable[int]) -> None:
+    """Remove rulesets that no hook call can see any more."""
+    for index in rulesets:
         serial = live.ruleset(index).serial
         kept = record.read(serial)
         fsview.remove(live, index, kept.objects() if kept else fsview.keys_of(live, index))

@@ -31,7 +31,6 @@ from landlock_bpf import (
     resolution,
     ruleset,
     sweep,
-    syscalls,
 )
 
 Confinement = confinement.Confinement
@@ -43,12 +42,9 @@ class Controller:
 
     @classmethod
     def open(cls) -> Controller:
-        """Make a controller; PrivilegeError without root, UnsupportedError where grace periods cannot be waited for."""
+        """Make a controller; PrivilegeError without root."""
         if os.geteuid() != 0:
             raise errors.PrivilegeError("only root can confine others and load BPF programs; use sudo")
-        if not syscalls.membarrier(syscalls.MEMBARRIER_CMD_QUERY) & syscalls.MEMBARRIER_CMD_GLOBAL:
-            what = "membarrier(2) cannot wait for a grace period on this kernel"
-            raise errors.UnsupportedError(what, "boot without nohz_full=")
         return cls()
 
     def __enter__(self) -> Controller:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, engine, fsview, record, ruleset, syscalls
+from landlock_bpf import abi, cgroup, change, domain, engine, fsview, grace, record, ruleset
 
 
 def sweep(live: engine.Engine) -> list[domain.Slot]:
@@ -37,17 +37,19 @@ def end(live: engine.Engine, slot: domain.Slot) -> None:
     """End a domain that nobody is in, or whose ruleset is none or that of the one around it: free all it has."""
     slots = domain.slots(live)
     inside = change.children(slots, slot.index, slot.kind)
-    for each in inside:
-        domain.set_parent(live, each.index, slot.parent)
     if slot.kind == abi.Kind.CGROUP:
         domain.take_cgroups(live, slot.index, slot.parent)
         if inside:
             outer = _around(live, slot, slots)
             change.replace(live, slots, list(change.inner(live, slots, inside, outer)))
-    # Domains of processes keep the layers that their tasks have inherited.
+        # Hook calls that have seen the slot may still run; of a process domain, no task is left that could be in one.
+        grace.wait()
+    # Last, for until then a sweep finds them by it. Those of processes keep the layers that their tasks have inherited.
+    for each in inside:
+        domain.set_parent(live, each.index, slot.parent)
     domain.switch(live, slot.index, 0)
     if not _half_made(slot, slots):
-        change.retire(live, [slot.ruleset])
+        change.drop(live, [slot.ruleset])
     domain.clear(live, slot.index)
 
 
@@ -98,7 +100,7 @@ def _forget(live: engine.Engine, serial: int, slots: Sequence[domain.Slot]) -> N
         cgroup.remove(Path(left.scope))
     if left and live.ruleset(left.index).serial in (serial, 0):
         # It may have been in force until its controller was killed a moment ago.
-        syscalls.membarrier(syscalls.MEMBARRIER_CMD_GLOBAL)
+        grace.wait()
         fsview.remove(live, left.index, left.objects())
     record.remove(serial)
 
@@ -109,9 +111,10 @@ def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
         if not slot.parent or slot.kind != abi.Kind.CGROUP:
             continue
         outer = next(other for other in slots if other.index == slot.parent)
-        has = change.recorded(live, slot).layers
-        around = has[: len(has) - len(ruleset.own(has))]
-        if _origins(around) != _origins(change.recorded(live, outer).layers):
+        has, had = (record.read(live.ruleset(each.ruleset).serial) for each in (slot, outer))
+        if has is None or had is None:
+            continue  # nobody can tell; what is in force stays
+        if _origins(has.layers[: -len(ruleset.own(has.layers))]) != _origins(had.layers):
             change.replace(live, slots, list(change.inner(live, slots, [slot], change.living_layers(live, outer))))
 
 
