@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from landlock_bpf import abi, bpf, errors, hooks, identity, layout, maps
+from landlock_bpf import abi, bpf, errors, hooks, identifier, layout, maps
 
 if TYPE_CHECKING:
     from landlock_bpf import btf
@@ -55,6 +55,11 @@ class Engine:
         return self._map("cgroups", ctypes.c_uint64, ctypes.c_uint32)
 
     @functools.cached_property
+    def marks(self) -> memoryview:
+        """A byte for each cgroup id by its low bits, set where the id may be in cgroups."""
+        return self._memory("marks", abi.Marks)
+
+    @functools.cached_property
     def tasks(self) -> maps.Map:
         """From pidfd to task."""
         return self._map("tasks", None, abi.Task)
@@ -88,12 +93,12 @@ class Engine:
         return abi.State.from_buffer(view)
 
     @contextlib.contextmanager
-    def identifier(self) -> Iterator[identity.Identifier]:
+    def identifier(self) -> Iterator[identifier.Identifier]:
         """Open the iterator that names objects."""
         program = bpf.obj_get(self.pins / "progs" / "identify")
         try:
-            with identity.Identifier(program, self._learn_layout) as identifier:
-                yield identifier
+            with identifier.Identifier(program, self._learn_layout) as opened:
+                yield opened
         finally:
             os.close(program)
 
@@ -130,6 +135,7 @@ class Engine:
             (self.pins / "links" / name).unlink()
         if "file_free_security" in surplus:
             # Nobody removes entries any more, and the address of a struct file is used again.
+            self.marks[:] = bytes(len(self.marks))
             self.opened.delete_batch(list(self.opened.keys()))
             self.state.opened = 0
 

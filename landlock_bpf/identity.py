@@ -1,22 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The identity of objects: the kernel's own names of what our descriptors point to, and which of them stay the same."""
+"""The identity of objects: the kernel's own names of them, and which of these stay the same. Values; see identifier.py."""
 
 from __future__ import annotations
 
-import os
 import stat
 import struct
-import threading
-from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import NamedTuple
-
-from landlock_bpf import bpf
 
 # struct object as bytes is the name of an object everywhere in user space: it is hashed, compared and written, never read.
 OBJECT = struct.Struct("=QQII")
 NOTHING = bytes(OBJECT.size)
-_NAMED = struct.Struct(f"=II{OBJECT.size}s{OBJECT.size}sQII")
+NAMED = struct.Struct(f"=II{OBJECT.size}s{OBJECT.size}sQII")
 
 BTRFS_SUPER_MAGIC = 0x9123683E
 OVERLAYFS_SUPER_MAGIC = 0x794C7630
@@ -73,31 +67,3 @@ class Named(NamedTuple):
         if overlay and not self.directory and self.upper == NOTHING and not self.exportable:
             return "is on overlayfs over a filesystem without file handles: once written to, it is another object"
         return ""
-
-
-class Identifier:
-    """The iterator that names the objects behind our own descriptors; a context manager."""
-
-    def __init__(self, program: int, learn: Callable[[], None]) -> None:
-        """Take the descriptor of the program, and what to call when a filesystem's layout is not known to it yet."""
-        self._link = bpf.link_create_iter(program, "identify", tid=threading.get_native_id())
-        self._learn = learn
-
-    def __enter__(self) -> Identifier:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        os.close(self._link)
-
-    def identify(self, fds: Iterable[int]) -> dict[int, Named]:
-        """Name the objects behind open descriptors, O_PATH ones too."""
-        wanted = set(fds)
-        found = self._read(wanted)
-        if not all(named.known for named in found.values()):
-            self._learn()
-            found = self._read(wanted)
-        return found
-
-    def _read(self, wanted: set[int]) -> dict[int, Named]:
-        records = _NAMED.iter_unpack(bpf.iter_read(self._link, "identify"))
-        return {record[0]: Named._make(record) for record in records if record[0] in wanted}
