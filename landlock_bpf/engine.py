@@ -15,13 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from landlock_bpf import abi, bpf, errors, hooks, identifier, layout, maps
+from landlock_bpf import abi, bpf, errors, hooks, identifier, maps
 
 if TYPE_CHECKING:
     from landlock_bpf import btf
 
 BPFFS = Path("/sys/fs/bpf")  # its names have no dots (kernel/bpf/inode.c, bpf_lookup)
 PINS = BPFFS / "landlock-bpf"
+MODULES_BTF = Path("/sys/kernel/btf")
 BPF_FS_MAGIC = 0xCAFE4A11
 _ATTACH_TYPES = {"lsm": bpf.AttachType.LSM_MAC, "tp_btf": bpf.AttachType.TRACE_RAW_TP}
 _RELOAD = "end its domains (`landlock-bpf list`, `detach`) or `landlock-bpf unload`, then try again"
@@ -97,7 +98,7 @@ class Engine:
         """Open the iterator that names objects."""
         program = bpf.obj_get(self.pins / "progs" / "identify")
         try:
-            with identifier.Identifier(program, self._learn_layout) as opened:
+            with identifier.Identifier(program, self.learn_layout) as opened:
                 yield opened
         finally:
             os.close(program)
@@ -135,12 +136,32 @@ class Engine:
             (self.pins / "links" / name).unlink()
         if "file_free_security" in surplus:
             # Nobody removes entries any more, and the address of a struct file is used again.
-            self.marks[:] = bytes(len(self.marks))
             self.opened.delete_batch(list(self.opened.keys()))
             self.state.opened = 0
+        if "cgroup_mkdir" in surplus:
+            # No domain is left.
+            self.marks[:] = bytes(len(self.marks))
 
-    def _learn_layout(self) -> None:
-        self.state.layout = layout.read()
+    def learn_layout(self) -> None:
+        """Tell the programs how filesystems that stack or have subvolumes name objects in this kernel, as far as known now.
+
+        Until then they deny what lies on one: it may be what a rule is about.
+        """
+        from landlock_bpf import layout  # reads all types of the kernel, so done rarely
+
+        found, told = layout.read(), self.state.layout
+        btrfs, overlay = found.btrfs, found.overlay
+        # Each flag last: programs may be reading.
+        found.btrfs, found.overlay = told.btrfs, told.overlay
+        self.state.layout = found
+        self.state.layout.btrfs, self.state.layout.overlay = btrfs, overlay
+
+    def learn_new_layout(self) -> None:
+        """Do that if a module came in since."""
+        told = self.state.layout
+        unknown = [name for name, known in (("btrfs", told.btrfs), ("overlay", told.overlay)) if not known]
+        if any((MODULES_BTF / name).exists() for name in unknown):
+            self.learn_layout()
 
     def _map(self, name: str, key: type[Any] | None, value: type[Any] | None, *, raw: bool = False) -> maps.Map:
         path = self.pins / "maps" / name
@@ -171,7 +192,9 @@ def load() -> Engine:
     compiled = compiler.compile_engine()
     if PINS.is_dir():
         if (PINS / compiled.stem).is_dir():
-            return Engine(PINS)
+            live = Engine(PINS)
+            live.learn_new_layout()
+            return live
         if os.listdir(PINS / "links"):
             raise errors.BusyError(f"another version of the engine is in force under {PINS}; {_RELOAD}")
         unload()
@@ -202,7 +225,9 @@ def _end_domains(pins: Path) -> None:
 
 
 def _load(compiled: Path) -> Engine:
-    from landlock_bpf import btf, program  # a warm start needs neither
+    import subprocess  # a warm start needs none of these
+
+    from landlock_bpf import btf, program
 
     _mount_bpffs()
     remove_leavings()
@@ -219,6 +244,11 @@ def _load(compiled: Path) -> Engine:
                     bpf.obj_pin(each.fd, part / "maps" / name)
         for name in loaded.program_names():
             bpf.obj_pin(loaded.program(name), part / "progs" / name)
+    # What is denied must not be read through an overlay that is mounted later: without the module its layout is not known.
+    with contextlib.suppress(FileNotFoundError):
+        subprocess.run(["modprobe", "-q", "overlay"], check=False, stdin=subprocess.DEVNULL)
+    with Engine(part) as fresh:
+        fresh.learn_layout()
     part.rename(PINS)
     return Engine(PINS)
 

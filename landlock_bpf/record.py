@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from landlock_bpf import errors, ruleset
 
@@ -51,8 +52,8 @@ class Record:
 @contextlib.contextmanager
 def locked() -> Iterator[None]:
     """Hold the lock that every command takes before it looks at or changes what is in the kernel."""
-    RULESETS.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(RUN / "lock", "a") as lock:
+    with _open_lock("lock") as lock:
+        RULESETS.mkdir(exist_ok=True)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -60,8 +61,7 @@ def locked() -> Iterator[None]:
 @contextlib.contextmanager
 def alone(name: str, what: str) -> Iterator[None]:
     """Be the only one who does something for a longer time; BusyError names the process that does it already."""
-    RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(RUN / f"{name}.lock", "a+") as lock:
+    with _open_lock(f"{name}.lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as cause:
@@ -149,6 +149,13 @@ def remove(serial: int) -> None:
     if len(kept) > _PAST_KEPT:
         for name in sorted(kept, key=lambda name: int(name.partition(".")[0]))[: -_PAST_KEPT // 2]:
             (PAST / name).unlink()
+
+
+def _open_lock(name: str) -> TextIO:
+    """Open a lock file that nobody else can: a descriptor for reading is enough to hold a lock for ever."""
+    RUN.mkdir(mode=0o700, exist_ok=True)
+    RUN.chmod(0o700)
+    return open(RUN / name, "a+")
 
 
 def _path(serial: int) -> Path:
