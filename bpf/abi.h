@@ -26,6 +26,7 @@ enum limit {
 	LIMIT_COMPONENT = 256,	/* bytes of one name of a path, the final 0 counted */
 	LIMIT_CROSSED = 64,	/* mounts on the way from an object up to the root */
 	LIMIT_WALKED = 16,	/* walks that a task remembers; a power of two */
+	LIMIT_MARKS = 65536,	/* of cgroup ids, by their low bits; a power of two */
 	LIMIT_FILTER_BITS = 22, /* log2 of the bits of the filter before fsview */
 };
 
@@ -128,6 +129,14 @@ struct rule {
 	__u32 pad;
 };
 
+/*
+ * Which cgroup ids may be in a domain, by their low bits. A byte each, for both sides
+ * set them at once; one that stays set without need costs a look-up.
+ */
+struct marks {
+	__u8 cgroup[LIMIT_MARKS];
+};
+
 /* All layers that a domain enforces, merged. Never changed once in force. */
 struct ruleset {
 	__u64 serial; /* never used twice */
@@ -157,7 +166,7 @@ struct walked {
 	__u32 generation;
 	__u32 rename_seq;
 	__u32 mount_seq;
-	__u32 pad;
+	__u32 overlay; /* whether what lies in it is named by a real inode beneath */
 };
 
 /* A decision in the making: see decide.h. */

@@ -52,7 +52,8 @@ static __always_inline int find_subject(struct subject *subject)
 	struct state *state = the_state();
 	struct cgroup *cgroup = current->cgroups->dfl_cgrp;
 	__u64 id = cgroup->kn->id;
-	__u32 *domain = bpf_map_lookup_elem(&cgroups, &id);
+	__u8 *mark = mark_of(id);
+	__u32 *domain = !mark || *mark ? bpf_map_lookup_elem(&cgroups, &id) : NULL;
 
 	*subject = (struct subject){ .cgroup = domain ? *domain : 0 };
 	if (!state)
@@ -114,6 +115,7 @@ static __always_inline int on_cgroup_mkdir(struct cgroup *cgroup, const char *pa
 	struct state *state = the_state();
 	__u64 id = cgroup->kn->id, parent_id;
 	__u32 *domain, inherited;
+	__u8 *mark;
 
 	if (!css || !state)
 		return 0;
@@ -125,7 +127,12 @@ static __always_inline int on_cgroup_mkdir(struct cgroup *cgroup, const char *pa
 		inherited = ancestor_domain(CAST(struct cgroup, css));
 	else
 		return 0;
-	if (inherited && bpf_map_update_elem(&cgroups, &id, &inherited, BPF_ANY))
+	if (!inherited)
+		return 0;
+	mark = mark_of(id);
+	if (mark)
+		*mark = 1;
+	if (!mark || bpf_map_update_elem(&cgroups, &id, &inherited, BPF_ANY))
 		__sync_fetch_and_add(&state->orphans, 1);
 	return 0;
 }

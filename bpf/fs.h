@@ -46,28 +46,22 @@ static __noinline int deny_storage(__u32 hook, __u64 mount, __u64 dentry)
 	return -EACCES;
 }
 
-/* Deny actions refused to an object: walk again, for the rule and its layer. */
-__noinline int deny_actions(struct task *task, const struct sight *sight,
-			    const struct access *access, __u64 refused)
+/* Report what the walk that was just done refused. */
+static __noinline int deny_walked(struct task *task, const struct sight *sight,
+				  const struct access *access, __u64 refused)
 {
-	struct decision *decision;
-	struct event event = {};
+	struct decision *decision = &task->walks[0].decision;
+	struct event event = { .mount = access->mount,
+			       .dentry = access->target,
+			       .refused = refused,
+			       .serial = sight->serial,
+			       .object = decision->object,
+			       .domain = sight->domain,
+			       .layer = decision->layer,
+			       .hook = access->hook,
+			       .reason = decision->reason,
+			       .error = -EACCES };
 
-	if (!task || !sight || !access)
-		return -EACCES;
-	decision = &task->walks[0].decision;
-	event = (struct event){ .mount = access->mount,
-				.dentry = access->target,
-				.refused = refused,
-				.serial = sight->serial,
-				.domain = sight->domain,
-				.hook = access->hook,
-				.error = -EACCES };
-
-	walk_from(&task->walks[0], sight, access->mount, access->dentry, refused);
-	event.object = decision->object;
-	event.layer = decision->layer;
-	event.reason = decision->reason;
 	emit(&event);
 	return -EACCES;
 }
@@ -129,8 +123,12 @@ __noinline int ask_domain(struct task *task, __u32 domain, struct access *access
 	if (!((access->asked | access->optional) & sight.handled_any))
 		return 0;
 	refused = refused_object(task, &sight, access->mount, CAST(struct dentry, access->dentry));
-	if (refused & access->asked)
-		return deny_actions(task, &sight, access, refused & access->asked);
+	if (refused & access->asked) {
+		/* Walk again, for these actions alone: now the rule and its layer are wanted. */
+		refused &= access->asked;
+		walk_from(&task->walks[0], &sight, access->mount, access->dentry, refused);
+		return deny_walked(task, &sight, access, refused);
+	}
 	if (refused & access->optional) {
 		access->refused |= refused & access->optional;
 		access->serial = sight.serial;
@@ -185,36 +183,55 @@ static __always_inline __u64 open_actions(const struct file *file, umode_t mode)
 	return asked;
 }
 
+/* What one domain refuses, if that takes few instructions, else UNKNOWN. */
+static __always_inline __u64 open_quickly(struct task *task, __u32 domain, struct file *file)
+{
+	struct sight sight;
+
+	if (!see(&sight, domain))
+		return 0;
+	return refused_quickly(task, &sight, (__u64)real_mount(file->f_path.mnt),
+			       file->f_path.dentry, file->f_inode);
+}
+
 static __always_inline int on_file_open(struct file *file)
 {
 	struct subject subject;
 	struct dentry *dentry;
 	struct mount *mount;
 	struct inode *inode;
+	__u64 asked, optional = MASK(ACTION_TRUNCATE), refused;
 	umode_t mode;
 	int found = find_subject(&subject);
 	int error;
 
 	if (!found)
 		return 0;
+	inode = file->f_inode;
+	mode = inode->i_mode;
+	asked = open_actions(file, mode);
+	if (S_ISCHR(mode) || S_ISBLK(mode))
+		optional |= MASK(ACTION_IOCTL_DEV);
+	if (found > 0 && !S_ISDIR(mode)) {
+		refused = open_quickly(subject.task, subject.cgroup, file) |
+			  open_quickly(subject.task, subject.process, file);
+		if (!(refused & (UNKNOWN | asked | optional)))
+			return 0;
+	}
 	dentry = file->f_path.dentry;
 	mount = real_mount(file->f_path.mnt);
-	inode = file->f_inode;
 	if (!is_ruled(dentry) || is_private_mount(mount))
 		return 0;
 	if (found < 0)
 		return deny_storage(HOOK_FILE_OPEN, (__u64)mount, (__u64)dentry);
-	mode = inode->i_mode;
 
 	struct access access = { .mount = (__u64)mount,
 				 .dentry = (__u64)dentry,
 				 .target = (__u64)dentry,
-				 .asked = open_actions(file, mode),
-				 .optional = MASK(ACTION_TRUNCATE),
+				 .asked = asked,
+				 .optional = optional,
 				 .hook = HOOK_FILE_OPEN };
 
-	if (S_ISCHR(mode) || S_ISBLK(mode))
-		access.optional |= MASK(ACTION_IOCTL_DEV);
 	error = ask(&subject, &access);
 	if (error || !access.refused)
 		return error;

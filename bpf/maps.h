@@ -53,6 +53,15 @@ struct {
 	__type(value, __u32);
 } cgroups SEC(".maps");
 
+/* Spares the tasks of unmarked cgroups, nearly all in no domain, the look-up in cgroups. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct marks);
+} marks SEC(".maps");
+
 /* A task's process domain, and room to work in: the BPF stack has 512 bytes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -98,6 +107,14 @@ static __always_inline struct state *the_state(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&state, &zero);
+}
+
+static __always_inline __u8 *mark_of(__u64 cgroup)
+{
+	__u32 zero = 0;
+	struct marks *all = bpf_map_lookup_elem(&marks, &zero);
+
+	return all ? &all->cgroup[cgroup & (LIMIT_MARKS - 1)] : NULL;
 }
 
 #endif

@@ -32,8 +32,8 @@ static __always_inline void begin_event(struct event *event, const struct task *
 	event->hook = refer->hook;
 }
 
-/* Report the decision of a walk that was just done. */
-static __noinline int deny_decided(struct task *task, const struct sight *sight, __u64 refused)
+/* Report what the walk that was just done refused. */
+static __noinline int deny_refer_walked(struct task *task, const struct sight *sight, __u64 refused)
 {
 	struct decision *decision = &task->walks[0].decision;
 	struct event event = {};
@@ -53,7 +53,7 @@ static __always_inline int deny_parent(struct task *task, const struct sight *si
 				       __u64 refused)
 {
 	walk_from(&task->walks[0], sight, task->refer.mount, parent, refused);
-	return deny_decided(task, sight, refused);
+	return deny_refer_walked(task, sight, refused);
 }
 
 static __noinline int deny_gain(struct task *task, const struct sight *sight)

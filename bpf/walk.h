@@ -244,6 +244,21 @@ static __always_inline int walk_from(struct walk *walk, const struct sight *sigh
 	return walk_up(walk, sight, asked);
 }
 
+/* Where a task remembers the walk up from a directory under a ruleset. */
+static __always_inline struct walked *walked_slot(struct task *task, __u64 serial, __u64 ino)
+{
+	return &task->walked[(ino + serial) & (LIMIT_WALKED - 1)];
+}
+
+static __always_inline _Bool is_remembered(const struct walked *walked, __u64 serial, __u64 mount,
+					   __u64 dentry, __u64 ino, __u32 generation)
+{
+	return walked->dentry == dentry && walked->mount == mount && walked->ino == ino &&
+	       walked->serial == serial && walked->generation == generation &&
+	       walked->rename_seq == sequence(&rename_lock) &&
+	       walked->mount_seq == sequence(&mount_lock);
+}
+
 /*
  * All actions refused in a directory, to what lies in it and has no rule of its own.
  *
@@ -263,11 +278,8 @@ static __always_inline __u64 refused_beneath(struct task *task, const struct sig
 		return ~0ULL;
 	ino = inode->i_ino;
 	generation = inode->i_generation;
-	walked = &task->walked[(ino + serial) & (LIMIT_WALKED - 1)];
-	if (walked->dentry == (__u64)dir && walked->mount == mount && walked->ino == ino &&
-	    walked->serial == serial && walked->generation == generation &&
-	    walked->rename_seq == sequence(&rename_lock) &&
-	    walked->mount_seq == sequence(&mount_lock))
+	walked = walked_slot(task, serial, ino);
+	if (is_remembered(walked, serial, mount, (__u64)dir, ino, generation))
 		return walked->refused;
 
 	walked->dentry = 0;
@@ -279,9 +291,41 @@ static __always_inline __u64 refused_beneath(struct task *task, const struct sig
 		walked->generation = generation;
 		walked->rename_seq = walk->rename_seq;
 		walked->mount_seq = walk->mount_seq;
+		walked->overlay = inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC;
 		walked->dentry = (__u64)dir;
 	}
 	return decide_refused(&walk->decision);
+}
+
+#define UNKNOWN (1ULL << 63)
+
+/*
+ * All actions refused to a file that is no directory, in few instructions: UNKNOWN
+ * unless the walk up from its directory is remembered and it has no rule itself.
+ * A walk is remembered only for mounts and objects that are ruled at all, and never
+ * for a file that is the root of its mount: that one has no directory there.
+ */
+static __always_inline __u64 refused_quickly(struct task *task, const struct sight *sight,
+					     __u64 mount, struct dentry *dentry,
+					     struct inode *inode)
+{
+	struct walked *walked;
+	struct inode *above;
+	struct dentry *dir;
+	__u64 ino;
+
+	if (may_have_rule(inode->i_ino, sight->index))
+		return UNKNOWN;
+	dir = dentry->d_parent;
+	above = dir->d_inode;
+	if (!above)
+		return UNKNOWN;
+	ino = above->i_ino;
+	walked = walked_slot(task, sight->serial, ino);
+	if (walked->overlay ||
+	    !is_remembered(walked, sight->serial, mount, (__u64)dir, ino, above->i_generation))
+		return UNKNOWN;
+	return walked->refused;
 }
 
 /* All actions refused to an object, and a directory's to what lies in it. */

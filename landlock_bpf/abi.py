@@ -23,6 +23,7 @@ class Limit(enum.IntEnum):
     COMPONENT = 256
     CROSSED = 64
     WALKED = 16
+    MARKS = 65536
     FILTER_BITS = 22
 
 
@@ -135,6 +136,14 @@ class Rule(ctypes.Structure):
     ]
 
 
+class Marks(ctypes.Structure):
+    """struct marks: 65536 bytes."""
+
+    _fields_ = [
+        ("cgroup", ctypes.c_uint8 * 65536),
+    ]
+
+
 class Ruleset(ctypes.Structure):
     """struct ruleset: 152 bytes."""
 
@@ -173,7 +182,7 @@ class Walked(ctypes.Structure):
         ("generation", ctypes.c_uint32),
         ("rename_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("overlay", ctypes.c_uint32),
     ]
 
 
@@ -333,6 +342,7 @@ RECORDS = {
     "object": Object,
     "fsview_key": FsviewKey,
     "rule": Rule,
+    "marks": Marks,
     "ruleset": Ruleset,
     "domain": Domain,
     "walked": Walked,

@@ -156,6 +156,8 @@ def check_name(name: str) -> str:
 
 
 def _record(live: engine.Engine, numbers: list[int], index: int) -> None:
+    for number in numbers:
+        live.marks[number % abi.Limit.MARKS] = 1  # first: the engine looks up only what is marked
     try:
         live.cgroups.update_batch((number, index) for number in numbers)
     except errors.KernelError as cause:
