@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from landlock_bpf import errors, identity, policy, ruleset
+from landlock_bpf import errors, identity, policy, resolution
 from landlock_bpf.cli import layers
 
 EXAMPLES = """\
@@ -30,8 +30,8 @@ def main(args: argparse.Namespace) -> int:
     for path in args.policies:
         try:
             for checked in layers.load([path]):
-                with ruleset.Filesystems() as filesystems:
-                    ruleset.resolve([checked], checked.name, 0, _identify, filesystems)
+                with resolution.Filesystems() as filesystems:
+                    resolution.resolve([checked], checked.name, 0, _identify, filesystems)
                 print(policy.describe(checked))
         except errors.PolicyError as error:
             problems += error.problems
