@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,9 @@ def run(settings: Settings) -> int:
             # The lock goes along: were this process killed, the guest would hold it to its own end.
             pass_fds=[lock, *(end.fileno() for end in theirs.values())],
         )
+        if not settings.command and sys.stdin.isatty():
+            # QEMU makes the terminal raw, and leaves it so when it is killed.
+            stack.callback(termios.tcsetattr, sys.stdin, termios.TCSADRAIN, termios.tcgetattr(sys.stdin))
         stack.callback(process.wait)
         stack.callback(process.kill)
         for end in theirs.values():
