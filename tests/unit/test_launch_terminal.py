@@ -109,13 +109,13 @@ def test_interactive_shell_inside_has_job_control(terminal: Terminal, start) -> 
     start("env", "PS1=inner> ", "bash", "--norc", "--noprofile", "--noediting", "-i")
     assert "no job control" not in terminal.expect("inner> ")
     # Once it prints, the job owns the terminal; the quotes tell what it prints from what was typed.
-    terminal.send("sh -c 'echo run''ning; exec sleep 100'\n")
+    terminal.send("sh -c 'echo run''ning; read line; echo read $line'\n")
     terminal.expect("running")
     terminal.send("\x1a")
     terminal.expect("Stopped")
     terminal.expect("inner> ")
-    terminal.send("kill %1; wait; jobs; echo left\n")
-    terminal.expect("\nleft\r\n")
+    terminal.send("fg\nword\n")
+    terminal.expect("read word\r\n")
     terminal.expect("inner> ")
     # The whole inner shell is one job of the outer one, and comes back with its terminal.
     terminal.send("suspend\n")
