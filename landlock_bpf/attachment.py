@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, engine, errors, record, ruleset, sweep
+from landlock_bpf import abi, cgroup, change, domain, engine, errors, grace, record, ruleset, sweep
 
 
 def check_place(path: Path) -> Path:
@@ -76,7 +76,6 @@ def update(
     with change.prepared(live, slots, wanted, serial) as made:
         change.switch(live, wanted, made)
     change.retire(live, [each.slot.ruleset for each in wanted])
-    change.detach_surplus(live)
 
 
 def detach(live: engine.Engine, slot: domain.Slot) -> None:
@@ -91,9 +90,10 @@ def detach(live: engine.Engine, slot: domain.Slot) -> None:
     for each in inside:
         domain.set_parent(live, each.index, slot.parent)
     domain.take_cgroups(live, slot.index, slot.parent)
-    change.retire(live, [slot.ruleset, *(each.slot.ruleset for each in wanted)])
+    # Until then hook calls may see the slot and the rulesets.
+    grace.wait()
     domain.clear(live, slot.index)
-    change.detach_surplus(live)
+    change.drop(live, [slot.ruleset, *(each.slot.ruleset for each in wanted)])
 
 
 def _at(slots: Sequence[domain.Slot], index: int) -> domain.Slot | None:

@@ -118,11 +118,15 @@ def retire(live: engine.Engine, rulesets: Iterable[int]) -> None:
 
 
 def drop(live: engine.Engine, rulesets: Iterable[int]) -> None:
-    """Remove rulesets that no hook call can see any more."""
+    """Remove rulesets that no hook call can see any more, and the hooks that nobody needs any more."""
+    serials = []
     for index in rulesets:
-        serial = live.ruleset(index).serial
-        kept = record.read(serial)
+        serials.append(live.ruleset(index).serial)
+        kept = record.read(serials[-1])
         fsview.remove(live, index, kept.objects() if kept else fsview.keys_of(live, index))
+    detach_surplus(live)
+    # Last: by a record that no domain has, a sweep knows that there is something to do.
+    for serial in serials:
         record.remove(serial)
 
 

@@ -57,7 +57,6 @@ class Confinement:
             if mine and sweep.remove_scope(live, mine[0]):
                 sweep.end(live, mine[0])
                 sweep.count_process_domains(live, domain.slots(live))
-                change.detach_surplus(live)
 
 
 def make(

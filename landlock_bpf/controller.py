@@ -19,7 +19,6 @@ from landlock_bpf import (
     abi,
     attachment,
     cgroup,
-    change,
     confinement,
     descriptors,
     domain,
@@ -97,7 +96,6 @@ class Controller:
                 raise errors.BusyError(f"processes are in the domain {name}: {pids}; it ends with them")
             sweep.end(live, slot)
             sweep.count_process_domains(live, domain.slots(live))
-            change.detach_surplus(live)
 
     def prepare(self, policies: Sequence[policy.Policy], name: str | None = None, cgroup: Path | None = None) -> Confinement:
         """Make a domain for a process that is to be started, and a control group for it, in `cgroup` or our own.

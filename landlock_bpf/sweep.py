@@ -22,12 +22,10 @@ def sweep(live: engine.Engine) -> list[domain.Slot]:
     if gone:
         slots = domain.slots(live)
     unknown = _unknown(live, slots)
-    for serial in unknown:
-        _forget(live, serial, slots)
+    if unknown:
+        _forget(live, unknown, slots)
     _mend_inner(live, slots)
     count_process_domains(live, slots)
-    if gone or unknown:
-        change.detach_surplus(live)
     if not slots and live.state.orphans:
         live.state.orphans = 0
     return domain.slots(live)
@@ -47,10 +45,8 @@ def end(live: engine.Engine, slot: domain.Slot) -> None:
     # Last, for until then a sweep finds them by it. Those of processes keep the layers that their tasks have inherited.
     for each in inside:
         domain.set_parent(live, each.index, slot.parent)
-    domain.switch(live, slot.index, 0)
-    if not _half_made(slot, slots):
-        change.drop(live, [slot.ruleset])
     domain.clear(live, slot.index)
+    change.drop(live, [] if _half_made(slot, slots) else [slot.ruleset])
 
 
 def remove_scope(live: engine.Engine, slot: domain.Slot) -> bool:
@@ -94,15 +90,19 @@ def _unknown(live: engine.Engine, slots: Sequence[domain.Slot]) -> set[int]:
     return serials
 
 
-def _forget(live: engine.Engine, serial: int, slots: Sequence[domain.Slot]) -> None:
-    left = record.read(serial)
-    if left and left.scope and left.domain not in (slot.name for slot in slots):
-        cgroup.remove(Path(left.scope))
-    if left and live.ruleset(left.index).serial in (serial, 0):
-        # It may have been in force until its controller was killed a moment ago.
-        grace.wait()
-        fsview.remove(live, left.index, left.objects())
-    record.remove(serial)
+def _forget(live: engine.Engine, serials: set[int], slots: Sequence[domain.Slot]) -> None:
+    """Remove rulesets that no domain has, and what else the commands that were killed with them have left."""
+    # One may have been in force until its controller was killed a moment ago.
+    grace.wait()
+    for serial in serials:
+        left = record.read(serial)
+        if left and left.scope and left.domain not in (slot.name for slot in slots):
+            cgroup.remove(Path(left.scope))
+        if left and live.ruleset(left.index).serial in (serial, 0):
+            fsview.remove(live, left.index, left.objects())
+    change.detach_surplus(live)
+    for serial in serials:
+        record.remove(serial)
 
 
 def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:

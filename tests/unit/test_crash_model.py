@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A controller killed before each of its changes, in a model of the kernel: what is in force is the old or the new, whole.
+
+tests/kernel/test_crash.py kills real ones; here every step of every arrangement of nested domains takes no time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import types
+from collections.abc import Callable, Iterable, Iterator
+from ctypes import c_uint32, c_uint64, sizeof
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from landlock_bpf import abi, attachment, cgroup, change, domain, engine, fsview, grace, hooks, identity, record, ruleset, sweep
+
+# Control groups: a around b around c, and d beside them.
+TREE = {"/a": 10, "/a/b": 11, "/a/b/c": 12, "/d": 13}
+
+
+class Killed(BaseException):
+    """What a killed process does not live to see: nothing catches it, and no undo changes anything any more."""
+
+
+class Kernel:
+    """Everything that a controller changes, changed in steps; it dies before step `fatal`."""
+
+    def __init__(self) -> None:
+        self.steps, self.fatal = 0, 0
+        self.links: set[str] = set()
+        self.names: dict[int, tuple[str, ...]] = {}  # of each serial, the policies of its layers
+        self.waited: set[int] = set()
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.fatal and self.steps >= self.fatal:
+            raise Killed
+
+    def attached(self) -> set[str]:
+        return set(self.links)
+
+    def attach(self, rows: Iterable[hooks.HookRow]) -> None:
+        for row in rows:
+            if row.name not in self.links:
+                self.step()
+                self.links.add(row.name)
+
+    def detach_all_but(self, rows: Iterable[hooks.HookRow]) -> None:
+        for name in self.links - {row.name for row in rows}:
+            self.step()
+            self.links.remove(name)
+
+
+class Map:
+    """A map of the model: a batch is one step for each entry, for it is not atomic."""
+
+    def __init__(self, kernel: Kernel, wrap: Callable[[Any], Any] = lambda value: value, empty: Any = None) -> None:
+        self.kernel, self.wrap, self.empty = kernel, wrap, empty
+        self.entries: dict[Any, Any] = {}
+
+    def lookup(self, key: Any) -> Any:
+        return self.wrap(self.entries[key]) if key in self.entries else self.empty
+
+    def update(self, key: Any, value: Any) -> None:
+        self.kernel.step()
+        self.entries[key] = value
+
+    def update_batch(self, entries: Iterable[tuple[Any, Any]]) -> None:
+        for key, value in entries:
+            self.update(key, value)
+
+    def delete(self, key: Any) -> None:
+        self.delete_batch([key])
+
+    def delete_batch(self, keys: Iterable[Any]) -> None:
+        for key in keys:
+            self.kernel.step()
+            self.entries.pop(getattr(key, "value", key), None)
+
+    def items(self) -> Iterator[tuple[Any, Any]]:
+        return iter([(c_uint64(key) if isinstance(key, int) else key, self.wrap(value)) for key, value in self.entries.items()])
+
+
+@pytest.fixture
+def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]:
+    """Make fresh kernels, each with no domain."""
+    current: list[Kernel] = []
+    for name in ("switch", "set_parent", "clear"):
+        real = getattr(domain, name)
+        monkeypatch.setattr(domain, name, lambda *args, real=real: (current[-1].step(), real(*args)))
+    for name in ("write", "remove"):
+        real = getattr(record, name)
+        monkeypatch.setattr(record, name, lambda arg, real=real: (current[-1].step(), real(arg)))
+    real_write = record.write
+
+    def write(made: record.Record) -> None:
+        current[-1].names[made.serial] = tuple(layer.policy for layer in made.layers)
+        real_write(made)
+
+    monkeypatch.setattr(record, "write", write)
+    monkeypatch.setattr(record, "count_stale", lambda keys: 0)
+    monkeypatch.setattr(grace, "wait", lambda: None)
+    monkeypatch.setattr(engine, "remove_leavings", lambda: None)
+    monkeypatch.setattr(cgroup, "id_of", lambda path: TREE[str(path)])
+    monkeypatch.setattr(cgroup, "beneath", lambda path: [(n, p) for p, n in TREE.items() if p.startswith(f"{path}/")])
+    monkeypatch.setattr(cgroup, "find", lambda number: next((Path(p) for p, n in TREE.items() if n == number), None))
+    monkeypatch.setattr(cgroup, "settle", lambda path: None)
+    monkeypatch.setattr(cgroup, "mount_point", lambda: Path("/"))
+
+    def make() -> Kernel:
+        kernel = Kernel()
+        current.append(kernel)
+        folder = tmp_path / str(len(current))
+        (folder / "rulesets").mkdir(parents=True)
+        monkeypatch.setattr(record, "RULESETS", folder / "rulesets")
+        monkeypatch.setattr(record, "PAST", folder / "past")
+        fields = {
+            "domains": memoryview(bytearray(sizeof(abi.Domain) * (abi.Limit.DOMAINS + 1))),
+            "filter": memoryview(bytearray(1 << abi.Limit.FILTER_BITS - 3)).cast("Q"),
+            "marks": bytearray(1 << 16),
+            "state": types.SimpleNamespace(process_domains=0, orphans=0),
+            "fsview": Map(kernel),
+            "rulesets": Map(kernel, empty=abi.Ruleset()),
+            "superblocks": Map(kernel),
+            "cgroups": Map(kernel, wrap=c_uint32),
+        }
+        vars(kernel).update(fields)
+        kernel.ruleset = kernel.rulesets.lookup  # type: ignore[attr-defined]
+        return kernel
+
+    return make
+
+
+def layer(owner: str, policy: str, made: int) -> ruleset.Layer:
+    number = sum(map(ord, policy))
+    entry = ruleset.Entry(identity.OBJECT.pack(number, 0, 8, 0), 0, 4, True, f"/{policy}", "p.toml", 1)
+    return ruleset.Layer(owner, made, policy, "p.toml", 4, True, 1, (entry,))
+
+
+def run(kernel: Kernel, command: str, name: str, *args: str) -> None:
+    """Do what the controller does for a command: sweep, then the command."""
+    live = cast(engine.Engine, kernel)
+    slots = sweep.sweep(live)
+    serial = record.new_serial()
+    if command == "attach":
+        path, policy = args
+        attachment.attach(live, slots, name, (layer(name, policy, serial),), Path(path), serial)
+        return
+    (slot,) = (slot for slot in slots if slot.name == name)
+    if command == "update":
+        attachment.update(live, slots, slot, (layer(name, args[0], serial),), serial)
+    else:
+        attachment.detach(live, slot)
+
+
+def in_force(kernel: Kernel) -> dict[str, tuple[str, ...]]:
+    """Name the policies that hold in each control group, as the engine would find them; all their rules must be there."""
+    live = cast(engine.Engine, kernel)
+    found = {}
+    rulesets = {slot.index: slot.ruleset for slot in domain.slots(live)}
+    for path, number in TREE.items():
+        index = rulesets.get(domain.of_cgroup(live, number), 0)
+        found[path] = kernel.names[live.ruleset(index).serial] if index else ()
+        if index:
+            assert "file_open" in kernel.links and "cgroup_mkdir" in kernel.links
+            objects = {identity.OBJECT.pack(sum(map(ord, policy)), 0, 8, 0) for policy in found[path]}
+            rules = {key[:-8] for key, _ in live.fsview.items() if key[-8:-4] == index.to_bytes(4, "little")}
+            assert objects == rules
+    return found
+
+
+def clean(kernel: Kernel) -> None:
+    """Detach all that is left, and see that nothing at all is."""
+    live = cast(engine.Engine, kernel)
+    for slot in sweep.sweep(live):
+        run(kernel, "detach", slot.name)
+    assert not domain.slots(live) and not kernel.links and not record.serials()
+    assert not dict(live.fsview.items()) and not list(live.cgroups.items())
+    assert all(live.ruleset(index).serial == 0 for index in range(1, abi.Limit.RULESETS))
+
+
+SCENES: dict[str, tuple[list[tuple[str, ...]], tuple[str, ...]]] = {
+    "the first": ([], ("attach", "x", "/a/b", "p")),
+    "inside": ([("attach", "o", "/a", "p")], ("attach", "i", "/a/b", "q")),
+    "around": ([("attach", "i", "/a/b", "q")], ("attach", "o", "/a", "p")),
+    "between": ([("attach", "o", "/a", "p"), ("attach", "i", "/a/b/c", "q")], ("attach", "m", "/a/b", "r")),
+    "on the same": ([("attach", "o", "/a", "p")], ("attach", "i", "/a", "q")),
+    "update alone": ([("attach", "o", "/a", "p")], ("update", "o", "q")),
+    "update around": ([("attach", "o", "/a", "p"), ("attach", "i", "/a/b", "q")], ("update", "o", "r")),
+    "update inside": ([("attach", "o", "/a", "p"), ("attach", "i", "/a/b", "q")], ("update", "i", "r")),
+    "detach alone": ([("attach", "o", "/a", "p")], ("detach", "o")),
+    "detach around": ([("attach", "o", "/a", "p"), ("attach", "i", "/a/b", "q")], ("detach", "o")),
+    "detach inside": ([("attach", "o", "/a", "p"), ("attach", "i", "/a/b", "q")], ("detach", "i")),
+    "detach between": (
+        [("attach", "o", "/a", "p"), ("attach", "m", "/a/b", "r"), ("attach", "i", "/a/b/c", "q")],
+        ("detach", "m"),
+    ),
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_killed_at_every_step(scene: str, new: Callable[[], Kernel]) -> None:
+    before, command = SCENES[scene]
+
+    def begin() -> Kernel:
+        kernel = new()
+        for each in before:
+            run(kernel, *each)
+        return kernel
+
+    kernel = begin()
+    old = in_force(kernel)
+    kernel.steps = 0
+    run(kernel, *command)
+    now, steps = in_force(kernel), kernel.steps
+    assert now != old and steps > 5
+    clean(kernel)
+    for fatal in range(1, steps + 1):
+        kernel = begin()
+        kernel.steps, kernel.fatal = 0, fatal
+        with pytest.raises(Killed):
+            run(kernel, *command)
+        kernel.fatal = 0
+        for path, policies in in_force(kernel).items():
+            assert policies in (old[path], now[path]), (fatal, path)
+        sweep.sweep(cast(engine.Engine, kernel))
+        assert in_force(kernel) in (old, now), fatal
+        if fatal % 3 == 0:
+            # The sweep, too, may be killed.
+            kernel = begin()
+            kernel.steps, kernel.fatal = 0, fatal
+            with pytest.raises(Killed):
+                run(kernel, *command)
+            kernel.steps, kernel.fatal = 0, 3
+            with contextlib.suppress(Killed):
+                sweep.sweep(cast(engine.Engine, kernel))
+            kernel.fatal = 0
+            sweep.sweep(cast(engine.Engine, kernel))
+            assert in_force(kernel) in (old, now), fatal
+        clean(kernel)
+
+
+def test_nested_domains_hold_all_around_them(new: Callable[[], Kernel]) -> None:
+    kernel = new()
+    run(kernel, "attach", "o", "/a", "p")
+    run(kernel, "attach", "i", "/a/b/c", "q")
+    assert in_force(kernel) == {"/a": ("p",), "/a/b": ("p",), "/a/b/c": ("p", "q"), "/d": ()}
+    run(kernel, "attach", "m", "/a/b", "r")
+    assert in_force(kernel) == {"/a": ("p",), "/a/b": ("p", "r"), "/a/b/c": ("p", "r", "q"), "/d": ()}
+    run(kernel, "update", "o", "s")
+    assert in_force(kernel)["/a/b/c"] == ("s", "r", "q")
+    run(kernel, "detach", "m")
+    assert in_force(kernel) == {"/a": ("s",), "/a/b": ("s",), "/a/b/c": ("s", "q"), "/d": ()}
+    clean(kernel)
+
+
+def test_a_domain_whose_cgroup_is_gone_is_swept(new: Callable[[], Kernel], monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = new()
+    run(kernel, "attach", "x", "/d", "p")
+    monkeypatch.delitem(TREE, "/d")
+    kernel.cgroups.delete(13)  # type: ignore[attr-defined]
+    assert sweep.sweep(cast(engine.Engine, kernel)) == []
+    clean(kernel)
+
+
+def test_too_many_layers_change_nothing(new: Callable[[], Kernel]) -> None:
+    kernel = new()
+    run(kernel, "attach", "i", "/a/b", "q")
+    live = cast(engine.Engine, kernel)
+    serial = record.new_serial()
+    layers = tuple(layer("o", "p", serial) for _ in range(abi.Limit.LAYERS))
+    before = in_force(kernel)
+    with pytest.raises(change.errors.LimitError, match="the domain i would have 17 layers"):
+        attachment.attach(live, domain.slots(live), "o", layers, Path("/a"), serial)
+    assert in_force(kernel) == before
+    assert [slot.name for slot in domain.slots(live)] == ["i"]
+    clean(kernel)
+
+
+def test_the_filter_is_made_anew_of_what_is_left(new: Callable[[], Kernel]) -> None:
+    kernel = new()
+    live = cast(engine.Engine, kernel)
+    run(kernel, "attach", "o", "/a", "p")
+    run(kernel, "attach", "x", "/d", "q")
+    run(kernel, "detach", "x")
+    assert sum(word.bit_count() for word in live.filter) == 2
+    fsview.refresh_filter(live)
+    assert sum(word.bit_count() for word in live.filter) == 1
+    clean(kernel)
