@@ -68,7 +68,7 @@ def test_dies_by_the_commands_signal(name: str) -> None:
 
 
 def test_command_not_found() -> None:
-    result = run("no-such-command")
+    result = run("no-such-command", environ={"PATH": "/usr/bin:/bin"})
     assert (result.returncode, result.stderr) == (127, "cannot execute no-such-command: No such file or directory\n")
 
 
