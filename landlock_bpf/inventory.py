@@ -7,18 +7,22 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, descriptors, domain, engine, hooks, record, ruleset
+from landlock_bpf import abi, cgroup, change, descriptors, domain, engine, fsview, hooks, record, ruleset
 
 
 @dataclasses.dataclass(frozen=True)
 class DomainInfo:
-    """A domain, for a line in a list. `tasks` counts processes, `maker` is the process that waits for it (0: none)."""
+    """A domain, for a line in a list. `tasks` counts processes, `maker` is the process that waits for it (0: none).
+
+    `ended` counts those of the rules that have ended because their filesystem was unmounted; update resolves them anew.
+    """
 
     name: str
     kind: abi.Kind
     cgroup: Path | None
     layers: int
     rules: int
+    ended: int
     tasks: int
     maker: int
     held: tuple[descriptors.Held, ...] = ()
@@ -38,7 +42,7 @@ class LayerInfo:
 
 @dataclasses.dataclass(frozen=True)
 class RuleInfo:
-    """A rule as it is in force; `objects` counts what it was tied to, the places on its way included."""
+    """A rule; `objects` counts what it was tied to, with the places on its way; `ended`: in force no more."""
 
     path: str
     allowed: abi.Action
@@ -46,6 +50,7 @@ class RuleInfo:
     file: str
     line: int
     objects: int
+    ended: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +80,9 @@ def describe(live: engine.Engine, slot: domain.Slot) -> DomainInfo:
     found = record.read(in_force.serial)
     path = cgroup.find(slot.cgroup)
     rules = sum(layer.rules for layer in found.layers) if found else 0
+    ended = sum(rule.ended for layer in _layers(live, slot, found) for rule in layer.rules) if found else 0
     tasks = len(set(cgroup.processes(path))) if path else 0
-    return DomainInfo(slot.name, slot.kind, path, in_force.layers, rules, tasks, slot.maker)
+    return DomainInfo(slot.name, slot.kind, path, in_force.layers, rules, ended, tasks, slot.maker)
 
 
 def detail(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot]) -> DomainDetail:
@@ -88,22 +94,31 @@ def detail(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot])
         found.serial,
         next((other.name for other in slots if other.index == slot.parent), ""),
         abi.Action(handled),
-        tuple(_layer(layer) for layer in found.layers),
+        tuple(_layers(live, slot, found)),
         tuple(_hooks(live, slot, handled, denies=found.denies)),
         live.state.lost,
     )
 
 
-def _layer(layer: ruleset.Layer) -> LayerInfo:
+def _layers(live: engine.Engine, slot: domain.Slot, found: record.Record) -> Iterator[LayerInfo]:
+    # A filesystem's rules end all at once: one of its objects tells for all.
+    one_of = {ruleset.device_of(object): object for object in found.objects()}
+    left = {ruleset.device_of(object) for object in fsview.living(live, slot.ruleset, one_of.values())}
+    return (_layer(layer, left) for layer in found.layers)
+
+
+def _layer(layer: ruleset.Layer, devices: set[int]) -> LayerInfo:
     rules: dict[tuple[str, str, int], RuleInfo] = {}
     for entry in layer.entries:
         key = entry.path, entry.file, entry.line
-        before = rules.get(key, RuleInfo(entry.path, abi.Action(0), abi.Action(0), entry.file, entry.line, 0))
+        before = rules.get(key, RuleInfo(entry.path, abi.Action(0), abi.Action(0), entry.file, entry.line, 0, False))
+        says = entry.allowed or entry.denied
         rules[key] = dataclasses.replace(
             before,
             allowed=before.allowed | entry.allowed,
             denied=before.denied | entry.denied,
             objects=before.objects + 1,
+            ended=before.ended or bool(says and ruleset.device_of(entry.object) not in devices),
         )
     default = "allow" if layer.default_allow else "deny"
     return LayerInfo(layer.owner, layer.policy, layer.source, abi.Action(layer.handled), default, tuple(rules.values()))
