@@ -48,6 +48,12 @@ class Archive:
         for name in ("state/lists/partial", "cache/archives/partial"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         bases = _bases()
+        if {row.archive for row in rows} - bases.keys():
+            # A host whose lists were removed, as container images have it: read them anew, into our folder.
+            own = ("-o", f"Dir::State::Lists={folder}/lists", "-o", "APT::Sandbox::User=root")
+            (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+            _run("apt-get", *own, "update", "-qq")
+            bases = _bases(*own)
         missing = {row.archive for row in rows} - bases.keys()
         if missing:
             labels = ", ".join(sorted(missing))
@@ -84,10 +90,10 @@ def _run(*words: str | Path, cwd: Path | None = None) -> str:
     return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, cwd=cwd).stdout
 
 
-def _bases() -> dict[str, str]:
+def _bases(*options: str) -> dict[str, str]:
     """Map the label of each archive in the host's apt sources to its address."""
-    lines = _run("apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages").splitlines()
-    fields = (line.split("|") for line in lines)
+    columns = ("--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages")
+    fields = (line.split("|") for line in _run("apt-get", *options, "indextargets", *columns).splitlines())
     return {label: base for origin, label, base in fields if origin == "Debian"}
 
 
