@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landlock_bpf import abi, policy, policy_actions
-from landlock_bpf.bench import cases, results, rig, tree
+from landlock_bpf.bench import cases, crowd, rig, tree, workload
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
@@ -21,16 +21,11 @@ READ_FILE = policy.Policy("read_file", abi.Action.READ_FILE, "allow", (), "bench
 ALL_RIGHTS = policy.Policy("all rights", policy_actions.LANDLOCK, "allow", (), "bench")
 
 
-def measure(bench: rig.Rig, live: controller.Controller) -> list[results.Row]:
-    """Measure the task of depth 4 again and again while domains come and go elsewhere."""
+def measure(bench: rig.Rig, case: cases.Bystander, live: controller.Controller) -> workload.Sample:
+    """Measure a task with a file at the base's depth while domains are in force elsewhere."""
     paths = tree.warm_paths(cases.BASE.depth)
-    plain = bench.sample(paths, lambda: None)
-    rows = []
-    for case in cases.BYSTANDERS:
-        with domains(bench, live, case):
-            best = min((bench.sample(paths, lambda: None) for _ in range(bench.rounds)), key=lambda each: each.median)
-        rows.append(results.Row(case, results.WARM, {results.UNRESTRICTED: plain, results.ENGINE: best}))
-    return rows
+    with domains(bench, live, case):
+        return min((bench.sample(paths, lambda: None) for _ in range(bench.rounds)), key=lambda each: each.median)
 
 
 @contextlib.contextmanager
@@ -38,11 +33,10 @@ def domains(bench: rig.Rig, live: controller.Controller, case: cases.Bystander) 
     """Put domains in force elsewhere: on cgroups of their own, and one on a process that waits."""
     wanted = READ_FILE if case.one_hook else ALL_RIGHTS
     with contextlib.ExitStack() as undo:
-        for number in range(case.domains - case.process):
-            name = f"elsewhere-{number}"
-            cgroup = undo.enter_context(rig.make_cgroup(bench.elsewhere / name))
-            live.attach(name, (wanted,), cgroup)
-            undo.callback(live.detach, name)
+        paths = [bench.elsewhere / f"elsewhere-{number}" for number in range(case.domains - case.process)]
+        for path in paths:
+            undo.enter_context(rig.make_cgroup(path))
+        undo.enter_context(crowd.attached(paths, wanted))
         if case.process:
             undo.enter_context(process_domain(live, wanted, bench.elsewhere))
         yield

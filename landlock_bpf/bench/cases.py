@@ -46,6 +46,7 @@ class Bystander:
     one_hook: bool = True  # they handle read_file alone, so of an open's hooks only file_open is attached
 
 
+# Those of one hook first: the kernel lets go of others late.
 BYSTANDERS = (
     Bystander(1),
     Bystander(2, process=True),

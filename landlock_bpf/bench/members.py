@@ -20,22 +20,35 @@ Enter = Callable[[], None]
 HANDLED = policy_actions.LANDLOCK
 
 
-def measure(bench: rig.Rig, case: cases.Case) -> list[results.Row]:
-    """Measure one case under each mechanism: one file over and over, then many in turn."""
+Samples = dict[str, dict[str, workload.Sample]]
+
+
+def measure_others(bench: rig.Rig, case: cases.Case) -> Samples:
+    """Measure one case unrestricted and under the system calls, in turn."""
     mechanisms: dict[str, Callable[[], contextlib.AbstractContextManager[Enter]]] = {results.UNRESTRICTED: unrestricted}
     if bench.with_syscalls:
         mechanisms[results.SYSCALLS] = functools.partial(syscalls, case)
-    if bench.live:
-        mechanisms[results.ENGINE] = functools.partial(engine, bench.live, case, bench.measured)
+    return _measure(bench, case, mechanisms)
+
+
+def measure_engine(bench: rig.Rig, case: cases.Case, live: controller.Controller) -> Samples:
+    """Measure one case under the engine. After it others pay for its hooks until the kernel has let go of the last one."""
+    return _measure(bench, case, {results.ENGINE: functools.partial(engine, live, case, bench.measured)})
+
+
+def _measure(
+    bench: rig.Rig, case: cases.Case, mechanisms: dict[str, Callable[[], contextlib.AbstractContextManager[Enter]]]
+) -> Samples:
+    """Take the samples of one file over and over, and of many in turn: by files, then by mechanism."""
     paths = {results.WARM: tree.warm_paths(case.depth), results.COLD: tree.cold_paths(case.depth)}
-    samples: dict[str, dict[str, workload.Sample]] = {files: {} for files in paths}
+    samples: Samples = {files: {} for files in paths if paths[files]}
     for _ in range(bench.rounds):
         for name, setup in mechanisms.items():
             with setup() as enter:
-                for files in (files for files in paths if paths[files]):
+                for files, best in samples.items():
                     sample = bench.sample(paths[files], enter)
-                    samples[files][name] = min(sample, samples[files].get(name, sample), key=lambda each: each.median)
-    return [results.Row(case, files, found) for files, found in samples.items() if found]
+                    best[name] = min(sample, best.get(name, sample), key=lambda each: each.median)
+    return samples
 
 
 def rule_paths(case: cases.Case) -> list[str]:

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from landlock_bpf import errors
@@ -26,23 +27,38 @@ def run(args: argparse.Namespace) -> int:
     unit = clock.read_clock(loop)
     loop.budget = BUDGETS[unit.unit]
     chosen = [case for case in cases.CASES if case.quick or not args.quick]
-    rows: list[results.Row] = []
     with (
         tree.make_tree({case.depth for case in chosen}, beside=max(case.rules for case in chosen) - 1),
         rig.open_rig(loop, only=args.only, rounds=ROUNDS[unit.unit]) as bench,
     ):
-        for number, case in enumerate(chosen):
-            show_progress(f"case {number + 1} of {len(chosen)}")
-            rows += members.measure(bench, case)
-        if bench.live:
-            show_progress("bystanders")
-            rows += bystanders.measure(bench, bench.live)
+        rows = measure(bench, chosen)
     show_progress("")
     marks = results.marks(rows, unit)
     report.print_report(unit, rows, marks)
     if args.json:
         Path(args.json).write_text(json.dumps(report.document(unit, rows, marks), indent=1) + "\n")
     return 0
+
+
+def measure(bench: rig.Rig, chosen: Sequence[cases.Case]) -> list[results.Row]:
+    """Measure all. The kernel lets go of hooks some time after their links have gone, so first what no hook may be in, then
+    bystanders of one hook, then those of all."""
+    samples = {}
+    for number, case in enumerate(chosen):
+        show_progress(f"unrestricted and system calls: case {number + 1} of {len(chosen)}")
+        samples[case] = members.measure_others(bench, case)
+    rows = []
+    if bench.live:
+        plain = samples[cases.BASE][results.WARM][results.UNRESTRICTED]
+        for number, bystander in enumerate(cases.BYSTANDERS):
+            show_progress(f"bystanders: case {number + 1} of {len(cases.BYSTANDERS)}")
+            found = bystanders.measure(bench, bystander, bench.live)
+            rows.append(results.Row(bystander, results.WARM, {results.UNRESTRICTED: plain, results.ENGINE: found}))
+        for number, case in enumerate(chosen):
+            show_progress(f"our engine: case {number + 1} of {len(chosen)}")
+            for files, found_by in members.measure_engine(bench, case, bench.live).items():
+                samples[case][files].update(found_by)
+    return [results.Row(case, files, found) for case, by_files in samples.items() for files, found in by_files.items()] + rows
 
 
 def show_progress(words: str) -> None:
