@@ -70,7 +70,7 @@ def update(
     inside = change.children(slots, slot.index, slot.kind)
     layers = *outer, *own
     wanted = [
-        change.Wanted(slot, layers, change.recorded(live, slot).scope),
+        change.Wanted(slot, layers, change.recorded(live, slot, whole=False).scope),
         *change.inner(live, slots, inside, layers),
     ]
     with change.prepared(live, slots, wanted, serial) as made:

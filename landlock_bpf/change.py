@@ -23,10 +23,9 @@ class Wanted:
     scope: str = ""
 
 
-def recorded(live: engine.Engine, slot: domain.Slot) -> record.Record:
-    """Give the record of what a domain has in force, without the rules that ended with their filesystem."""
-    serial = live.ruleset(slot.ruleset).serial
-    found = record.read(serial)
+def recorded(live: engine.Engine, slot: domain.Slot, *, whole: bool = True) -> record.Record:
+    """Give the record of what a domain has in force, or its head alone."""
+    found = record.read(live.ruleset(slot.ruleset).serial, whole=whole)
     if found is None:
         raise errors.NotFoundError(f"the record of the domain {slot.name} under {record.RULESETS} was removed; detach it")
     return found
@@ -50,7 +49,7 @@ def inner(
     """Say what domains and all inside them are to have when the layers around them become `outer`."""
     for slot in roots:
         layers = *outer, *ruleset.own(living_layers(live, slot))
-        yield Wanted(slot, layers, recorded(live, slot).scope)
+        yield Wanted(slot, layers, recorded(live, slot, whole=False).scope)
         yield from inner(live, slots, children(slots, slot.index, slot.kind), layers)
 
 
@@ -155,5 +154,5 @@ def _withdraw(live: engine.Engine, new: record.Record) -> None:
 
 
 def _denies(live: engine.Engine, slot: domain.Slot) -> bool:
-    found = record.read(live.ruleset(slot.ruleset).serial)
+    found = record.read(live.ruleset(slot.ruleset).serial, whole=False)
     return found is None or found.denies

@@ -30,8 +30,8 @@ class Held:
 
 def held(path: Path, layers: Sequence[ruleset.Layer]) -> tuple[Held, ...]:
     """List the open files of a cgroup's members on or beneath what the layers deny, unless a nearer rule speaks of them."""
-    said = [_said(layer) for layer in layers]
-    if not any(True in each.values() for each in said):
+    said = [_said(layer) for layer in layers if layer.denies]
+    if not said:
         return ()
     return tuple(each for pid in cgroup.processes(path) for each in _of_process(pid, said))
 

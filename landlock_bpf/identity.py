@@ -10,6 +10,7 @@ from typing import NamedTuple
 # struct object as bytes is the name of an object everywhere in user space: it is hashed, compared and written, never read.
 OBJECT = struct.Struct("=QQII")
 NOTHING = bytes(OBJECT.size)
+DEVICE = slice(16, 20)  # of an object
 NAMED = struct.Struct(f"=II{OBJECT.size}s{OBJECT.size}sQII")
 
 BTRFS_SUPER_MAGIC = 0x9123683E

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, descriptors, domain, engine, fsview, hooks, record, ruleset
+from landlock_bpf import abi, cgroup, change, descriptors, domain, engine, fsview, hooks, identity, record, ruleset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +77,14 @@ class DomainDetail:
 def describe(live: engine.Engine, slot: domain.Slot) -> DomainInfo:
     """Describe a domain; where its record was removed, without the number of rules."""
     in_force = live.ruleset(slot.ruleset)
-    found = record.read(in_force.serial)
+    found = record.read(in_force.serial, whole=False)
     path = cgroup.find(slot.cgroup)
-    rules = sum(layer.rules for layer in found.layers) if found else 0
-    ended = sum(rule.ended for layer in _layers(live, slot, found) for rule in layer.rules) if found else 0
+    rules = ended = 0
+    if found:
+        spread = [each for layer in found.layers for each in layer.spread]
+        living = _living(live, slot, found)
+        rules = sum(layer.rules for layer in found.layers)
+        ended = sum(count for one, count in spread if one[identity.DEVICE] not in living)
     tasks = len(set(cgroup.processes(path))) if path else 0
     return DomainInfo(slot.name, slot.kind, path, in_force.layers, rules, ended, tasks, slot.maker)
 
@@ -94,34 +98,31 @@ def detail(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot])
         found.serial,
         next((other.name for other in slots if other.index == slot.parent), ""),
         abi.Action(handled),
-        tuple(_layers(live, slot, found)),
+        tuple(_layer(layer, _living(live, slot, found)) for layer in found.layers),
         tuple(_hooks(live, slot, handled, denies=found.denies)),
         live.state.lost,
     )
 
 
-def _layers(live: engine.Engine, slot: domain.Slot, found: record.Record) -> Iterator[LayerInfo]:
-    # A filesystem's rules end all at once: one of its objects tells for all.
-    one_of = {ruleset.device_of(object): object for object in found.objects()}
-    left = {ruleset.device_of(object) for object in fsview.living(live, slot.ruleset, one_of.values())}
-    return (_layer(layer, left) for layer in found.layers)
+def _living(live: engine.Engine, slot: domain.Slot, found: record.Record) -> set[bytes]:
+    """Name the filesystems that are there yet: the rules of one end all at once, so one of its objects tells for all."""
+    some = {one for layer in found.layers for one, _rules in layer.spread}
+    return {one[identity.DEVICE] for one in fsview.living(live, slot.ruleset, some)}
 
 
-def _layer(layer: ruleset.Layer, devices: set[int]) -> LayerInfo:
-    rules: dict[tuple[str, str, int], RuleInfo] = {}
+def _layer(layer: ruleset.Layer, living: set[bytes]) -> LayerInfo:
+    found: dict[tuple[str, str, int], list[ruleset.Entry]] = {}
     for entry in layer.entries:
-        key = entry.path, entry.file, entry.line
-        before = rules.get(key, RuleInfo(entry.path, abi.Action(0), abi.Action(0), entry.file, entry.line, 0, False))
-        says = entry.allowed or entry.denied
-        rules[key] = dataclasses.replace(
-            before,
-            allowed=before.allowed | entry.allowed,
-            denied=before.denied | entry.denied,
-            objects=before.objects + 1,
-            ended=before.ended or bool(says and ruleset.device_of(entry.object) not in devices),
-        )
+        found.setdefault((entry.path, entry.file, entry.line), []).append(entry)
+    rules = tuple(
+        # The first entry of a rule is of its object, the others are of the way to it.
+        RuleInfo(path, abi.Action(own.allowed), abi.Action(own.denied), file, line, len(entries), ended)
+        for (path, file, line), entries in found.items()
+        for own in entries[:1]
+        for ended in [own.object[identity.DEVICE] not in living]
+    )
     default = "allow" if layer.default_allow else "deny"
-    return LayerInfo(layer.owner, layer.policy, layer.source, abi.Action(layer.handled), default, tuple(rules.values()))
+    return LayerInfo(layer.owner, layer.policy, layer.source, abi.Action(layer.handled), default, rules)
 
 
 def _hooks(live: engine.Engine, slot: domain.Slot, handled: int, *, denies: bool) -> Iterator[HookInfo]:

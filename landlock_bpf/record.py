@@ -16,7 +16,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from landlock_bpf import errors, ruleset
 
@@ -93,35 +93,27 @@ def serials() -> list[int]:
 
 def write(record: Record) -> None:
     """Write a record: it appears whole or not at all."""
-    layers = [
-        # tuples of strings and numbers, all but the object's bytes as JSON has them
-        {**vars(layer), "entries": [(entry[0].hex(), *entry[1:]) for entry in layer.entries]}
-        for layer in record.layers
-    ]
+    # Two lines: what is asked often, and the entries. Only the objects' bytes are nothing that JSON has.
+    heads = [{**vars(layer), "spread": [(one.hex(), rules) for one, rules in layer.spread]} for layer in record.layers]
+    entries = [[(entry[0].hex(), *entry[1:]) for entry in head.pop("entries")] for head in heads]
     path = _path(record.serial)
     part = path.with_suffix(".part")
     try:
-        part.write_text(json.dumps({**vars(record), "layers": layers}))
+        part.write_text(f"{json.dumps({**vars(record), 'layers': heads})}\n{json.dumps(entries)}")
         part.rename(path)
     except OSError as cause:
         raise errors.KernelError("write", str(path), cause.errno or errno.EIO, "make room there") from cause
 
 
-def read(serial: int) -> Record | None:
-    """Read a record, a past one too; None where somebody removed it."""
+def read(serial: int, *, whole: bool = True) -> Record | None:
+    """Read a record, a past one too, or its head alone; None where somebody removed it."""
     for path in (_path(serial), PAST / _path(serial).name):
-        try:
-            told = json.loads(path.read_text())
-            break
-        except FileNotFoundError:
-            continue
-    else:
-        return None
-    layers = []
-    for layer in told["layers"]:
-        entries = tuple(ruleset.Entry(bytes.fromhex(entry[0]), *entry[1:]) for entry in layer["entries"])
-        layers.append(ruleset.Layer(**{**layer, "entries": entries}))
-    return Record(**{**told, "layers": tuple(layers)})
+        with contextlib.suppress(FileNotFoundError), open(path) as lines:
+            told = json.loads(lines.readline())
+            entries = json.loads(lines.readline()) if whole else [[] for _ in told["layers"]]
+            layers = (_layer(head, each) for head, each in zip(told["layers"], entries))
+            return Record(**{**told, "layers": tuple(layers)})
+    return None
 
 
 def count_stale(keys: int) -> int:
@@ -160,3 +152,9 @@ def _open_lock(name: str) -> TextIO:
 
 def _path(serial: int) -> Path:
     return RULESETS / f"{serial}.json"
+
+
+def _layer(head: dict[str, Any], entries: list[list[Any]]) -> ruleset.Layer:
+    spread = tuple((bytes.fromhex(one), rules) for one, rules in head["spread"])
+    made = tuple(ruleset.Entry(bytes.fromhex(entry[0]), *entry[1:]) for entry in entries)
+    return ruleset.Layer(**{**head, "spread": spread, "entries": made})

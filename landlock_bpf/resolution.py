@@ -113,6 +113,8 @@ def _layer(
     problems: list[errors.Problem],
 ) -> ruleset.Layer:
     entries: list[ruleset.Entry] = []
+    spread: dict[bytes, tuple[bytes, int]] = {}
+    denies = False
     for rule in each.rules:
         way = found[rule.path]
         wrong = _wrong(rule, way, unstable)
@@ -120,11 +122,15 @@ def _layer(
             what, remedy = wrong
             problems.append(errors.Problem(rule.location.file, rule.location.line, "", f"{rule.path} {what}", remedy))
         elif isinstance(way, list):
+            object = way[-1].object
+            spread[object[identity.DEVICE]] = object, spread.get(object[identity.DEVICE], (b"", 0))[1] + 1
             entries += _entries(rule, way)
+            denies = denies or bool(entries[-1].sealed)
     # As upstream, whoever rules on files rules on moving them between directories: it can change their rights.
     handled = int(each.handled | abi.Action.REFER)
     allow = each.default == "allow"
-    return ruleset.Layer(owner, made, each.name, each.source, handled, allow, len(each.rules), tuple(entries))
+    head = owner, made, each.name, each.source, handled, allow, len(each.rules), denies
+    return ruleset.Layer(*head, tuple(spread.values()), tuple(entries))
 
 
 def _wrong(rule: policy.Rule, way: Way, unstable: set[str]) -> tuple[str, str] | None:

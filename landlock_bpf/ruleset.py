@@ -29,7 +29,11 @@ class Entry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A policy resolved on this host, given to the domain `owner` as part of its ruleset `made`; nested ones have it too."""
+    """A policy resolved on this host, given to the domain `owner` as part of its ruleset `made`; nested ones have it too.
+
+    `spread` says of each filesystem how many of the `rules` are on it, with one of the objects. Where only the head of a
+    record was read, there are no entries.
+    """
 
     owner: str
     made: int
@@ -38,11 +42,9 @@ class Layer:
     handled: int
     default_allow: bool
     rules: int
-    entries: tuple[Entry, ...]
-
-    @property
-    def denies(self) -> bool:
-        return any(entry.denied for entry in self.entries)
+    denies: bool
+    spread: tuple[tuple[bytes, int], ...]
+    entries: tuple[Entry, ...] = ()
 
     def keep(self, objects: set[bytes]) -> Layer:
         """Leave out the entries of all other objects: those whose filesystem is gone."""

@@ -111,7 +111,7 @@ def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
         if not slot.parent or slot.kind != abi.Kind.CGROUP:
             continue
         outer = next(other for other in slots if other.index == slot.parent)
-        has, had = (record.read(live.ruleset(each.ruleset).serial) for each in (slot, outer))
+        has, had = (record.read(live.ruleset(each.ruleset).serial, whole=False) for each in (slot, outer))
         if has is None or had is None:
             continue  # nobody can tell; what is in force stays
         if _origins(has.layers[: -len(ruleset.own(has.layers))]) != _origins(had.layers):

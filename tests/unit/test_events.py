@@ -51,7 +51,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ruleset.Entry(OBJECT, int(Action.EXECUTE), 0, False, "/home", "p.toml", 3),
         ruleset.Entry(OBJECT, 0, int(Action.READ_FILE), True, "/home/.ssh", "p.toml", 5),
     )
-    layer = ruleset.Layer("work", 7, "p", "p.toml", int(Action.READ_FILE), True, 2, entries)
+    layer = ruleset.Layer("work", 7, "p", "p.toml", int(Action.READ_FILE), True, 2, True, ((OBJECT, 2),), entries)
     record.write(record.Record(7, 3, "work", "", (layer,)))
     events._record.cache_clear()
 

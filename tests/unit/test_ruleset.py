@@ -12,7 +12,7 @@ from landlock_bpf import abi, errors, identity, record, ruleset
 
 
 def layer(*entries: ruleset.Entry, default_allow: bool = False) -> ruleset.Layer:
-    return ruleset.Layer("d", 1, "p", "p.toml", 0b111, default_allow, len(entries), entries)
+    return ruleset.Layer("d", 1, "p", "p.toml", 0b111, default_allow, len(entries), False, (), entries)
 
 
 def entry(number: int, allowed: int, denied: int = 0, sealed: bool = False) -> ruleset.Entry:
@@ -49,7 +49,7 @@ def test_structs_are_as_the_engine_has_them() -> None:
 
 def test_own_layers_are_the_last_made_at_once() -> None:
     def made(owner: str, serial: int) -> ruleset.Layer:
-        return ruleset.Layer(owner, serial, "p", "p.toml", 1, False, 0, ())
+        return ruleset.Layer(owner, serial, "p", "p.toml", 1, False, 0, False, ())
 
     layers = made("a", 1), made("b", 2), made("a", 3), made("a", 3)
     assert ruleset.own(layers) == layers[2:]
