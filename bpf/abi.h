@@ -130,11 +130,12 @@ struct rule {
 };
 
 /*
- * Which cgroup ids may be in a domain, by their low bits. A byte each, for both sides
- * set them at once; one that stays set without need costs a look-up.
+ * The domain of a cgroup without a look-up: by the low bits of its id, a word of 48
+ * bits of the id and 16 of the domain. Both sides store whole words. 0: no cgroup with
+ * these low bits is in a domain; a word of another cgroup: look it up.
  */
 struct marks {
-	__u8 cgroup[LIMIT_MARKS];
+	__u64 word[LIMIT_MARKS];
 };
 
 /* All layers that a domain enforces, merged. Never changed once in force. */
@@ -153,6 +154,8 @@ struct domain {
 	__u64 maker_start; /* start of the maker, clock ticks after boot; 0: kept */
 	__u32 maker;	   /* process id */
 	__u32 parent;	   /* of a process domain: the one it was made in, or 0 */
+	__u32 forks;	   /* tasks made in a process domain, counted before they exist */
+	__u32 pad;
 	char name[LIMIT_NAME];
 };
 
@@ -160,13 +163,14 @@ struct domain {
 struct walked {
 	__u64 dentry;
 	__u64 mount;
-	__u64 ino;
+	struct object object;
 	__u64 serial;
 	__u64 refused;
-	__u32 generation;
 	__u32 rename_seq;
 	__u32 mount_seq;
-	__u32 overlay; /* whether what lies in it is named by a real inode beneath */
+	__u32 plain; /* whether ino and generation alone name objects there: no btrfs, no overlayfs
+		      */
+	__u32 pad;
 };
 
 /* A decision in the making: see decide.h. */
@@ -195,7 +199,7 @@ struct walk {
 	__u32 depth;	  /* directories walked so far */
 	__u32 rename_seq; /* of rename_lock and mount_lock when it began */
 	__u32 mount_seq;
-	__u32 pad;
+	__u32 unnamed; /* whether it met an object whose identity is not known */
 };
 
 /* A link or rename in the making. Its mount is one: the VFS says EXDEV across two. */
@@ -212,15 +216,6 @@ struct refer {
 	__u16 exchange;
 };
 
-/* What the engine keeps for a task. */
-struct task {
-	__u32 domain; /* the process domain, or 0 */
-	__u32 pad;
-	struct refer refer;
-	struct walked walked[LIMIT_WALKED];
-	struct walk walks[2];
-};
-
 /* An open file with rights that were refused when it was opened. */
 struct opened {
 	__u64 refused;
@@ -228,6 +223,25 @@ struct opened {
 	struct object object;
 	__u32 domain;
 	__u32 layer;
+};
+
+/* A domain's ruleset in force, looked up once a hook call, so that no call sees two. */
+struct sight {
+	__u64 serial;
+	__u64 handled_any;
+	__u32 index;
+	__u32 domain;
+};
+
+/* What the engine keeps for a task. */
+struct task {
+	__u32 domain; /* the process domain, or 0 */
+	__u32 pad;
+	struct sight sight;
+	struct refer refer;
+	struct opened kept; /* of the file being opened */
+	struct walked walked[LIMIT_WALKED];
+	struct walk walks[2];
 };
 
 /* Names of a path from the object up to the root, each ended by a 0. */

@@ -26,12 +26,10 @@ static long climb_cgroup(__u32 index, struct climb *climb)
 {
 	struct cgroup *cgroup = CAST(struct cgroup, climb->css); /* self is its first member */
 	__u64 id = cgroup->kn->id;
-	__u32 *domain = bpf_map_lookup_elem(&cgroups, &id);
 
-	if (domain) {
-		climb->domain = *domain;
+	climb->domain = domain_of(id);
+	if (climb->domain)
 		return 1;
-	}
 	climb->css = (__u64)cgroup->self.parent;
 	return !climb->css;
 }
@@ -52,13 +50,11 @@ static __always_inline int find_subject(struct subject *subject)
 	struct state *state = the_state();
 	struct cgroup *cgroup = current->cgroups->dfl_cgrp;
 	__u64 id = cgroup->kn->id;
-	__u8 *mark = mark_of(id);
-	__u32 *domain = !mark || *mark ? bpf_map_lookup_elem(&cgroups, &id) : NULL;
 
-	*subject = (struct subject){ .cgroup = domain ? *domain : 0 };
+	*subject = (struct subject){ .cgroup = domain_of(id) };
 	if (!state)
 		return -ENOMEM;
-	if (!domain && state->orphans)
+	if (!subject->cgroup && state->orphans)
 		subject->cgroup = ancestor_domain(cgroup);
 	if (!subject->cgroup && !state->process_domains)
 		return 0;
@@ -97,14 +93,21 @@ static __always_inline _Bool see(struct sight *sight, __u32 domain)
 static __always_inline int on_task_alloc(struct task_struct *child, unsigned long clone_flags)
 {
 	struct task *parent = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	struct domain *entry;
 	struct task *task;
+	__u32 domain;
 
 	if (!parent || !parent->domain)
 		return 0;
+	/* Counted first: who scans for the last task of a domain must not miss this one. */
+	domain = parent->domain;
+	entry = bpf_map_lookup_elem(&domains, &domain);
+	if (entry)
+		__sync_fetch_and_add(&entry->forks, 1);
 	task = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!task)
 		return -ENOMEM;
-	task->domain = parent->domain;
+	task->domain = domain;
 	return 0;
 }
 
@@ -114,26 +117,22 @@ static __always_inline int on_cgroup_mkdir(struct cgroup *cgroup, const char *pa
 	struct cgroup_subsys_state *css = cgroup->self.parent;
 	struct state *state = the_state();
 	__u64 id = cgroup->kn->id, parent_id;
-	__u32 *domain, inherited;
-	__u8 *mark;
+	__u32 inherited;
+	__u64 *mark;
 
 	if (!css || !state)
 		return 0;
 	parent_id = CAST(struct cgroup, css)->kn->id;
-	domain = bpf_map_lookup_elem(&cgroups, &parent_id);
-	if (domain)
-		inherited = *domain;
-	else if (state->orphans)
+	inherited = domain_of(parent_id);
+	if (!inherited && state->orphans)
 		inherited = ancestor_domain(CAST(struct cgroup, css));
-	else
-		return 0;
 	if (!inherited)
 		return 0;
+	if (bpf_map_update_elem(&cgroups, &id, &inherited, BPF_ANY))
+		__sync_fetch_and_add(&state->orphans, 1);
 	mark = mark_of(id);
 	if (mark)
-		*mark = 1;
-	if (!mark || bpf_map_update_elem(&cgroups, &id, &inherited, BPF_ANY))
-		__sync_fetch_and_add(&state->orphans, 1);
+		*(volatile __u64 *)mark = id << 16 | inherited;
 	return 0;
 }
 

@@ -17,12 +17,8 @@ struct access {
 	__u64 target; /* the dentry that an event names: the object, or what lies in it */
 	__u64 asked;
 	__u64 optional; /* rights to keep with an open file if refused, no reason to deny */
-	__u64 refused;	/* out: those of optional that are refused */
-	__u64 serial;	/* out: of the ruleset that refused them, */
-	__u32 domain;	/* and its domain */
 	__u32 hook;
 	__u32 removes; /* whether target goes away or is replaced */
-	__u32 pad;
 };
 
 static __always_inline _Bool is_ruled(const struct dentry *dentry)
@@ -109,31 +105,38 @@ static __noinline int deny_seal(struct task *task, const struct sight *sight,
 /* Ask one domain for an access. */
 __noinline int ask_domain(struct task *task, __u32 domain, struct access *access)
 {
-	struct sight sight;
+	struct sight *sight;
 	struct rule *seal;
 	__u64 refused;
 
-	if (!task || !access || !see(&sight, domain))
+	if (!task || !access)
+		return -EACCES;
+	sight = &task->sight;
+	if (!see(sight, domain))
 		return 0;
 	if (access->removes) {
-		seal = seal_of(task, &sight, CAST(struct dentry, access->target));
+		seal = seal_of(task, sight, CAST(struct dentry, access->target));
 		if (seal)
-			return deny_seal(task, &sight, access, seal);
+			return deny_seal(task, sight, access, seal);
 	}
-	if (!((access->asked | access->optional) & sight.handled_any))
+	if (!((access->asked | access->optional) & sight->handled_any))
 		return 0;
-	refused = refused_object(task, &sight, access->mount, CAST(struct dentry, access->dentry));
+	refused = refused_object(task, sight, access->mount, CAST(struct dentry, access->dentry));
 	if (refused & access->asked) {
 		/* Walk again, for these actions alone: now the rule and its layer are wanted. */
 		refused &= access->asked;
-		walk_from(&task->walks[0], &sight, access->mount, access->dentry, refused);
-		return deny_walked(task, &sight, access, refused);
+		walk_from(&task->walks[0], sight, access->mount, access->dentry, refused);
+		return deny_walked(task, sight, access, refused);
 	}
-	if (refused & access->optional) {
-		access->refused |= refused & access->optional;
-		access->serial = sight.serial;
-		access->domain = domain;
-	}
+	refused &= access->optional;
+	if (!refused)
+		return 0;
+	walk_from(&task->walks[0], sight, access->mount, access->dentry, refused);
+	task->kept.refused |= refused;
+	task->kept.serial = sight->serial;
+	task->kept.object = task->walks[0].decision.object;
+	task->kept.domain = domain;
+	task->kept.layer = task->walks[0].decision.layer;
 	return 0;
 }
 
@@ -153,15 +156,13 @@ static __always_inline int ask(struct subject *subject, struct access *access)
  * Keep what was refused at open, for ftruncate(2) and ioctl(2) on that file.
  * The entry must hold, or they would be allowed: without room the open fails.
  */
-static __noinline int keep_refused(struct file *file, const struct access *access)
+static __noinline int keep_refused(struct task *task, struct file *file,
+				   const struct access *access)
 {
 	struct state *state = the_state();
 	__u64 key = (__u64)file;
-	struct opened value = { .refused = access->refused,
-				.serial = access->serial,
-				.domain = access->domain };
 
-	if (!state || bpf_map_update_elem(&opened, &key, &value, BPF_ANY))
+	if (!state || bpf_map_update_elem(&opened, &key, &task->kept, BPF_ANY))
 		return deny_storage(HOOK_FILE_OPEN, access->mount, access->target);
 	__sync_fetch_and_add(&state->opened, 1);
 	return 0;
@@ -200,7 +201,7 @@ static __always_inline int on_file_open(struct file *file)
 	struct dentry *dentry;
 	struct mount *mount;
 	struct inode *inode;
-	__u64 asked, optional = MASK(ACTION_TRUNCATE), refused;
+	__u64 asked, optional = 0, refused;
 	umode_t mode;
 	int found = find_subject(&subject);
 	int error;
@@ -210,6 +211,9 @@ static __always_inline int on_file_open(struct file *file)
 	inode = file->f_inode;
 	mode = inode->i_mode;
 	asked = open_actions(file, mode);
+	/* Only such a file can be truncated: no entry is spent on the others. */
+	if (file->f_mode & FMODE_WRITE || file->f_flags & O_TRUNC)
+		optional = MASK(ACTION_TRUNCATE);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
 		optional |= MASK(ACTION_IOCTL_DEV);
 	if (found > 0 && !S_ISDIR(mode)) {
@@ -232,10 +236,11 @@ static __always_inline int on_file_open(struct file *file)
 				 .optional = optional,
 				 .hook = HOOK_FILE_OPEN };
 
+	subject.task->kept.refused = 0;
 	error = ask(&subject, &access);
-	if (error || !access.refused)
+	if (error || !subject.task->kept.refused)
 		return error;
-	return keep_refused(file, &access);
+	return keep_refused(subject.task, file, &access);
 }
 
 static __always_inline int on_file_free_security(struct file *file)
@@ -265,7 +270,9 @@ static __always_inline int ask_opened(struct file *file, __u64 asked, __u32 hook
 			       .dentry = (__u64)file->f_path.dentry,
 			       .refused = kept->refused & asked,
 			       .serial = kept->serial,
+			       .object = kept->object,
 			       .domain = kept->domain,
+			       .layer = kept->layer,
 			       .hook = hook,
 			       .reason = REASON_OPENED,
 			       .error = -EACCES };

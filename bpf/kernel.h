@@ -29,12 +29,15 @@ typedef unsigned short umode_t;
 #define S_ISCHR(mode) (((mode)&S_IFMT) == S_IFCHR)
 
 /* include/linux/fs.h */
-#define FMODE_READ	(1U << 0)
-#define FMODE_WRITE	(1U << 1)
-#define FMODE_EXEC	(1U << 5) /* in f_flags, as __FMODE_EXEC */
-#define S_PRIVATE	(1U << 9)
-#define SB_NOUSER	(1UL << 31)
-#define RENAME_EXCHANGE (1U << 1)
+#define FMODE_READ	    (1U << 0)
+#define FMODE_WRITE	    (1U << 1)
+#define FMODE_EXEC	    (1U << 5) /* in f_flags, as __FMODE_EXEC */
+#define O_TRUNC		    01000U
+#define S_PRIVATE	    (1U << 9)
+#define SB_NOUSER	    (1UL << 31)
+#define MNT_INTERNAL	    0x4000    /* include/linux/mount.h */
+#define DCACHE_DISCONNECTED (1U << 5) /* include/linux/dcache.h */
+#define RENAME_EXCHANGE	    (1U << 1)
 
 /* include/uapi/linux/magic.h */
 #define BTRFS_SUPER_MAGIC     0x9123683EUL
@@ -63,6 +66,7 @@ struct inode {
 };
 
 struct dentry {
+	unsigned int d_flags;
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
@@ -72,6 +76,7 @@ struct dentry {
 struct vfsmount {
 	struct dentry *mnt_root;
 	struct super_block *mnt_sb;
+	int mnt_flags;
 };
 
 struct mnt_namespace {
@@ -161,11 +166,19 @@ static __always_inline struct mount *real_mount(const struct vfsmount *mnt)
 	return CAST(struct mount, (void *)mnt - offset);
 }
 
-/* Mounts that only the kernel uses, such as a stacking filesystem's of its layers:
- * ERR_PTR(-EINVAL). */
+/*
+ * Mounts that only the kernel makes, such as a stacking filesystem's of its layers. Their
+ * mnt_ns is ERR_PTR(-EINVAL), but until 6.17 NULL for some that have the flag.
+ */
 static __always_inline _Bool is_private_mount(const struct mount *mount)
 {
-	return (__u64)mount->mnt_ns == (__u64)-EINVAL;
+	return (__u64)mount->mnt_ns == (__u64)-EINVAL || mount->mnt.mnt_flags & MNT_INTERNAL;
+}
+
+/* A dentry without a parent that came from a file handle: its place is not known yet. */
+static __always_inline _Bool is_lost(const struct dentry *dentry)
+{
+	return (dentry->d_flags & DCACHE_DISCONNECTED) != 0;
 }
 
 /* Whether a mount without a parent is the root of a mount namespace, not a detached one. */

@@ -53,7 +53,7 @@ struct {
 	__type(value, __u32);
 } cgroups SEC(".maps");
 
-/* Spares the tasks of unmarked cgroups, nearly all in no domain, the look-up in cgroups. */
+/* Spares nearly all tasks, in a domain or in none, the look-up in cgroups. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -109,12 +109,27 @@ static __always_inline struct state *the_state(void)
 	return bpf_map_lookup_elem(&state, &zero);
 }
 
-static __always_inline __u8 *mark_of(__u64 cgroup)
+static __always_inline __u64 *mark_of(__u64 cgroup)
 {
 	__u32 zero = 0;
 	struct marks *all = bpf_map_lookup_elem(&marks, &zero);
 
-	return all ? &all->cgroup[cgroup & (LIMIT_MARKS - 1)] : NULL;
+	return all ? &all->word[cgroup & (LIMIT_MARKS - 1)] : NULL;
+}
+
+/* The domain of a cgroup, 0 for none. */
+static __always_inline __u32 domain_of(__u64 cgroup)
+{
+	__u64 *mark = mark_of(cgroup);
+	__u64 word = mark ? *(volatile __u64 *)mark : ~0ULL;
+	__u32 *domain;
+
+	if (!word)
+		return 0;
+	if (word >> 16 == (cgroup & (~0ULL >> 16)))
+		return word & 0xffff;
+	domain = bpf_map_lookup_elem(&cgroups, &cgroup);
+	return domain ? *domain : 0;
 }
 
 #endif

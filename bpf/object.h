@@ -39,13 +39,13 @@ static __always_inline __u64 btrfs_subvolume(__u64 inode)
 	return read_address(root + state->layout.btrfs_objectid);
 }
 
-/* The inode beneath one of overlayfs: of the lowest layer that has it, else the upper. NULL:
+/* The inode beneath one of overlayfs: of a lower layer that has it, else the upper. NULL:
  * unknown. */
 static __always_inline struct inode *overlay_real(__u64 address)
 {
 	struct state *state = the_state();
 	__u64 dentry = 0, entry;
-	__u32 layers = 0;
+	__u32 layers = 0, layer;
 
 	if (!state || !state->layout.overlay)
 		return NULL;
@@ -53,9 +53,14 @@ static __always_inline struct inode *overlay_real(__u64 address)
 	if (entry)
 		bpf_probe_read_kernel(&layers, sizeof(layers),
 				      (void *)(entry + state->layout.overlay_layers));
+	/*
+	 * The first layer for a file: further ones hold its data only, and are looked up
+	 * late. The last for a directory: upper ones may be added by a copy-up.
+	 */
+	layer = layers && S_ISDIR(CAST(struct inode, address)->i_mode) ? layers - 1 : 0;
 	if (layers)
 		dentry = read_address(entry + state->layout.overlay_stack +
-				      (__u64)(layers - 1) * state->layout.overlay_step +
+				      (__u64)layer * state->layout.overlay_step +
 				      state->layout.overlay_dentry);
 	else
 		dentry = read_address(address + (__s64)state->layout.overlay_upper);
@@ -84,7 +89,10 @@ static __always_inline void name_inode(struct object *object, struct inode *inod
 	object->subvol = sb->s_magic == BTRFS_SUPER_MAGIC ? btrfs_subvolume(address_of(inode)) : 0;
 }
 
-/* Look through overlayfs, on one more overlayfs at most, as the kernel stacks them. */
+/*
+ * Look through overlayfs, on one more overlayfs at most, as the kernel stacks them.
+ * Returns whether the real inode could be found.
+ */
 __noinline int name_overlay(struct object *object, __u64 inode)
 {
 	struct inode *real = overlay_real(inode);
@@ -96,10 +104,11 @@ __noinline int name_overlay(struct object *object, __u64 inode)
 		real = overlay_real(address_of(real));
 		sb = real ? real->i_sb : NULL;
 	}
-	if (sb)
+	if (sb) {
 		name_inode(object, real, sb);
-	else
-		*object = (struct object){};
+		return 1;
+	}
+	*object = (struct object){};
 	return 0;
 }
 

@@ -107,47 +107,50 @@ __noinline int refer_domain(struct task *task, __u32 domain)
 {
 	__u64 leaves, arrives, old_refused, new_refused;
 	struct rule *seal = NULL;
-	struct sight sight;
+	struct sight *sight;
 	struct refer *refer;
 	_Bool across;
 
-	if (!task || !see(&sight, domain))
+	if (!task)
+		return -EACCES;
+	sight = &task->sight;
+	if (!see(sight, domain))
 		return 0;
 	refer = &task->refer;
 	leaves = refer->leaves;
 	arrives = refer->arrives;
 	across = refer->old_parent != refer->new_parent;
 	if (refer->removes) {
-		seal = seal_of(task, &sight, CAST(struct dentry, refer->old_dentry));
+		seal = seal_of(task, sight, CAST(struct dentry, refer->old_dentry));
 		if (!seal)
-			seal = seal_of(task, &sight, CAST(struct dentry, refer->new_dentry));
+			seal = seal_of(task, sight, CAST(struct dentry, refer->new_dentry));
 	}
 	if (seal)
-		return deny_seals(task, &sight, seal->sealed);
+		return deny_seals(task, sight, seal->sealed);
 	if (across) {
 		leaves |= MASK(ACTION_REFER);
 		arrives |= MASK(ACTION_REFER);
 	}
-	old_refused = refused_beneath(task, &sight, refer->mount,
-				      CAST(struct dentry, refer->old_parent)) &
-		      leaves;
+	old_refused =
+		refused_beneath(task, sight, refer->mount, CAST(struct dentry, refer->old_parent)) &
+		leaves;
 	if (old_refused & ~MASK(ACTION_REFER))
-		return deny_parent(task, &sight, refer->old_parent, old_refused);
-	new_refused = refused_beneath(task, &sight, refer->mount,
-				      CAST(struct dentry, refer->new_parent)) &
-		      arrives;
+		return deny_parent(task, sight, refer->old_parent, old_refused);
+	new_refused =
+		refused_beneath(task, sight, refer->mount, CAST(struct dentry, refer->new_parent)) &
+		arrives;
 	if (new_refused & ~MASK(ACTION_REFER))
-		return deny_parent(task, &sight, refer->new_parent, new_refused);
+		return deny_parent(task, sight, refer->new_parent, new_refused);
 	if (!across)
 		return 0;
 	if (old_refused)
-		return deny_parent(task, &sight, refer->old_parent, old_refused);
+		return deny_parent(task, sight, refer->old_parent, old_refused);
 	if (new_refused)
-		return deny_parent(task, &sight, refer->new_parent, new_refused);
-	if (gains(task, &sight, refer->mount, refer->old_dentry, refer->new_parent) ||
+		return deny_parent(task, sight, refer->new_parent, new_refused);
+	if (gains(task, sight, refer->mount, refer->old_dentry, refer->new_parent) ||
 	    (refer->exchange &&
-	     gains(task, &sight, refer->mount, refer->new_dentry, refer->old_parent)))
-		return deny_gain(task, &sight);
+	     gains(task, sight, refer->mount, refer->new_dentry, refer->old_parent)))
+		return deny_gain(task, sight);
 	return 0;
 }
 

@@ -19,14 +19,6 @@
  */
 #define WALK_TRIES 8
 
-/* A domain's ruleset in force, looked up once a hook call, so that no call sees two. */
-struct sight {
-	__u64 serial;
-	__u64 handled_any;
-	__u32 index;
-	__u32 domain;
-};
-
 static __always_inline _Bool may_have_rule(__u64 ino, __u32 ruleset)
 {
 	__u64 bit = ((ino + ruleset * 0x9E3779B97F4A7C15ULL) * 0xD6E8FEB86659FD93ULL) >>
@@ -44,7 +36,11 @@ static __always_inline struct rule *rule_of(struct walk *walk, __u32 ruleset, st
 	__u64 ino;
 
 	if (sb->s_magic == OVERLAYFS_SUPER_MAGIC) {
-		name_overlay(&walk->key.object, address_of(inode));
+		/* Without its real inode an object may be any: the walk cannot decide. */
+		if (!name_overlay(&walk->key.object, address_of(inode))) {
+			walk->unnamed = 1;
+			return NULL;
+		}
 		if (!may_have_rule(walk->key.object.ino, ruleset))
 			return NULL;
 	} else {
@@ -76,9 +72,8 @@ static long step_own(__u32 index, struct step *step)
 	struct rule *rule;
 
 	if (parent == dentry) {
-		/* A root that is not s_root has no known place: denials above it are unknown. */
-		sb = dentry->d_sb;
-		if (!sb || dentry != sb->s_root)
+		/* NFS has roots beside s_root; but above a lost dentry there may be denials. */
+		if (is_lost(dentry))
 			walk->end = END_DISCONNECTED;
 		walk->own = 0;
 		return 1;
@@ -101,8 +96,7 @@ static __always_inline long cross_mount(struct step *step, struct walk *walk, st
 	struct mount *parent = mount->mnt_parent;
 	struct super_block *sb = root->d_sb;
 
-	/* A root with nothing above it, as of NFS, has no way of its own. */
-	if ((!sb || root != sb->s_root) && root->d_parent != root) {
+	if (!sb || root != sb->s_root) {
 		decide_own_begin(&walk->decision);
 		walk->own = (__u64)root;
 		bpf_loop(LIMIT_DEPTH, step_own, step, 0);
@@ -132,6 +126,8 @@ static long step_up(__u32 index, struct step *step)
 
 	if (inode)
 		rule = rule_of(walk, step->ruleset, inode, inode->i_sb);
+	if (walk->unnamed)
+		return 1;
 	if (rule && walk->hidden) {
 		decide_hidden(&walk->decision, rule, &walk->key.object);
 	} else if (rule && !decide_object(&walk->decision, rule, &walk->key.object)) {
@@ -160,9 +156,12 @@ static __always_inline void walk_once(struct walk *walk, struct ruleset *ruleset
 	walk->end = END_NONE;
 	walk->hidden = 0;
 	walk->depth = 0;
+	walk->unnamed = 0;
 	if (!decide_begin(&walk->decision, ruleset, asked))
 		return;
 	bpf_loop(LIMIT_DEPTH + LIMIT_CROSSED + 2, step_up, &step, 0);
+	if (walk->unnamed)
+		walk->end = END_DISCONNECTED;
 	switch (walk->end) {
 	case END_SETTLED:
 		return;
@@ -251,10 +250,9 @@ static __always_inline struct walked *walked_slot(struct task *task, __u64 seria
 }
 
 static __always_inline _Bool is_remembered(const struct walked *walked, __u64 serial, __u64 mount,
-					   __u64 dentry, __u64 ino, __u32 generation)
+					   __u64 dentry)
 {
-	return walked->dentry == dentry && walked->mount == mount && walked->ino == ino &&
-	       walked->serial == serial && walked->generation == generation &&
+	return walked->dentry == dentry && walked->mount == mount && walked->serial == serial &&
 	       walked->rename_seq == sequence(&rename_lock) &&
 	       walked->mount_seq == sequence(&mount_lock);
 }
@@ -263,35 +261,39 @@ static __always_inline _Bool is_remembered(const struct walked *walked, __u64 se
  * All actions refused in a directory, to what lies in it and has no rule of its own.
  *
  * Remembered for a task until anything is renamed or mounted: no other change
- * moves a directory, and a ruleset in force never changes.
+ * moves a directory, and a ruleset in force never changes. A dentry's address is
+ * used again, so the directory must also be the same object; where there is no
+ * generation, that cannot be told, and nothing is remembered.
  */
 static __always_inline __u64 refused_beneath(struct task *task, const struct sight *sight,
 					     __u64 mount, struct dentry *dir)
 {
 	struct inode *inode = dir->d_inode;
 	struct walk *walk = &task->walks[0];
+	struct object *object = &walk->key.object;
+	struct super_block *sb;
 	struct walked *walked;
-	__u64 ino, serial = sight->serial;
-	__u32 generation;
 
 	if (!inode)
 		return ~0ULL;
-	ino = inode->i_ino;
-	generation = inode->i_generation;
-	walked = walked_slot(task, serial, ino);
-	if (is_remembered(walked, serial, mount, (__u64)dir, ino, generation))
+	sb = inode->i_sb;
+	name_object(object, inode, sb);
+	walked = walked_slot(task, sight->serial, inode->i_ino);
+	if (is_remembered(walked, sight->serial, mount, (__u64)dir) &&
+	    walked->object.ino == object->ino && walked->object.subvol == object->subvol &&
+	    walked->object.dev == object->dev && walked->object.generation == object->generation)
 		return walked->refused;
 
 	walked->dentry = 0;
-	if (walk_from(walk, sight, mount, (__u64)dir, ~0ULL)) {
+	walked->object = *object;
+	if (walk_from(walk, sight, mount, (__u64)dir, ~0ULL) && walked->object.generation) {
 		walked->mount = mount;
-		walked->ino = ino;
-		walked->serial = serial;
+		walked->serial = sight->serial;
 		walked->refused = decide_refused(&walk->decision);
-		walked->generation = generation;
 		walked->rename_seq = walk->rename_seq;
 		walked->mount_seq = walk->mount_seq;
-		walked->overlay = inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC;
+		walked->plain =
+			sb->s_magic != OVERLAYFS_SUPER_MAGIC && sb->s_magic != BTRFS_SUPER_MAGIC;
 		walked->dentry = (__u64)dir;
 	}
 	return decide_refused(&walk->decision);
@@ -322,8 +324,8 @@ static __always_inline __u64 refused_quickly(struct task *task, const struct sig
 		return UNKNOWN;
 	ino = above->i_ino;
 	walked = walked_slot(task, sight->serial, ino);
-	if (walked->overlay ||
-	    !is_remembered(walked, sight->serial, mount, (__u64)dir, ino, above->i_generation))
+	if (!walked->plain || !is_remembered(walked, sight->serial, mount, (__u64)dir) ||
+	    walked->object.ino != ino || walked->object.generation != above->i_generation)
 		return UNKNOWN;
 	return walked->refused;
 }

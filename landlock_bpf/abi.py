@@ -137,10 +137,10 @@ class Rule(ctypes.Structure):
 
 
 class Marks(ctypes.Structure):
-    """struct marks: 65536 bytes."""
+    """struct marks: 524288 bytes."""
 
     _fields_ = [
-        ("cgroup", ctypes.c_uint8 * 65536),
+        ("word", ctypes.c_uint64 * 65536),
     ]
 
 
@@ -157,7 +157,7 @@ class Ruleset(ctypes.Structure):
 
 
 class Domain(ctypes.Structure):
-    """struct domain: 96 bytes."""
+    """struct domain: 104 bytes."""
 
     _fields_ = [
         ("ruleset", ctypes.c_uint32),
@@ -166,23 +166,25 @@ class Domain(ctypes.Structure):
         ("maker_start", ctypes.c_uint64),
         ("maker", ctypes.c_uint32),
         ("parent", ctypes.c_uint32),
+        ("forks", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
         ("name", ctypes.c_char * 64),
     ]
 
 
 class Walked(ctypes.Structure):
-    """struct walked: 56 bytes."""
+    """struct walked: 72 bytes."""
 
     _fields_ = [
         ("dentry", ctypes.c_uint64),
         ("mount", ctypes.c_uint64),
-        ("ino", ctypes.c_uint64),
+        ("object", Object),
         ("serial", ctypes.c_uint64),
         ("refused", ctypes.c_uint64),
-        ("generation", ctypes.c_uint32),
         ("rename_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
-        ("overlay", ctypes.c_uint32),
+        ("plain", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
     ]
 
 
@@ -217,7 +219,7 @@ class Walk(ctypes.Structure):
         ("depth", ctypes.c_uint32),
         ("rename_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("unnamed", ctypes.c_uint32),
     ]
 
 
@@ -238,18 +240,6 @@ class Refer(ctypes.Structure):
     ]
 
 
-class Task(ctypes.Structure):
-    """struct task: 2008 bytes."""
-
-    _fields_ = [
-        ("domain", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
-        ("refer", Refer),
-        ("walked", Walked * 16),
-        ("walks", Walk * 2),
-    ]
-
-
 class Opened(ctypes.Structure):
     """struct opened: 48 bytes."""
 
@@ -259,6 +249,31 @@ class Opened(ctypes.Structure):
         ("object", Object),
         ("domain", ctypes.c_uint32),
         ("layer", ctypes.c_uint32),
+    ]
+
+
+class Sight(ctypes.Structure):
+    """struct sight: 24 bytes."""
+
+    _fields_ = [
+        ("serial", ctypes.c_uint64),
+        ("handled_any", ctypes.c_uint64),
+        ("index", ctypes.c_uint32),
+        ("domain", ctypes.c_uint32),
+    ]
+
+
+class Task(ctypes.Structure):
+    """struct task: 2336 bytes."""
+
+    _fields_ = [
+        ("domain", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("sight", Sight),
+        ("refer", Refer),
+        ("kept", Opened),
+        ("walked", Walked * 16),
+        ("walks", Walk * 2),
     ]
 
 
@@ -349,8 +364,9 @@ RECORDS = {
     "decision": Decision,
     "walk": Walk,
     "refer": Refer,
-    "task": Task,
     "opened": Opened,
+    "sight": Sight,
+    "task": Task,
     "names": Names,
     "denial": Denial,
     "layout": Layout,

@@ -13,6 +13,8 @@ from pathlib import Path
 from landlock_bpf import abi, cgroup, engine, errors
 
 _SIZE = ctypes.sizeof(abi.Domain)
+_ASK = (1 << 64) - 1  # a mark of no cgroup: whoever meets it looks up
+_INIT_PID_NS = 0xEFFFFFFC  # include/linux/proc_ns.h, PROC_PID_INIT_INO
 _PER_SLOT = _SIZE // 8  # the kernel aligns the elements of an array to 8 bytes
 
 
@@ -106,6 +108,7 @@ def take_cgroups(live: engine.Engine, index: int, heir: int) -> None:
         if heir:
             _record(live, left, heir)
         else:
+            _unmark(live, left)
             live.cgroups.delete_batch(left)
         cgroup.settle(cgroup.mount_point())
 
@@ -115,6 +118,15 @@ def members(live: engine.Engine, index: int) -> Iterator[int]:
     for name in os.listdir("/proc"):
         if name.isdigit() and of_process(live, int(name)) == index:
             yield int(name)
+
+
+def left_by_all(live: engine.Engine, index: int) -> bool:
+    """Whether no process is in a process domain, wherever it is and however fast it forks; False where that cannot be seen."""
+    if os.stat("/proc/self/ns/pid").st_ino != _INIT_PID_NS:
+        return False  # /proc does not show us all
+    before = _forks(live, index)
+    # Whoever is in it all the while is listed, unless it is a new one: then the engine has counted a fork.
+    return next(members(live, index), None) is None and _forks(live, index) == before
 
 
 def of_cgroup(live: engine.Engine, number: int) -> int:
@@ -155,9 +167,12 @@ def check_name(name: str) -> str:
     return name
 
 
+def _forks(live: engine.Engine, index: int) -> int:
+    return int(live.domains.cast("I")[(index * _SIZE + abi.Domain.forks.offset) // 4])
+
+
 def _record(live: engine.Engine, numbers: list[int], index: int) -> None:
-    for number in numbers:
-        live.marks[number % abi.Limit.MARKS] = 1  # first: the engine looks up only what is marked
+    _unmark(live, numbers)
     try:
         live.cgroups.update_batch((number, index) for number in numbers)
     except errors.KernelError as cause:
@@ -165,6 +180,14 @@ def _record(live: engine.Engine, numbers: list[int], index: int) -> None:
             raise
         limit = int(abi.Limit.CGROUPS)
         raise errors.LimitError(f"more than {limit} control groups would be in domains; detach one first") from cause
+    for number in numbers:
+        live.marks[number % abi.Limit.MARKS] = number << 16 & _ASK | index
+
+
+def _unmark(live: engine.Engine, numbers: list[int]) -> None:
+    """Have the engine look control groups up: it believes a mark, so none may stand while what it says is changed."""
+    for number in numbers:
+        live.marks[number % abi.Limit.MARKS] = _ASK
 
 
 def _read(live: engine.Engine, index: int) -> Slot:

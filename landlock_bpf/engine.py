@@ -57,8 +57,8 @@ class Engine:
 
     @functools.cached_property
     def marks(self) -> memoryview:
-        """A byte for each cgroup id by its low bits, set where the id may be in cgroups."""
-        return self._memory("marks", abi.Marks)
+        """The words of the marks: struct marks tells what they mean."""
+        return self._memory("marks", abi.Marks).cast("Q")
 
     @functools.cached_property
     def tasks(self) -> maps.Map:
@@ -140,7 +140,7 @@ class Engine:
             self.state.opened = 0
         if "cgroup_mkdir" in surplus:
             # No domain is left.
-            self.marks[:] = bytes(len(self.marks))
+            self.marks[:] = memoryview(bytes(self.marks.nbytes)).cast("Q")
 
     def learn_layout(self) -> None:
         """Tell the programs how filesystems that stack or have subvolumes name objects in this kernel, as far as known now.
