@@ -28,8 +28,8 @@ class Confinement:
         self.cgroup = path
         self._index = index
         self._engine = live
-        # Opened now: the child opens nothing but its control group.
-        self._tasks = live.tasks
+        # Opened now: what the child must open, it must find.
+        self._tasks, _ = live.tasks, live.domains
         self._task = bytes(abi.Task(domain=index))
 
     def __enter__(self) -> Confinement:
@@ -39,11 +39,20 @@ class Confinement:
         self.close()
 
     def enter(self) -> None:
-        """Put the calling process, which has one thread, into the control group and the domain: from here on it is confined."""
-        cgroup.enter(self.cgroup)
-        pidfd = os.pidfd_open(os.getpid())
-        self._tasks.update(pidfd, self._task)
-        os.close(pidfd)
+        """Put the calling process, which has one thread, into the control group and the domain: from here on it is confined.
+
+        Raises NotFoundError where the domain was ended meanwhile.
+        """
+        # Under the lock, so that nobody ends it as empty between our look and our entry.
+        with record.locked():
+            if not any(slot.name == self.name and slot.index == self._index for slot in domain.slots(self._engine)):
+                raise errors.NotFoundError(f"the domain {self.name} was ended before its process began; start it again")
+            cgroup.enter(self.cgroup)
+            pidfd = os.pidfd_open(os.getpid())
+            try:
+                self._tasks.update(pidfd, self._task)
+            finally:
+                os.close(pidfd)
 
     def close(self) -> None:
         """End the domain, and remove its control group, if no process is left in it; else a later sweep does."""

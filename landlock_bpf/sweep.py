@@ -55,7 +55,7 @@ def remove_scope(live: engine.Engine, slot: domain.Slot) -> bool:
     if path and cgroup.populated(path):
         return False
     # Somebody outside may have moved tasks away; they are in the domain wherever they are.
-    if next(domain.members(live, slot.index), None) is not None:
+    if not domain.left_by_all(live, slot.index):
         return False
     return path is None or cgroup.remove(path)
 

@@ -84,6 +84,18 @@ class Map:
         return iter([(c_uint64(key) if isinstance(key, int) else key, self.wrap(value)) for key, value in self.entries.items()])
 
 
+class Marks(dict[int, int]):
+    """The words of the marks, each set in a step."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__()
+        self.kernel = kernel
+
+    def __setitem__(self, place: int, word: int) -> None:
+        self.kernel.step()
+        super().__setitem__(place, word)
+
+
 @pytest.fixture
 def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]:
     """Make fresh kernels, each with no domain."""
@@ -120,7 +132,7 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
         fields = {
             "domains": memoryview(bytearray(sizeof(abi.Domain) * (abi.Limit.DOMAINS + 1))),
             "filter": memoryview(bytearray(1 << abi.Limit.FILTER_BITS - 3)).cast("Q"),
-            "marks": bytearray(1 << 16),
+            "marks": Marks(kernel),
             "state": types.SimpleNamespace(process_domains=0, orphans=0),
             "fsview": Map(kernel),
             "rulesets": Map(kernel, empty=abi.Ruleset()),
@@ -137,7 +149,7 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
 def layer(owner: str, policy: str, made: int) -> ruleset.Layer:
     number = sum(map(ord, policy))
     entry = ruleset.Entry(identity.OBJECT.pack(number, 0, 8, 0), 0, 4, True, f"/{policy}", "p.toml", 1)
-    return ruleset.Layer(owner, made, policy, "p.toml", 4, True, 1, (entry,))
+    return ruleset.Layer(owner, made, policy, "p.toml", 4, True, 1, True, ((entry.object, 1),), (entry,))
 
 
 def run(kernel: Kernel, command: str, name: str, *args: str) -> None:
@@ -162,7 +174,10 @@ def in_force(kernel: Kernel) -> dict[str, tuple[str, ...]]:
     found = {}
     rulesets = {slot.index: slot.ruleset for slot in domain.slots(live)}
     for path, number in TREE.items():
-        index = rulesets.get(domain.of_cgroup(live, number), 0)
+        # As domain_of() in bpf/maps.h, for ids below the number of marks.
+        word = cast(Any, live).marks.get(number, 0)
+        known = word & 0xFFFF if word >> 16 == number else domain.of_cgroup(live, number) if word else 0
+        index = rulesets.get(known, 0)
         found[path] = kernel.names[live.ruleset(index).serial] if index else ()
         if index:
             assert "file_open" in kernel.links and "cgroup_mkdir" in kernel.links
