@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The inventory of a domain, over stand-ins for the kernel's maps."""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from landlock_bpf import abi, cgroup, domain, engine, errors, identity, inventory, record, ruleset
+from landlock_bpf.abi import Action
+
+HERE, GONE = (identity.OBJECT.pack(5, 0, device, 1) for device in (8, 9))
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> engine.Engine:
+    monkeypatch.setattr(record, "RULESETS", tmp_path)
+    monkeypatch.setattr(record, "PAST", tmp_path / "past")
+    monkeypatch.setattr(cgroup, "find", lambda number: Path("/sys/fs/cgroup/x"))
+    monkeypatch.setattr(cgroup, "processes", lambda path: iter([3, 4, 3]))
+    entries = (
+        ruleset.Entry(HERE, 0, int(Action.READ_FILE), True, "/here", "p.toml", 2),
+        ruleset.Entry(identity.OBJECT.pack(6, 0, 8, 1), 0, 0, True, "/here", "p.toml", 2),
+        ruleset.Entry(GONE, int(Action.READ_FILE), 0, False, "/gone", "p.toml", 4),
+    )
+    layer = ruleset.Layer(
+        "x", 7, "p", "p.toml", int(Action.READ_FILE | Action.REFER), False, 2, True, ((HERE, 1), (GONE, 1)), entries
+    )
+    record.write(record.Record(7, 3, "x", "", (layer,)))
+    fsview = types.SimpleNamespace(lookup=lambda key: None if key.startswith(GONE) else b"rule")
+    model = types.SimpleNamespace(
+        ruleset=lambda index: abi.Ruleset(serial=7, layers=1),
+        fsview=fsview,
+        attached=lambda: {"file_open", "sb_mount", "path_unlink", "file_truncate"},
+        state=types.SimpleNamespace(lost=2),
+    )
+    return cast(engine.Engine, model)
+
+
+SLOT = domain.Slot(1, 3, abi.Kind.CGROUP, "x", 10)
+
+
+def test_a_line_of_the_list(live: engine.Engine) -> None:
+    found = inventory.describe(live, SLOT)
+    assert (found.name, found.layers, found.rules, found.ended, found.tasks) == ("x", 1, 2, 1, 2)
+    assert found.cgroup == Path("/sys/fs/cgroup/x")
+
+
+def test_a_domain_in_full(live: engine.Engine) -> None:
+    found = inventory.detail(live, SLOT, [SLOT])
+    (layer,) = found.policies
+    here, gone = layer.rules
+    assert (here.path, here.denied, here.objects, here.ended) == ("/here", Action.READ_FILE, 2, False)
+    assert (gone.path, gone.allowed, gone.line, gone.ended) == ("/gone", Action.READ_FILE, 4, True)
+    assert (layer.default, found.handled, found.lost, found.parent) == ("deny", Action.READ_FILE | Action.REFER, 2, "")
+    assert {hook.name: hook.why for hook in found.hooks} == {
+        "file_open": "read_file",
+        "sb_mount": "any domain",
+        "path_unlink": "denials, which seal their objects",
+        "file_truncate": "",
+    }
+
+
+def test_without_its_record_a_domain_is_listed_but_not_shown(live: engine.Engine) -> None:
+    (record.RULESETS / "7.json").unlink()
+    assert inventory.describe(live, SLOT).rules == 0
+    with pytest.raises(errors.NotFoundError, match="the record of the domain x"):
+        inventory.detail(live, SLOT, [SLOT])
