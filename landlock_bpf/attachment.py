@@ -40,7 +40,7 @@ def attach(
     )
     wanted = [change.Wanted(new, layers), *change.inner(live, slots, inside, layers)]
     _check_processes(live, slots, new, beneath, wanted)
-    with change.prepared(live, slots, wanted, serial) as made, contextlib.ExitStack() as undo:
+    with change.prepared(live, wanted, serial) as made, contextlib.ExitStack() as undo:
         undo.callback(_take_back, live, new)
         domain.write(live, new)
         domain.give_cgroups(live, path, new.index, new.parent)
@@ -73,7 +73,7 @@ def update(
         change.Wanted(slot, layers, change.recorded(live, slot, whole=False).scope),
         *change.inner(live, slots, inside, layers),
     ]
-    with change.prepared(live, slots, wanted, serial) as made:
+    with change.prepared(live, wanted, serial) as made:
         change.switch(live, wanted, made)
     change.retire(live, [each.slot.ruleset for each in wanted])
 
@@ -84,7 +84,7 @@ def detach(live: engine.Engine, slot: domain.Slot) -> None:
     around = _at(slots, slot.parent)
     inside = change.children(slots, slot.index, slot.kind)
     wanted = list(change.inner(live, slots, inside, change.living_layers(live, around) if around else ()))
-    with change.prepared(live, slots, wanted, record.new_serial()) as made:
+    with change.prepared(live, wanted, record.new_serial()) as made:
         domain.switch(live, slot.index, around.ruleset if around else 0)
         change.switch(live, wanted, made)
     for each in inside:

@@ -48,9 +48,23 @@ def inner(
 ) -> Iterator[Wanted]:
     """Say what domains and all inside them are to have when the layers around them become `outer`."""
     for slot in roots:
-        layers = *outer, *ruleset.own(living_layers(live, slot))
+        layers = *outer, *kept(slot, living_layers(live, slot), outer[-1].owner if outer else "")
         yield Wanted(slot, layers, recorded(live, slot, whole=False).scope)
         yield from inner(live, slots, children(slots, slot.index, slot.kind), layers)
+
+
+def kept(slot: domain.Slot, layers: tuple[ruleset.Layer, ...], outer: str) -> tuple[ruleset.Layer, ...]:
+    """Give the layers that a domain keeps whatever becomes of the domain around it, named `outer`.
+
+    A control group keeps its own: the domains around it may be ended. A process keeps those of domains in between as well,
+    which have ended only because nobody else is left in them.
+    """
+    own = ruleset.own(layers)
+    if slot.kind == abi.Kind.CGROUP:
+        return own
+    inherited = layers[: len(layers) - len(own)]
+    places = [place for place, layer in enumerate(inherited, 1) if layer.owner == outer]
+    return layers[places[-1] if places else 0 :]
 
 
 def check_limits(wanted: Iterable[Wanted]) -> None:
@@ -65,9 +79,9 @@ def check_limits(wanted: Iterable[Wanted]) -> None:
             raise errors.LimitError(f"{what}; at most {int(abi.Limit.RULES)} are possible: put rules on directories")
 
 
-def replace(live: engine.Engine, slots: Sequence[domain.Slot], wanted: Sequence[Wanted]) -> None:
+def replace(live: engine.Engine, wanted: Sequence[Wanted]) -> None:
     """Replace what domains have in force, each by one store."""
-    with prepared(live, slots, wanted, record.new_serial()) as made:
+    with prepared(live, wanted, record.new_serial()) as made:
         switch(live, wanted, made)
     retire(live, [each.slot.ruleset for each in wanted])
 
@@ -79,15 +93,13 @@ def switch(live: engine.Engine, wanted: Sequence[Wanted], made: Sequence[record.
 
 
 @contextlib.contextmanager
-def prepared(
-    live: engine.Engine, slots: Sequence[domain.Slot], wanted: Sequence[Wanted], serial: int
-) -> Iterator[list[record.Record]]:
+def prepared(live: engine.Engine, wanted: Sequence[Wanted], serial: int) -> Iterator[list[record.Record]]:
     """Put new rulesets into the kernel, in force nowhere yet; gone again if the block raises.
 
     The block puts them in force; what may fail after that is for after the block.
     """
     check_limits(wanted)
-    used = {slot.ruleset for slot in slots}
+    used = {slot.ruleset for slot in domain.slots(live)}
     with contextlib.ExitStack() as undo:
         made = []
         for number, each in enumerate(wanted):

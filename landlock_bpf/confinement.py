@@ -96,7 +96,7 @@ def make(
             parent=around,
         )
         wanted = [change.Wanted(empty, layers, str(scope))]
-        with change.prepared(live, slots, wanted, serial) as made:
+        with change.prepared(live, wanted, serial) as made:
             cgroup.make(scope)
             undo.callback(cgroup.remove, scope)
             # From before the first task enters: with no process domain the engine looks no task up.

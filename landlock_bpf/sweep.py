@@ -39,7 +39,7 @@ def end(live: engine.Engine, slot: domain.Slot) -> None:
         domain.take_cgroups(live, slot.index, slot.parent)
         if inside:
             outer = _around(live, slot, slots)
-            change.replace(live, slots, list(change.inner(live, slots, inside, outer)))
+            change.replace(live, list(change.inner(live, slots, inside, outer)))
         # Hook calls that have seen the slot may still run; of a process domain, no task is left that could be in one.
         grace.wait()
     # Last, for until then a sweep finds them by it. Those of processes keep the layers that their tasks have inherited.
@@ -107,15 +107,18 @@ def _forget(live: engine.Engine, serials: set[int], slots: Sequence[domain.Slot]
 
 def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
     """Give domains inside others the layers that those have now, where a killed controller had not come to it."""
-    for slot in slots:
-        if not slot.parent or slot.kind != abi.Kind.CGROUP:
+    for each in slots:
+        slots = domain.slots(live)  # one that was mended has mended those inside it
+        slot = next(slot for slot in slots if slot.index == each.index)
+        outer = next((other for other in slots if slot.parent and other.index == slot.parent), None)
+        if outer is None:
             continue
-        outer = next(other for other in slots if other.index == slot.parent)
-        has, had = (record.read(live.ruleset(each.ruleset).serial, whole=False) for each in (slot, outer))
-        if has is None or had is None:
+        has, around = (record.read(live.ruleset(one.ruleset).serial, whole=False) for one in (slot, outer))
+        if has is None or around is None:
             continue  # nobody can tell; what is in force stays
-        if _origins(has.layers[: -len(ruleset.own(has.layers))]) != _origins(had.layers):
-            change.replace(live, slots, list(change.inner(live, slots, [slot], change.living_layers(live, outer))))
+        inherited = has.layers[: len(has.layers) - len(change.kept(slot, has.layers, outer.name))]
+        if _origins(inherited) != _origins(around.layers):
+            change.replace(live, list(change.inner(live, slots, [slot], change.living_layers(live, outer))))
 
 
 def _around(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot]) -> tuple[ruleset.Layer, ...]:

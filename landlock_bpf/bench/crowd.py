@@ -24,7 +24,7 @@ def attach(cgroups: Sequence[Path], wanted: policy.Policy) -> None:
         for path, index in zip(cgroups, free, strict=False):
             slot = domain.Slot(index, 0, abi.Kind.CGROUP, path.name, cgroup.id_of(path))
             changes.append(change.Wanted(slot, (dataclasses.replace(layer, owner=path.name),)))
-        with change.prepared(live, before, changes, serial) as made:
+        with change.prepared(live, changes, serial) as made:
             for each, path in zip(changes, cgroups, strict=True):
                 domain.write(live, each.slot)
                 domain.give_cgroups(live, path, each.slot.index, 0)

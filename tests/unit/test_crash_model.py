@@ -305,3 +305,11 @@ def test_the_filter_is_made_anew_of_what_is_left(new: Callable[[], Kernel]) -> N
     fsview.refresh_filter(live)
     assert sum(word.bit_count() for word in live.filter) == 1
     clean(kernel)
+
+
+def test_a_process_keeps_the_layers_of_domains_that_ended_around_it() -> None:
+    slot = domain.Slot(3, 3, abi.Kind.PROCESS, "c", 1, parent=1)
+    layers = layer("a", "p", 1), layer("b", "q", 2), layer("c", "r", 3)
+    assert change.kept(slot, layers, "a") == layers[1:]
+    assert change.kept(slot, layers, "b") == layers[2:]
+    assert change.kept(domain.Slot(3, 3, abi.Kind.CGROUP, "c", 1, parent=1), layers, "a") == layers[2:]
