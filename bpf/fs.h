@@ -62,16 +62,20 @@ static __noinline int deny_walked(struct task *task, const struct sight *sight,
 	return -EACCES;
 }
 
-static __always_inline struct rule *seal_of(struct task *task, const struct sight *sight,
-					    struct dentry *dentry)
+/* The layers in which an object is sealed; what cannot be named may be a sealed one. */
+static __always_inline __u32 seal_of(struct task *task, const struct sight *sight,
+				     struct dentry *dentry)
 {
 	struct inode *inode = dentry->d_inode;
 	struct rule *rule;
 
 	if (!inode)
-		return NULL;
+		return 0;
+	task->walks[0].unnamed = 0;
 	rule = rule_of(&task->walks[0], sight->index, inode, inode->i_sb);
-	return rule && rule->sealed ? rule : NULL;
+	if (task->walks[0].unnamed)
+		return 1;
+	return rule ? rule->sealed : 0;
 }
 
 static __always_inline __u32 lowest_layer(__u32 mask)
@@ -85,7 +89,7 @@ static __always_inline __u32 lowest_layer(__u32 mask)
 
 /* Deny the removal or replacement of an object that has a denial, or lies on the way to one. */
 static __noinline int deny_seal(struct task *task, const struct sight *sight,
-				const struct access *access, struct rule *rule)
+				const struct access *access, __u32 sealed)
 {
 	struct event event = { .mount = access->mount,
 			       .dentry = access->target,
@@ -93,7 +97,7 @@ static __noinline int deny_seal(struct task *task, const struct sight *sight,
 			       .serial = sight->serial,
 			       .object = task->walks[0].key.object,
 			       .domain = sight->domain,
-			       .layer = lowest_layer(rule->sealed),
+			       .layer = lowest_layer(sealed),
 			       .hook = access->hook,
 			       .reason = REASON_SEALED,
 			       .error = -EACCES };
@@ -106,8 +110,8 @@ static __noinline int deny_seal(struct task *task, const struct sight *sight,
 __noinline int ask_domain(struct task *task, __u32 domain, struct access *access)
 {
 	struct sight *sight;
-	struct rule *seal;
 	__u64 refused;
+	__u32 sealed;
 
 	if (!task || !access)
 		return -EACCES;
@@ -115,9 +119,9 @@ __noinline int ask_domain(struct task *task, __u32 domain, struct access *access
 	if (!see(sight, domain))
 		return 0;
 	if (access->removes) {
-		seal = seal_of(task, sight, CAST(struct dentry, access->target));
-		if (seal)
-			return deny_seal(task, sight, access, seal);
+		sealed = seal_of(task, sight, CAST(struct dentry, access->target));
+		if (sealed)
+			return deny_seal(task, sight, access, sealed);
 	}
 	if (!((access->asked | access->optional) & sight->handled_any))
 		return 0;

@@ -106,7 +106,7 @@ __noinline int gains(struct task *task, const struct sight *sight, __u64 mount, 
 __noinline int refer_domain(struct task *task, __u32 domain)
 {
 	__u64 leaves, arrives, old_refused, new_refused;
-	struct rule *seal = NULL;
+	__u32 sealed = 0;
 	struct sight *sight;
 	struct refer *refer;
 	_Bool across;
@@ -121,12 +121,12 @@ __noinline int refer_domain(struct task *task, __u32 domain)
 	arrives = refer->arrives;
 	across = refer->old_parent != refer->new_parent;
 	if (refer->removes) {
-		seal = seal_of(task, sight, CAST(struct dentry, refer->old_dentry));
-		if (!seal)
-			seal = seal_of(task, sight, CAST(struct dentry, refer->new_dentry));
+		sealed = seal_of(task, sight, CAST(struct dentry, refer->old_dentry));
+		if (!sealed)
+			sealed = seal_of(task, sight, CAST(struct dentry, refer->new_dentry));
 	}
-	if (seal)
-		return deny_seals(task, sight, seal->sealed);
+	if (sealed)
+		return deny_seals(task, sight, sealed);
 	if (across) {
 		leaves |= MASK(ACTION_REFER);
 		arrives |= MASK(ACTION_REFER);
