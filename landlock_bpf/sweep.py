@@ -6,7 +6,7 @@ What is in force is never weakened: each step only removes what no task is under
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from landlock_bpf import abi, cgroup, change, domain, engine, fsview, grace, record, ruleset
@@ -16,7 +16,8 @@ def sweep(live: engine.Engine) -> list[domain.Slot]:
     """Bring the kernel's maps and our records into a state that a command may build on, and give the domains; hold the lock."""
     engine.remove_leavings()
     slots = domain.slots(live)
-    gone = [slot for slot in slots if _half_made(slot, slots) or _deserted(live, slot)]
+    in_force = {slot.index: slot.ruleset for slot in slots}
+    gone = [slot for slot in slots if _half_made(slot, in_force) or _deserted(live, slot)]
     for slot in gone:
         end(live, slot)
     if gone:
@@ -46,7 +47,8 @@ def end(live: engine.Engine, slot: domain.Slot) -> None:
     for each in inside:
         domain.set_parent(live, each.index, slot.parent)
     domain.clear(live, slot.index)
-    change.drop(live, [] if _half_made(slot, slots) else [slot.ruleset])
+    shared = _half_made(slot, {other.index: other.ruleset for other in slots})
+    change.drop(live, [] if shared else [slot.ruleset])
 
 
 def remove_scope(live: engine.Engine, slot: domain.Slot) -> bool:
@@ -67,10 +69,9 @@ def count_process_domains(live: engine.Engine, slots: Sequence[domain.Slot]) -> 
         live.state.process_domains = count
 
 
-def _half_made(slot: domain.Slot, slots: Sequence[domain.Slot]) -> bool:
+def _half_made(slot: domain.Slot, in_force: Mapping[int, int]) -> bool:
     """Whether it was being made or ended: it has no ruleset, or that of the domain around it."""
-    around = (other.ruleset for other in slots if other.index == slot.parent)
-    return slot.ruleset == 0 or slot.ruleset in around
+    return slot.ruleset == 0 or slot.ruleset == in_force.get(slot.parent)
 
 
 def _deserted(live: engine.Engine, slot: domain.Slot) -> bool:
@@ -107,10 +108,10 @@ def _forget(live: engine.Engine, serials: set[int], slots: Sequence[domain.Slot]
 
 def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
     """Give domains inside others the layers that those have now, where a killed controller had not come to it."""
-    for each in slots:
-        slots = domain.slots(live)  # one that was mended has mended those inside it
-        slot = next(slot for slot in slots if slot.index == each.index)
-        outer = next((other for other in slots if slot.parent and other.index == slot.parent), None)
+    by_index = {slot.index: slot for slot in slots}
+    for index in [slot.index for slot in slots if slot.parent]:
+        slot = by_index[index]
+        outer = by_index.get(slot.parent)
         if outer is None:
             continue
         has, around = (record.read(live.ruleset(one.ruleset).serial, whole=False) for one in (slot, outer))
@@ -119,6 +120,7 @@ def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
         inherited = has.layers[: len(has.layers) - len(change.kept(slot, has.layers, outer.name))]
         if _origins(inherited) != _origins(around.layers):
             change.replace(live, list(change.inner(live, slots, [slot], change.living_layers(live, outer))))
+            by_index = {slot.index: slot for slot in domain.slots(live)}  # those inside it are mended, too
 
 
 def _around(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot]) -> tuple[ruleset.Layer, ...]:
