@@ -40,6 +40,8 @@ class Settings:
     command: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     rwdirs: tuple[Path, ...] = ()
+    # Files of the host that root shall own in the guest, and the folders they go to there.
+    copies: tuple[tuple[Path, Path], ...] = ()
     lsm: str = "landlock,bpf"
     append: tuple[str, ...] = ()
     memory: str = "4G"
@@ -119,6 +121,10 @@ def _write_exchange(exchange: Path, settings: Settings) -> None:
         "ROWS": str(size.lines),
         "COLUMNS": str(size.columns),
     }
+    for source, folder in settings.copies:
+        target = exchange / "copies" / folder.relative_to("/")
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in values.items()]
     (exchange / "settings").write_text("".join(lines))
     environment = {"PATH": PATH, "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash"}
