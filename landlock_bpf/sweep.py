@@ -35,6 +35,7 @@ def sweep(live: engine.Engine) -> list[domain.Slot]:
 def end(live: engine.Engine, slot: domain.Slot) -> None:
     """End a domain that nobody is in, or whose ruleset is none or that of the one around it: free all it has."""
     slots = domain.slots(live)
+    slot = next(each for each in slots if each.index == slot.index)  # as it is now
     inside = change.children(slots, slot.index, slot.kind)
     if slot.kind == abi.Kind.CGROUP:
         domain.take_cgroups(live, slot.index, slot.parent)
@@ -119,7 +120,7 @@ def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
             continue  # nobody can tell; what is in force stays
         inherited = has.layers[: len(has.layers) - len(change.kept(slot, has.layers, outer.name))]
         if _origins(inherited) != _origins(around.layers):
-            change.replace(live, list(change.inner(live, slots, [slot], change.living_layers(live, outer))))
+            change.replace(live, list(change.inner(live, list(by_index.values()), [slot], change.living_layers(live, outer))))
             by_index = {slot.index: slot for slot in domain.slots(live)}  # those inside it are mended, too
 
 
