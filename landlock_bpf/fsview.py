@@ -69,9 +69,9 @@ def refresh_filter(live: engine.Engine) -> None:
 
 
 def _set_bits(words: memoryview, rules: Mapping[bytes, bytes], index: int) -> None:
-    unpack = identity.OBJECT.unpack
-    for object in rules:
-        bit = ruleset.filter_bit(unpack(object)[0], index)
+    bit_of = ruleset.filter_bit
+    for ino, *_ in identity.OBJECT.iter_unpack(b"".join(rules)):
+        bit = bit_of(ino, index)
         words[bit // _WORD] |= 1 << bit % _WORD
 
 

@@ -42,6 +42,7 @@ class Routes:
 
     def __init__(self, identify: Identify) -> None:
         self._identify = identify
+        self._folders: dict[str, list[Node]] = {}
         self._fresh: list[Node] = []
         self._open: set[Node] = set()
         self._stack = contextlib.ExitStack()
@@ -59,8 +60,24 @@ class Routes:
 
         Raises OSError where the kernel's own walk would.
         """
+        folder, _, last = path.rpartition("/")
+        if last in ("", ".", ".."):
+            return self._walk(path)
+        # Rules come in flocks: of many in one folder, the way to it is walked once.
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = self._walk(folder, through=True)
+        parent = known[-1]
+        child = parent.children.get(last) or self._enter(parent, last, last=True)
+        if child.target is not None:
+            return self._walk(path)
+        return [child] if parent is self.root else [*known, child]
+
+    def _walk(self, path: str, *, through: bool = False) -> list[Node]:
+        """Walk a path; with `through` to a directory that more is to be walked from."""
         names = _split(path)
-        node, way, links = self.root, [], 0
+        way: list[Node] = []
+        node, links = self.root, 0
         while names:
             name = names.pop()
             if name == "..":
@@ -68,12 +85,12 @@ class Routes:
                 continue
             child = node.children.get(name)
             if child is None:
-                child = self._enter(node, name, last=not names)
+                child = self._enter(node, name, last=not (names or through))
             way.append(child)
-            if child.mode is None and names:
+            if child.mode is None and (names or through):
                 self._look(child)
             if child.target is None:
-                if names and not stat.S_ISDIR(child.mode or 0):
+                if (names or through) and not stat.S_ISDIR(child.mode or 0):
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
                 node = child
                 continue

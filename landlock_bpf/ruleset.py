@@ -11,8 +11,10 @@ from typing import NamedTuple
 from landlock_bpf import abi, identity
 
 _MASKS = struct.Struct(f"={int(abi.Limit.LAYERS)}Q{int(abi.Limit.LAYERS)}QII")
-_FILTER_MULTIPLIERS = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93  # bpf/walk.h, may_have_rule()
+# The hash of bpf/walk.h, may_have_rule().
+_FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 _ALL_64 = (1 << 64) - 1
+_SHIFT = 64 - int(abi.Limit.FILTER_BITS)
 
 
 class Entry(NamedTuple):
@@ -92,8 +94,7 @@ def merge(layers: Sequence[Layer]) -> dict[bytes, bytes]:
 
 def filter_bit(ino: int, index: int) -> int:
     """Give the bit of the filter that must be set before a rule on this inode number holds in ruleset `index`."""
-    first, second = _FILTER_MULTIPLIERS
-    return ((ino + index * first) * second & _ALL_64) >> (64 - abi.Limit.FILTER_BITS)
+    return ((ino + index * _FIRST) * _SECOND & _ALL_64) >> _SHIFT
 
 
 def _united(entries: Iterable[Entry]) -> dict[bytes, tuple[int, int, int]]:
