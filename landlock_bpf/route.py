@@ -71,7 +71,7 @@ class Routes:
         child = parent.children.get(last) or self._enter(parent, last, last=True)
         if child.target is not None:
             return self._walk(path)
-        return [child] if parent is self.root else [*known, child]
+        return [*(known[:-1] if parent is self.root else known), child]
 
     def _walk(self, path: str, *, through: bool = False) -> list[Node]:
         """Walk a path; with `through` to a directory that more is to be walked from."""

@@ -88,6 +88,13 @@ def test_links_on_the_way_are_followed_and_sealed(tree: Path) -> None:
     assert object_of(tree / "a" / "b" / "file") in {entry.object for entry in layer.entries if entry.denied}
 
 
+def test_a_link_to_the_root_is_sealed_and_the_root_is_not(tree: Path) -> None:
+    (tree / "root").symlink_to("/")
+    (layer,) = resolve(make((tree / "root" / "etc", NONE, Action.READ_FILE)))
+    sealed = {entry.object for entry in layer.entries if entry.sealed}
+    assert object_of(tree / "root") in sealed and object_of(Path("/")) not in sealed
+
+
 def test_a_link_at_the_end_stands_for_its_target(tree: Path) -> None:
     (layer,) = resolve(make((tree / "chain", Action.READ_DIR, NONE), (tree / "a" / ".." / "link", Action.READ_FILE, NONE)))
     assert [entry.object for entry in layer.entries] == [object_of(tree / "a" / "b")] * 2
