@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The ground that kernel tests stand on: the engine loaded once, a control group and a tree of files for each test."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import deadline
+import member
+import pytest
+import rule
+
+from landlock_bpf import bpf, controller, hooks, policy
+
+CGROUPS = Path("/sys/fs/cgroup/landlock-bpf-tests")
+KEEPER = "keeper"
+_numbers = itertools.count(1)
+
+
+def why_not() -> str | None:
+    """Say what keeps these tests from running here."""
+    if os.geteuid() != 0:
+        return "root only: run vm/test, which needs no root, or sudo"
+    try:
+        lsms = Path("/sys/kernel/security/lsm").read_text().strip().split(",")
+    except OSError as error:
+        return f"the LSMs of this kernel are not known: {error}"
+    return None if "bpf" in lsms else "bpf is not among the LSMs of this kernel: run vm/test, or boot with bpf in lsm="
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if reason := why_not():
+        # A guest is made for these tests: there, none may pass by not running.
+        assert "LANDLOCK_BPF_VM" not in os.environ, reason
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> Iterator[None]:
+    """Leave the kernel as it was found: the same programs and maps before all tests and after them."""
+    ids = {"programs": bpf.prog_ids, "maps": bpf.map_ids, "links": bpf.link_ids}
+    before = {kind: set(read()) for kind, read in ids.items()}
+    CGROUPS.mkdir()
+    yield
+    with controller.Controller.open() as live:
+        live.unload()
+    for each in (CGROUPS / KEEPER, CGROUPS):
+        if each.exists():
+            each.rmdir()
+    for kind, read in ids.items():
+        deadline.until(functools.partial(_same, read, before[kind]), f"the {kind} of before the tests are all there are")
+
+
+def _same(read: Callable[[], Iterator[int]], before: set[int]) -> bool:
+    return set(read()) == before
+
+
+@pytest.fixture(scope="session")
+def live() -> Iterator[controller.Controller]:
+    """The controller, with a domain of nobody that keeps all hooks attached: attaching them costs an emulated guest seconds."""
+    with controller.Controller.open() as opened:
+        keep_hooks(opened)
+        yield opened
+
+
+@pytest.fixture
+def alone(live: controller.Controller) -> Iterator[controller.Controller]:
+    """The controller without that domain: none is in force, and no hook attached."""
+    live.detach(KEEPER)
+    yield live
+    keep_hooks(live)
+
+
+def keep_hooks(live: controller.Controller) -> None:
+    """Attach every hook that domains of control groups need."""
+    place = CGROUPS / KEEPER
+    place.mkdir(exist_ok=True)
+    live.attach(KEEPER, [rule.make(hooks.ALL, rule.deny(place, hooks.ALL), default="allow")], place)
+
+
+@pytest.fixture
+def listed(live: controller.Controller) -> Callable[[], list[str]]:
+    """Name the domains that tests made, as `list` does."""
+    return lambda: [info.name for info in live.list() if info.name != KEEPER]
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A control group of the test's own; it and all in it are gone afterwards."""
+    path = CGROUPS / f"test{next(_numbers)}"
+    path.mkdir()
+    yield path
+    remove(path)
+
+
+def remove(path: Path) -> None:
+    """Kill all in a control group, and remove it and what is beneath."""
+    (path / "cgroup.kill").write_text("1")
+    deadline.until(lambda: "populated 0" in (path / "cgroup.events").read_text(), f"{path} is empty")
+    for inner, _, _ in os.walk(path, topdown=False):
+        os.rmdir(inner)
+
+
+@pytest.fixture
+def attach(live: controller.Controller, cgroup: Path) -> Iterator[rule.Attach]:
+    """Put policies in force on the test's control group, or another one, till the test ends; gives the domain's name."""
+    names: list[str] = []
+
+    def attach(*policies: policy.Policy, cgroup: Path = cgroup) -> str:
+        name = f"d{next(_numbers)}"
+        live.attach(name, policies, cgroup)
+        names.append(name)
+        return name
+
+    yield attach
+    left = {info.name for info in live.list()}
+    for name in names:
+        if name in left:
+            live.detach(name)
+
+
+@pytest.fixture
+def inside(cgroup: Path) -> Iterator[member.Member]:
+    """A process in the test's control group, waiting for what to try."""
+    with member.Member(cgroup) as started:
+        yield started
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A folder of the test's own, on tmpfs in a guest."""
+    return tmp_path
