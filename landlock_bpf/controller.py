@@ -24,6 +24,7 @@ from landlock_bpf import (
     domain,
     engine,
     errors,
+    installation,
     inventory,
     policy,
     record,
@@ -127,7 +128,7 @@ class Controller:
             scopes = []
             with contextlib.suppress(errors.Error), _engine() as live:
                 scopes = [cgroup.find(slot.cgroup) for slot in domain.slots(live) if slot.kind == abi.Kind.PROCESS]
-            engine.unload()
+            installation.unload()
             for scope in filter(None, scopes):
                 cgroup.remove(scope)
             for serial in record.serials():
@@ -144,7 +145,7 @@ class Controller:
 
 @contextlib.contextmanager
 def _loaded() -> Iterator[tuple[engine.Engine, Slots]]:
-    with record.locked(), engine.load() as live:
+    with record.locked(), installation.load() as live:
         yield live, sweep.sweep(live)
 
 

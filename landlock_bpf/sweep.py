@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, engine, fsview, grace, record, ruleset
+from landlock_bpf import abi, cgroup, change, domain, engine, fsview, grace, installation, record, ruleset
 
 
 def sweep(live: engine.Engine) -> list[domain.Slot]:
     """Bring the kernel's maps and our records into a state that a command may build on, and give the domains; hold the lock."""
-    engine.remove_leavings()
+    installation.remove_leavings()
     slots = domain.slots(live)
     in_force = {slot.index: slot.ruleset for slot in slots}
     gone = [slot for slot in slots if _half_made(slot, in_force) or _deserted(live, slot)]

@@ -8,12 +8,12 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, engine, policy, record, resolution, sweep
+from landlock_bpf import abi, cgroup, change, domain, installation, policy, record, resolution, sweep
 
 
 def attach(cgroups: Sequence[Path], wanted: policy.Policy) -> None:
     """Put a policy without rules in force on every cgroup, as domains named like them: the steps of attachment.py, in turn."""
-    with record.locked(), engine.load() as live:
+    with record.locked(), installation.load() as live:
         before = sweep.sweep(live)
         used = {slot.index for slot in before}
         free = (index for index in range(1, abi.Limit.DOMAINS + 1) if index not in used)

@@ -15,7 +15,22 @@ from typing import Any, cast
 
 import pytest
 
-from landlock_bpf import abi, attachment, cgroup, change, domain, engine, fsview, grace, hooks, identity, record, ruleset, sweep
+from landlock_bpf import (
+    abi,
+    attachment,
+    cgroup,
+    change,
+    domain,
+    engine,
+    fsview,
+    grace,
+    hooks,
+    identity,
+    installation,
+    record,
+    ruleset,
+    sweep,
+)
 
 # Control groups: a around b around c, and d beside them.
 TREE = {"/a": 10, "/a/b": 11, "/a/b/c": 12, "/d": 13}
@@ -115,7 +130,7 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
     monkeypatch.setattr(record, "write", write)
     monkeypatch.setattr(record, "count_stale", lambda keys: 0)
     monkeypatch.setattr(grace, "wait", lambda: None)
-    monkeypatch.setattr(engine, "remove_leavings", lambda: None)
+    monkeypatch.setattr(installation, "remove_leavings", lambda: None)
     monkeypatch.setattr(cgroup, "id_of", lambda path: TREE[str(path)])
     monkeypatch.setattr(cgroup, "beneath", lambda path: [(n, p) for p, n in TREE.items() if p.startswith(f"{path}/")])
     monkeypatch.setattr(cgroup, "find", lambda number: next((Path(p) for p, n in TREE.items() if n == number), None))

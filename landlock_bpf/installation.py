@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The installation of the engine: compiled, loaded and pinned where it is not yet, and removed. Hold the lock for all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landlock_bpf import bpf, engine, errors, hooks
+from landlock_bpf.engine import BPFFS, PINS
+
+if TYPE_CHECKING:
+    from landlock_bpf import btf
+
+BPF_FS_MAGIC = 0xCAFE4A11
+FTRACE = Path("/proc/sys/kernel/ftrace_enabled")
+_RELOAD = "end its domains (`landlock-bpf list`, `detach`) or `landlock-bpf unload`, then try again"
+
+
+def load() -> engine.Engine:
+    """Give the engine of this version, loaded anew where none is or another version has no domain left.
+
+    Raises BusyError where another version has live domains, UnsupportedError where the kernel would not run its programs.
+    """
+    _check_ftrace()
+    from landlock_bpf import compiler  # only a load needs it, and hashing for the question whether to
+
+    compiled = compiler.compile_engine()
+    if PINS.is_dir():
+        if (PINS / compiled.stem).is_dir():
+            live = engine.Engine(PINS)
+            live.learn_new_layout()
+            return live
+        if os.listdir(PINS / "links"):
+            raise errors.BusyError(f"another version of the engine is in force under {PINS}; {_RELOAD}")
+        unload()
+    return _load(compiled)
+
+
+def unload() -> None:
+    """Remove the engine from the kernel: nothing is enforced afterwards."""
+    if PINS.is_dir():
+        # From here on, a later command finishes what we may not.
+        PINS.rename(BPFFS / f"{PINS.name}-{os.getpid()}")
+    remove_leavings()
+
+
+def remove_leavings() -> None:
+    """Remove what killed controllers were loading or unloading."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(BPFFS):
+            if name.startswith(f"{PINS.name}-"):
+                _end_domains(BPFFS / name)
+                shutil.rmtree(BPFFS / name)
+
+
+def _end_domains(pins: Path) -> None:
+    """End all domains at once: programs whose pins are gone go on until the kernel gets round to removing them."""
+    with contextlib.suppress(errors.Error), engine.Engine(pins) as dying:  # loaded in part, or by another version
+        dying.domains[:] = bytes(len(dying.domains))
+
+
+def _load(compiled: Path) -> engine.Engine:
+    import subprocess  # a warm start needs none of these
+
+    from landlock_bpf import btf, program
+
+    _check_lsm()
+    _mount_bpffs()
+    remove_leavings()
+    _check_hooks(btf.Btf.vmlinux())
+    part = BPFFS / f"{PINS.name}-{os.getpid()}"
+    with program.Object.open_file(compiled) as loaded:
+        loaded.load()
+        # The folder named like the object tells which version this is.
+        for folder in ("", "maps", "progs", "links", compiled.stem):
+            (part / folder).mkdir(mode=0o700)
+        for name in loaded.map_names():
+            if "." not in name:  # the sections of C are the programs' own
+                with loaded.map(name) as each:
+                    bpf.obj_pin(each.fd, part / "maps" / name)
+        for name in loaded.program_names():
+            bpf.obj_pin(loaded.program(name), part / "progs" / name)
+    # What is denied must not be read through an overlay that is mounted later: without the module its layout is not known.
+    with contextlib.suppress(FileNotFoundError):
+        subprocess.run(["modprobe", "-q", "overlay"], check=False, stdin=subprocess.DEVNULL)
+    with engine.Engine(part) as fresh:
+        fresh.learn_layout()
+    part.rename(PINS)
+    return engine.Engine(PINS)
+
+
+def _check_ftrace() -> None:
+    """Refuse where programs attach and never run: Linux 6.12 detaches all trampolines when somebody turns this off."""
+    if FTRACE.exists() and FTRACE.read_text().strip() == "0":
+        raise errors.UnsupportedError(f"{FTRACE} is 0, so nothing would be enforced", "sysctl kernel.ftrace_enabled=1")
+
+
+def _check_lsm() -> None:
+    """Refuse where LSM programs attach and are never called."""
+    from landlock_bpf import features
+
+    try:
+        active = features.LSM_LIST.read_text().strip()
+    except FileNotFoundError as cause:
+        what = f"{features.LSM_LIST} is not there, so it is not known whether the kernel asks BPF programs"
+        raise errors.UnsupportedError(what, "mount -t securityfs securityfs /sys/kernel/security") from cause
+    if "bpf" not in active.split(","):
+        what = f"bpf is not among the LSMs of this kernel ({active}), so nothing would be enforced"
+        raise errors.UnsupportedError(what, "`landlock-bpf doctor` tells what to boot with")
+
+
+def _check_hooks(vmlinux: btf.Btf) -> None:
+    with vmlinux:
+        for row in hooks.HOOKS:
+            found = (vmlinux.hook_args if row.kind == "lsm" else vmlinux.tracepoint_args)(row.name)
+            if found != len(row.args):
+                what = "is not in this kernel" if found is None else f"has {found} arguments here, not {len(row.args)}"
+                raise errors.UnsupportedError(
+                    f"the hook {row.name} {what}", "boot another kernel; `landlock-bpf doctor` says more"
+                )
+
+
+def _mount_bpffs() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    # struct statfs begins with f_type, a long.
+    buffer = ctypes.create_string_buffer(256)
+    if libc.statfs(bytes(BPFFS), buffer) == 0:
+        if int.from_bytes(buffer.raw[:8], sys.byteorder) == BPF_FS_MAGIC:
+            return
+    if libc.mount(b"bpf", bytes(BPFFS), b"bpf", 0, None):
+        remedy = f"mount -t bpf bpf {BPFFS}"
+        raise errors.KernelError("mount", f"the bpffs on {BPFFS}", ctypes.get_errno() or errno.EIO, remedy)
