@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import functools
@@ -46,17 +47,9 @@ def id_of(path: Path) -> int:
 
 def find(number: int) -> Path | None:
     """Find a control group by id, whatever this mount namespace shows; None once it is gone. Ids are not used again."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    handle = _HANDLE.pack(8, _FILEID_KERNFS, number)
-    mount = os.open(mount_point(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fd = libc.open_by_handle_at(mount, handle, os.O_PATH | os.O_CLOEXEC)
-    finally:
-        os.close(mount)
-    if fd < 0:
-        if ctypes.get_errno() == errno.ESTALE:
-            return None
-        raise errors.KernelError("open the control group with", f"id {number}", ctypes.get_errno())
+    fd = _open_id(number, os.O_PATH)
+    if fd is None:
+        return None
     try:
         return Path(os.readlink(f"/proc/self/fd/{fd}"))
     finally:
@@ -64,17 +57,20 @@ def find(number: int) -> Path | None:
 
 
 def beneath(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Give the id and path of all control groups beneath one, parents before children; some may vanish meanwhile."""
-    try:
-        with os.scandir(path) as listing:
-            children = [(entry.inode(), entry.path) for entry in listing if entry.is_dir(follow_symlinks=False)]
-    except OSError as error:
-        if error.errno in _GONE:
-            return
-        raise
-    for child in children:
-        yield child
-        yield from beneath(child[1])
+    """Give the id and path of all control groups beneath one, parents before children; some may vanish meanwhile.
+
+    The path of one nested deep may be too long for the kernel; its id serves then.
+    """
+    left = [(0, str(path))]
+    while left:
+        number, above = left.pop()
+        with _directory(number, above) as fd:
+            if fd is None:
+                continue
+            with os.scandir(fd) as listing:
+                children = [(each.inode(), f"{above}/{each.name}") for each in listing if each.is_dir(follow_symlinks=False)]
+        yield from children
+        left += children
 
 
 def settle(path: Path) -> None:
@@ -88,14 +84,20 @@ def settle(path: Path) -> None:
 
 def processes(path: Path) -> Iterator[int]:
     """List the processes in a control group and all beneath it."""
-    for each in (str(path), *(inner for _number, inner in beneath(path))):
-        try:
-            with open(f"{each}/cgroup.procs") as listing:
-                yield from map(int, listing)
-        except OSError as error:
-            # A threaded one shows its processes in the domain cgroup above it.
-            if error.errno not in (*_GONE, errno.EOPNOTSUPP):
+    for number, each in [(0, str(path)), *beneath(path)]:
+        with _directory(number, each) as fd:
+            try:
+                # A threaded one refuses: it shows its processes in the domain cgroup above it.
+                listing = None if fd is None else os.open("cgroup.procs", os.O_RDONLY | os.O_CLOEXEC, dir_fd=fd)
+                if listing is None:
+                    continue
+                with open(listing) as lines:
+                    found = [int(line) for line in lines]
+            except OSError as error:
+                if error.errno in (*_GONE, errno.EOPNOTSUPP):
+                    continue
                 raise
+        yield from found
 
 
 def populated(path: Path) -> bool:
@@ -135,15 +137,48 @@ def enter(path: Path) -> None:
 
 
 def remove(path: Path) -> bool:
-    """Remove a control group and what is beneath it; False where a process is in one of them."""
-    inner = [Path(each) for _number, each in beneath(path)]
-    for each in (*reversed(inner), path):
-        try:
-            each.rmdir()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            if error.errno in (errno.EBUSY, errno.ENOTEMPTY):
-                return False
-            raise
+    """Remove a control group and what is beneath it; False where that cannot be, as a process is in one of them."""
+    inner = list(beneath(path))
+    numbers = {name: number for number, name in inner}
+    try:
+        for _number, name in reversed(inner):
+            above, _, last = name.rpartition("/")
+            with _directory(numbers.get(above, 0), above) as fd, contextlib.suppress(FileNotFoundError):
+                if fd is not None:
+                    os.rmdir(last, dir_fd=fd)
+        with contextlib.suppress(FileNotFoundError):
+            path.rmdir()
+    except OSError:
+        return False
     return True
+
+
+@contextlib.contextmanager
+def _directory(number: int, path: str) -> Iterator[int | None]:
+    """Open a control group by its path or, where that is too long, by its id; None where it is gone."""
+    try:
+        fd: int | None = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno not in (*_GONE, errno.ENAMETOOLONG):
+            raise
+        fd = _open_id(number, os.O_RDONLY | os.O_DIRECTORY) if error.errno == errno.ENAMETOOLONG else None
+    try:
+        yield fd
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _open_id(number: int, flags: int) -> int | None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = _HANDLE.pack(8, _FILEID_KERNFS, number)
+    mount = os.open(mount_point(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fd = int(libc.open_by_handle_at(mount, handle, flags | os.O_CLOEXEC))
+    finally:
+        os.close(mount)
+    if fd >= 0:
+        return fd
+    if ctypes.get_errno() == errno.ESTALE:
+        return None
+    raise errors.KernelError("open the control group with", f"id {number}", ctypes.get_errno())

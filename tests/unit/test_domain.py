@@ -74,6 +74,22 @@ def test_cgroups_beneath_come_after_their_parents(tmp_path: Path) -> None:
     assert list(cgroup.beneath(tmp_path / "gone")) == []
 
 
+def test_cgroups_may_be_nested_deeper_than_python_recurses(tmp_path: Path) -> None:
+    deep = str(tmp_path)
+    for _ in range(1200):
+        deep += "/a"
+        os.mkdir(deep)
+    assert len(list(cgroup.beneath(tmp_path))) == 1200
+    assert cgroup.remove(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_cannot_be_removed_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "file").touch()
+    assert not cgroup.remove(tmp_path / "a")
+
+
 def test_a_folder_is_no_cgroup(tmp_path: Path) -> None:
     with pytest.raises(errors.NotFoundError, match="is no cgroup2 directory"):
         cgroup.check(tmp_path)
