@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import functools
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from landlock_bpf import abi, bpf, hooks, identifier, maps
+from landlock_bpf import abi, bpf, errors, hooks, identifier, maps
 
 BPFFS = Path("/sys/fs/bpf")  # its names have no dots (kernel/bpf/inode.c, bpf_lookup)
 PINS = BPFFS / "landlock-bpf"
 MODULES_BTF = Path("/sys/kernel/btf")
+_RELEASE = 10.0  # seconds that the kernel may take to let go of a link; seen: milliseconds
 _ATTACH_TYPES = {"lsm": bpf.AttachType.LSM_MAC, "tp_btf": bpf.AttachType.TRACE_RAW_TP}
 
 
@@ -113,7 +116,7 @@ class Engine:
                 continue
             program = bpf.obj_get(self.pins / "progs" / row.name)
             try:
-                link = bpf.link_create(program, _ATTACH_TYPES[row.kind], f"the hook {row.name}")
+                link = _link(program, row)
             finally:
                 os.close(program)
             try:
@@ -172,3 +175,15 @@ class Engine:
 def find() -> Engine | None:
     """Find the pinned engine; None where none is loaded."""
     return Engine(PINS) if PINS.is_dir() else None
+
+
+def _link(program: int, row: hooks.HookRow) -> int:
+    """Link a program to its hook. The kernel lets go of a removed link a little later, and until then answers EBUSY."""
+    deadline = time.monotonic() + _RELEASE
+    while True:
+        try:
+            return bpf.link_create(program, _ATTACH_TYPES[row.kind], f"the hook {row.name}")
+        except errors.KernelError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
