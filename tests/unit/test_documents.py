@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The documents: what they name is there, their tables are those of the code, and their examples are understood."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import test_imports
+
+from landlock_bpf import abi, cli, hooks, policy, policy_format, policy_variables
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+DOCUMENTS = {path.name: path.read_text() for path in sorted(ROOT.glob("*.md"))}
+by_document = pytest.mark.parametrize("document", DOCUMENTS)
+
+# Functions of the kernel that ARCHITECTURE.md speaks of.
+KERNEL = {"security_file_open", "maybe_wait_bpf_programs", "bpf_cgrp_storage_get"}
+PLACEHOLDERS = {"on_HOOK", "SEC"}
+
+
+def blocks(text: str, info: str) -> list[str]:
+    """Give the fenced blocks whose first line is ```info."""
+    return re.findall(rf"^```{re.escape(info)}\n(.*?)^```$", text, re.M | re.S)
+
+
+def code(text: str) -> list[str]:
+    """Give what stands in backticks outside blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
+
+
+def table(text: str, *heads: str) -> list[tuple[str, ...]]:
+    """Give the rows of the table with this head."""
+    lines = iter(text.splitlines())
+    head = f"| {' | '.join(heads)} |".replace("|  |", "| |")
+    assert head in (line.rstrip() for line in lines), head
+    next(lines)
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append(tuple(cell.strip() for cell in line.strip("|").split("|")))
+    assert rows
+    return rows
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Give the words of each command line in a block."""
+    for block in blocks(text, "sh"):
+        yield from (shlex.split(line) for line in block.splitlines())
+    for block in blocks(text, "console session"):
+        yield from (shlex.split(line[2:]) for line in block.splitlines() if line.startswith("$ "))
+
+
+COMMANDS = [words for text in DOCUMENTS.values() for words in commands(text)]
+OURS = [words[at + 1 :] for words in COMMANDS for at, word in enumerate(words) if word.split("/")[-1] == cli.PROGRAM]
+
+
+def test_the_readme_policy_is_understood_and_has_ten_lines(tmp_path: Path) -> None:
+    (text,) = blocks(README, "toml policy")
+    assert len(text.splitlines()) == 10
+    path = tmp_path / "work.toml"
+    path.write_text(text)
+    (made,) = policy.load(path, {"HOME": "/home/me"})
+    assert (made.handled, made.default) == (hooks.ALL, "deny")
+    said = {rule.path: (rule.allowed, rule.denied, rule.location.line) for rule in made.rules}
+    assert said["/home/me/work/secret"] == (abi.Action(0), hooks.ALL, 10)
+
+
+@pytest.mark.parametrize("words", OURS, ids=shlex.join)
+def test_commands_are_understood(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"landlock_bpf.cli.{words[0]}")
+    monkeypatch.setattr(module, "main", lambda args: 0)
+    assert cli.main(words) == 0
+
+
+def test_every_subcommand_has_an_example_or_a_row() -> None:
+    rows = " ".join(names for names, _ in table(README, "command", "what it does"))
+    assert {name.split()[0] for name in re.findall(r"`([^`]+)`", rows)} == set(cli.SUBCOMMANDS)
+    assert {words[0] for words in OURS} >= {"run", "attach", "update", "detach", "list", "events", "doctor", "bench"}
+
+
+def test_scripts_and_their_options_are_there() -> None:
+    quoted = [word.split() for text in DOCUMENTS.values() for word in code(text) if word.startswith("vm/")]
+    script = [words for words in COMMANDS + quoted if words[0].startswith("vm/") and not words[0].endswith("/")]
+    assert script
+    for name, *words in script:
+        text = (ROOT / name).read_text()
+        own = words[: words.index("--")] if "--" in words else words
+        for option in own:
+            assert not option.startswith("--") or option in text, f"{name} {option}"
+
+
+def test_the_table_of_actions_is_that_of_the_code() -> None:
+    words = {"file": "the file", "dir": "the directory", "both": "either"}
+    expected = [(f"`{row.name}`", row.doc, words[row.on], str(row.landlock_abi)) for row in hooks.ACTIONS]
+    assert table(README, "action", "what it is", "asked of", "Landlock ABI") == expected
+
+
+def test_the_table_of_limits_is_that_of_the_code() -> None:
+    limit = abi.Limit
+    names = (
+        limit.RULES,
+        limit.DOMAINS,
+        limit.LAYERS,
+        limit.DEPTH,
+        limit.CROSSED,
+        limit.OBJECTS,
+        limit.CGROUPS,
+        limit.OPENED,
+    )
+    assert [row[1] for row in table(README, "limit", "")] == [f"{int(each):,}" for each in names]
+
+
+def test_the_table_of_keys_is_that_of_the_code() -> None:
+    named = {row[0].strip("`[]") for row in table(README, "key", "what it says")}
+    assert named == {key.name for key in policy_format.KEYS if key.kind is not policy_format.Kind.NOT_YET}
+    assert {f"${{{name}}}" for name in policy_variables.BUILT_IN} <= set(code(README))
+
+
+def test_the_maps_are_those_of_the_engine() -> None:
+    told = [row[0].strip("- `") for row in table(ARCHITECTURE, "place", "what", "who writes it") if row[0].startswith("- ")]
+    there = re.findall(r'^} (\w+) SEC\("\.maps"\)', (ROOT / "bpf" / "maps.h").read_text(), re.M)
+    assert sorted(told) == sorted(there)
+
+
+@by_document
+def test_files_are_there(document: str) -> None:
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    for word in code(DOCUMENTS[document]):
+        if word.split("/")[0] in folders and " " not in word:
+            assert list(ROOT.glob(word.rstrip("/"))), word
+
+
+@by_document
+def test_links_lead_somewhere(document: str) -> None:
+    text = DOCUMENTS[document]
+    anchors = {re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-") for head in re.findall(r"^#+ (.*)$", text, re.M)}
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        else:
+            assert "://" not in target
+            assert (ROOT / target).exists(), target
+
+
+def test_functions_are_there() -> None:
+    python = {path.stem: path.read_text() for path in (ROOT / "landlock_bpf").glob("*.py")}
+    sources = [*python.values(), *(path.read_text() for path in (ROOT / "bpf").iterdir())]
+    calls = {match[0] for word in code(ARCHITECTURE) if (match := re.match(r"[\w.]+(?=\(\)$)", word))}
+    assert len(calls) > 40
+    for name in calls - KERNEL - PLACEHOLDERS:
+        owner, _, function = name.rpartition(".")
+        if owner in python:
+            assert re.search(rf"^def {function}\(", python[owner], re.M), name
+        elif owner:
+            body = next(text for text in sources if f"class {owner}" in text)
+            assert f"    def {function}(" in body, name
+        else:
+            defined = rf"^(?:static |_)*[\w ]*[ *]{function}\("
+            assert any(re.search(defined, text, re.M) for text in sources), name
+
+
+def test_upper_case_names_are_there() -> None:
+    everything = "".join(path.read_text() for path in [*ROOT.glob("bpf/*.h"), *ROOT.glob("landlock_bpf/*.py")])
+    everything += (ROOT / "tests" / "kernel" / "operation.py").read_text()
+    for word in code(ARCHITECTURE):
+        if re.fullmatch(r"[A-Z_]{4,}", word):
+            assert re.search(rf"\b{word}\b", everything), word
+
+
+def test_the_house_has_every_file() -> None:
+    names = [word for word in code(ARCHITECTURE) if word.startswith(("bpf/", "landlock_bpf/"))]
+    told = {path for name in names for path in ROOT.glob(name.rstrip("/"))}
+    there = {*(ROOT / "bpf").iterdir(), *(ROOT / "landlock_bpf").iterdir()}
+    quiet = {"__init__.py", "__main__.py", "__pycache__", "policy.schema.json"}
+    assert {path.name for path in there - told} <= quiet
+
+
+def test_imports_go_down_the_table() -> None:
+    package = ARCHITECTURE[ARCHITECTURE.index("`landlock_bpf/` is the Python package") :]
+    places: dict[str, int] = {}
+    for number, (cell, _) in enumerate(table(package, "file", "what it is about")):
+        for name in re.findall(r"`landlock_bpf/([a-z_*]+)(?:\.py|/)`", cell):
+            for path in (ROOT / "landlock_bpf").glob(f"{name}.py"):
+                places[path.stem] = number
+            places.setdefault(name, number)
+    for module, imported in test_imports.GRAPH.items():
+        own = module.split(".")[0]
+        for other in {name.split(".")[0] for name in imported} - {own}:
+            if own != "__main__":
+                assert places[own] <= places[other], f"{module} imports {other}"
