@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from landlock_bpf import abi, policy_actions, policy_source
 from landlock_bpf.policy_source import Place, Source
@@ -198,7 +199,7 @@ class _Checker:
             self.wrong(place, "is empty", "name at least one, or remove the key")
             return None
         kind, words = (dict, "a table") if key.kind is Kind.TABLES else (str, "a string")
-        good = []
+        good: list[tuple[Any, Place]] = []  # tables or strings: kind says which
         for index, item in enumerate(value):
             if isinstance(item, kind):
                 good.append((item, (*place, index)))
