@@ -25,7 +25,7 @@ def attach(
     serial: int,
 ) -> domain.Slot:
     """Make a domain on a cgroup: in force for all in it at once, whatever domains are around and inside."""
-    around = _at(slots, domain.of_cgroup(live, cgroup.id_of(path)))
+    around = _at(slots, domain.at(live, path))
     beneath = {number for number, _path in cgroup.beneath(path)}
     inside = [slot for slot in change.children(slots, around.index if around else 0, abi.Kind.CGROUP) if slot.cgroup in beneath]
     layers = *(change.living_layers(live, around) if around else ()), *own

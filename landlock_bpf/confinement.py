@@ -115,7 +115,7 @@ def _place(live: engine.Engine, parent: Path | None) -> Path:
     # No domain cgroup can be made in a threaded one; the root has no such file.
     if not kind.exists() or kind.read_text().strip() in ("domain", "domain threaded"):
         return own
-    if domain.of_cgroup(live, cgroup.id_of(own)):
+    if domain.at(live, own):
         raise errors.KernelError("make a control group in", str(own), errno.EOPNOTSUPP, "start from one that is not threaded")
     fallback = cgroup.mount_point() / FALLBACK
     fallback.mkdir(exist_ok=True)
@@ -123,7 +123,7 @@ def _place(live: engine.Engine, parent: Path | None) -> Path:
 
 
 def _check_layers(live: engine.Engine, name: str, place: Path, layers: Sequence[ruleset.Layer]) -> None:
-    index = domain.of_cgroup(live, cgroup.id_of(place))
+    index = domain.at(live, place)
     ruled = [slot.ruleset for slot in domain.slots(live) if slot.index == index]
     around = live.ruleset(ruled[0]).layers if ruled else 0
     if around + len(layers) > abi.Limit.LAYERS:

@@ -91,7 +91,8 @@ def give_cgroups(live: engine.Engine, path: Path, index: int, before: int) -> No
     written: set[int] = set()
     while True:
         found = [root, *(number for number, _path in cgroup.beneath(path))]
-        missing = [number for number in found if of_cgroup(live, number) == before]
+        # What is in none here was made when there was no room to record it.
+        missing = [number for number in found if of_cgroup(live, number) in (0, before)]
         if not missing:
             break
         _record(live, missing, index)
@@ -133,6 +134,16 @@ def of_cgroup(live: engine.Engine, number: int) -> int:
     """Give the domain that a control group is in, its own or one around it; 0 for none."""
     found = live.cgroups.lookup(number)
     return found.value if found else 0
+
+
+def at(live: engine.Engine, path: Path) -> int:
+    """Give the domain that holds in a control group, as the engine finds it: if unrecorded, that of the nearest above."""
+    top = cgroup.mount_point()
+    for each in (path, *path.parents) if live.state.orphans else (path,):
+        found = of_cgroup(live, cgroup.id_of(each))
+        if found or each == top:
+            return found
+    return 0
 
 
 def of_process(live: engine.Engine, pid: int) -> int:

@@ -296,6 +296,17 @@ def test_a_domain_whose_cgroup_is_gone_is_swept(new: Callable[[], Kernel], monke
     clean(kernel)
 
 
+def test_an_unrecorded_cgroup_is_in_the_domain_above_it(new: Callable[[], Kernel]) -> None:
+    kernel = new()
+    run(kernel, "attach", "o", "/a", "p")
+    kernel.cgroups.delete(11)  # type: ignore[attr-defined]
+    kernel.state.orphans = 1  # type: ignore[attr-defined]
+    run(kernel, "attach", "i", "/a/b", "q")
+    slots = {slot.name: slot for slot in domain.slots(cast(engine.Engine, kernel))}
+    assert slots["i"].parent == slots["o"].index and in_force(kernel)["/a/b"] == ("p", "q")
+    assert kernel.names[kernel.rulesets.lookup(slots["i"].ruleset).serial] == ("p", "q")  # type: ignore[attr-defined]
+
+
 def test_too_many_layers_change_nothing(new: Callable[[], Kernel]) -> None:
     kernel = new()
     run(kernel, "attach", "i", "/a/b", "q")
