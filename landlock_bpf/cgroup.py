@@ -42,7 +42,10 @@ def check(path: Path) -> Path:
 
 def id_of(path: Path) -> int:
     """Give the id of a control group (kernfs_node.id), which its inode number is where those have 64 bits."""
-    return path.stat().st_ino
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError as cause:
+        raise errors.NotFoundError(f"the control group {path} was removed; make it again") from cause
 
 
 def find(number: int) -> Path | None:

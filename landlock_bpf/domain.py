@@ -87,10 +87,9 @@ def give_cgroups(live: engine.Engine, path: Path, index: int, before: int) -> No
     Control groups made meanwhile get their parent's domain from the engine: when a pass over the tree after settle() finds
     none that it has to record, none is left out.
     """
-    root = cgroup.id_of(path)
     written: set[int] = set()
     while True:
-        found = [root, *(number for number, _path in cgroup.beneath(path))]
+        found = [cgroup.id_of(path), *(number for number, _path in cgroup.beneath(path))]
         # What is in none here was made when there was no room to record it.
         missing = [number for number in found if of_cgroup(live, number) in (0, before)]
         if not missing:
