@@ -132,8 +132,12 @@ def make_sock(folder: Path) -> None:
 
 
 def bind(folder: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(folder / "new"))
+    os.chdir(folder)  # the path of a socket has 108 bytes at most
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind("new")
+    finally:
+        os.chdir("/")
 
 
 def make_sym(folder: Path) -> None:

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Events: each denial once, with who, what, where, and the rule that decided."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import operation
+import pytest
+import rule
+from member import Member
+
+from landlock_bpf import controller, engine, events, hooks
+from landlock_bpf.abi import Action
+
+
+@pytest.fixture
+def denials(live: controller.Controller) -> Callable[[], list[events.Denial]]:
+    """Read the denials that wait; those of before the test are dropped."""
+    for _ in events.read(live, follow=False):
+        pass
+    return lambda: list(events.read(live, follow=False))
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """An operation that is denied as a whole: the actions, paths and hook that are reported."""
+
+    run: Callable[[Path], None]
+    action: Action
+    hook: str
+    path: str
+    path2: str = ""
+    error: str = "EACCES"
+
+
+ROWS = (
+    Row(operation.read, Action.READ_FILE, "file_open", "file"),
+    Row(operation.update, Action.READ_FILE | Action.WRITE_FILE, "file_open", "file"),
+    Row(operation.execute, Action.EXECUTE, "file_open", "program"),
+    Row(operation.read_dir, Action.READ_DIR, "file_open", ""),
+    Row(operation.unlink, Action.REMOVE_FILE, "path_unlink", "file"),
+    Row(operation.rmdir, Action.REMOVE_DIR, "path_rmdir", "folder"),
+    Row(operation.make_dir, Action.MAKE_DIR, "path_mkdir", "new"),
+    Row(operation.make_fifo, Action.MAKE_FIFO, "path_mknod", "new"),
+    Row(operation.bind, Action.MAKE_SOCK, "path_mknod", "new"),
+    Row(operation.make_sym, Action.MAKE_SYM, "path_symlink", "new"),
+    Row(operation.truncate, Action.TRUNCATE, "path_truncate", "file"),
+    Row(operation.link, Action.MAKE_REG, "path_link", "file", "new"),
+    Row(operation.rename, Action.REMOVE_FILE | Action.MAKE_REG, "path_rename", "file", "new"),
+    Row(operation.rename_across, Action.REFER, "path_rename", "file", "other/new", error="EXDEV"),
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.run.__name__)
+def test_denied_by_a_rule(
+    row: Row, tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]
+) -> None:
+    folder = operation.populate(tree / "folder", program=True)
+    denial = rule.deny(folder, row.action)
+    handled = row.action | Action.REFER
+    refer = rule.allow(tree, Action.REFER)
+    allowed = (rule.allow("/", row.action), *(() if row.action == Action.REFER else (refer,)))
+    name = attach(rule.make(handled, *allowed, denial, name="of the test"))
+    # execute(2) is done by a child.
+    assert inside.errno(row.run, folder) == getattr(errno, row.error)
+    (seen,) = [each for each in denials() if each.domain == name]
+    assert abs(seen.time - time.time()) < 60
+    assert seen == events.Denial(
+        time=seen.time,
+        domain=name,
+        layer=0,
+        policy_name="of the test",
+        action=seen.action,
+        hook=row.hook,
+        error=row.error,
+        pid=seen.pid if row.run is operation.execute else inside.pid,
+        tid=seen.tid if row.run is operation.execute else inside.pid,
+        uid=os.getuid(),
+        comm=Path("/proc/self/comm").read_text().rstrip("\n"),
+        path=str(folder / row.path),
+        path2=str(folder / row.path2) if row.path2 else "",
+        reason="rule",
+        rule=denial.location,
+        rule_path=str(folder),
+    )
+    assert seen.action & row.action
+    assert not seen.action & ~row.action
+
+
+def in_a_thread(path: Path) -> int:
+    """Read in another thread, and give its id."""
+    ids: list[int] = []
+
+    def work() -> None:
+        ids.append(threading.get_native_id())
+        try:
+            operation.touch(path, os.O_RDONLY)
+        except PermissionError:
+            ids.append(0)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert ids.pop() == 0
+    return ids[0]
+
+
+def test_threads(tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]) -> None:
+    (tree / "file").write_text("")
+    attach(rule.make(Action.READ_FILE))
+    tid = inside.ask(in_a_thread, tree / "file")
+    (seen,) = denials()
+    assert (seen.pid, seen.tid) == (inside.pid, tid)
+    assert tid != inside.pid
+    assert (seen.reason, seen.rule, seen.policy_name) == ("no_rule", None, "test")
+
+
+def become(uid: int) -> None:
+    os.setresuid(uid, uid, uid)
+
+
+def test_who_and_which_layer(
+    tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]
+) -> None:
+    """Names that are odd, a user that is not root, and the second of two policies."""
+    path = tree / "file\n\x1b[31m \N{SNOWMAN}"
+    path.write_text("")
+    path.chmod(0o644)
+    for folder in (tree, *tree.parents):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
+    denial = rule.deny(path, Action.READ_FILE)
+    name = attach(
+        rule.make(Action.READ_FILE, default="allow", name="first"),
+        rule.make(Action.READ_FILE, denial, default="allow", name="second"),
+    )
+    inside.ask(become, 1000)
+    assert inside.errno(operation.touch, path, os.O_RDONLY) == errno.EACCES
+    (seen,) = [each for each in denials() if each.domain == name]
+    assert (seen.uid, seen.layer, seen.policy_name, seen.rule) == (1000, 1, "second", denial.location)
+    assert seen.path == str(tree) + "/" + r"file\n\x1b[31m \u2603"
+    assert events.format_text(seen).isprintable()
+    told = json.loads(events.format_json(seen))
+    assert (told["path"], told["action"], told["error"]) == (seen.path, ["read_file"], "EACCES")
+    assert told["rule"] == dataclasses.asdict(denial.location)
+
+
+def test_sealed_and_mounts(tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]) -> None:
+    (tree / "outer").mkdir()
+    (tree / "outer/secret").write_text("")
+    denial = rule.deny(tree / "outer/secret", Action.READ_FILE)
+    attach(rule.make(Action.READ_FILE, denial, default="allow"))
+    assert inside.errno(os.rename, tree / "outer", tree / "moved") == errno.EACCES
+    assert inside.errno(os.unlink, tree / "outer/secret") == errno.EACCES
+    renamed, removed = denials()
+    for seen, hook in ((renamed, "path_rename"), (removed, "path_unlink")):
+        assert (seen.reason, seen.hook, seen.rule, seen.rule_path) == ("sealed", hook, denial.location, denial.path)
+    assert (renamed.path, renamed.path2) == (str(tree / "outer"), str(tree / "moved"))
+
+
+def _lost() -> int:
+    found = engine.find()
+    assert found
+    with found:
+        return int(found.state.lost)
+
+
+def many(path: Path, count: int) -> int:
+    """Be denied so many times."""
+    denied = 0
+    for _ in range(count):
+        try:
+            os.open(path, os.O_RDONLY)
+        except PermissionError:
+            denied += 1
+    return denied
+
+
+def test_lost_ones_are_counted(
+    tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]], live: controller.Controller
+) -> None:
+    """Nobody waits for a reader: what finds no room is denied all the same, and counted."""
+    (tree / "file").write_text("")
+    name = attach(rule.make(hooks.ALL))
+    before, tried = _lost(), 0
+    while _lost() == before:
+        assert inside.ask(many, tree / "file", 250) == 250
+        tried += 250
+        assert tried < 20_000
+    seen = denials()
+    assert len(seen) + _lost() - before == tried
+    assert live.show(name).lost == _lost()
+    # There is room again.
+    assert inside.ask(many, tree / "file", 1) == 1
+    assert len(denials()) == 1

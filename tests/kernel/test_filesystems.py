@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Identity of objects on each filesystem: out of the cache and back, numbers used again, subvolumes, layers of overlayfs."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import deadline
+import filesystem
+import operation
+import pytest
+import rule
+from member import Member
+
+from landlock_bpf import controller, engine, hooks
+from landlock_bpf.abi import Action
+
+READ = Action.READ_FILE
+
+
+def read(path: Path) -> None:
+    operation.touch(path, os.O_RDONLY)
+
+
+@pytest.fixture(scope="module")
+def ext4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with filesystem.image("ext4", tmp_path_factory.mktemp("ext4")) as mounted:
+        yield mounted
+
+
+@pytest.fixture(scope="module")
+def btrfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with filesystem.image("btrfs", tmp_path_factory.mktemp("btrfs")) as mounted:
+        yield mounted
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tree: Path) -> Iterator[Path]:
+    """A folder of the test's own on the filesystem of that name."""
+    kind = request.param
+    with contextlib.ExitStack() as stack:
+        if kind == "tmpfs":
+            top = stack.enter_context(filesystem.mounted("none", tree / "tmpfs", "tmpfs"))
+        elif kind == "overlay":
+            top = stack.enter_context(overlay(request.getfixturevalue("ext4") / f"overlay-{tree.name}"))
+        else:
+            top = request.getfixturevalue(kind)
+        folder = top / tree.name
+        folder.mkdir()
+        yield folder
+
+
+@contextlib.contextmanager
+def overlay(base: Path) -> Iterator[Path]:
+    """Mount an overlay of base/lower and base/upper on base/merged."""
+    for name in ("lower", "upper", "work"):
+        (base / name).mkdir(parents=True, exist_ok=True)
+    data = f"lowerdir={base / 'lower'},upperdir={base / 'upper'},workdir={base / 'work'}"
+    with filesystem.mounted("none", base / "merged", "overlay", data=data) as merged:
+        yield merged
+
+
+ALL = ("tmpfs", "ext4", "btrfs", "overlay")
+
+
+@pytest.mark.parametrize("place", ALL, indirect=True)
+def test_denied_beneath_allowed(place: Path, inside: Member, attach: rule.Attach) -> None:
+    for name in ("", "secret", "beside"):
+        (place / name).mkdir(exist_ok=True)
+        (place / name / "file").write_text("")
+    (place / "denied").write_text("")
+    attach(rule.make(READ, rule.allow(place, READ), *(rule.deny(place / name, READ) for name in ("secret", "denied"))))
+    for name in ("secret", "beside"):
+        (place / name / "later").write_text("")
+    no = errno.EACCES
+    expectations = {"file": 0, "beside/file": 0, "beside/later": 0, "secret/file": no, "secret/later": no, "denied": no}
+    for _ in range(2):
+        for name, expected in expectations.items():
+            assert inside.errno(read, place / name) == expected
+        filesystem.drop_caches()
+
+
+@pytest.mark.parametrize("place", ALL, indirect=True)
+def test_every_operation(place: Path, inside: Member, attach: rule.Attach) -> None:
+    """Denied beneath an allowed tree, each by one action."""
+    rows = [row for row in operation.OPERATIONS if row.run not in (operation.exchange_with_dir, operation.make_tmpfile)]
+    folders = {row.name: row.populate(place / row.name) for row in rows}
+    twin = {row.name: row.populate(place / "twin" / row.name) for row in rows}
+    attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), *(rule.deny(each, hooks.ALL) for each in folders.values())))
+    filesystem.drop_caches()
+    assert {row.name: inside.errno(row.run, folders[row.name]) for row in rows} == {row.name: errno.EACCES for row in rows}
+    assert {row.name: inside.errno(row.run, twin[row.name]) for row in rows} == {row.name: 0 for row in rows}
+
+
+def test_inode_number_used_again(ext4: Path, inside: Member, attach: rule.Attach) -> None:
+    """Another file with the number of a denied one is another object: its generation differs."""
+    path = ext4 / "reused"
+    path.write_text("")
+    number = path.stat().st_ino
+    attach(rule.make(READ, rule.deny(path, READ), default="allow"))
+    assert inside.errno(read, path) == errno.EACCES
+    path.unlink()
+
+    def again() -> bool:
+        path.unlink(missing_ok=True)
+        path.write_text("")
+        return path.stat().st_ino == number
+
+    deadline.until(again, f"inode {number} was used again")
+    assert inside.errno(read, path) == 0
+
+
+def test_subvolumes_and_snapshots(btrfs: Path, inside: Member, attach: rule.Attach) -> None:
+    for name in ("one", "two"):
+        subprocess.run(["btrfs", "-q", "subvolume", "create", btrfs / name], check=True)
+        (btrfs / name / "file").write_text("")
+        (btrfs / name / "folder").mkdir()
+        (btrfs / name / "folder/file").write_text("")
+    subprocess.run(["btrfs", "-q", "subvolume", "snapshot", btrfs / "one", btrfs / "copy"], check=True)
+    files = [btrfs / name / "file" for name in ("one", "two", "copy")]
+    assert len({path.stat().st_ino for path in files}) == 1
+    attach(rule.make(READ, *(rule.deny(btrfs / "one" / name, READ) for name in ("file", "folder")), default="allow"))
+    for _ in range(2):
+        for name in ("file", "folder/file"):
+            results = [inside.errno(read, btrfs / volume / name) for volume in ("one", "two", "copy")]
+            assert results == [errno.EACCES, 0, 0]
+        filesystem.drop_caches()
+
+
+def test_whole_subvolume(btrfs: Path, inside: Member, attach: rule.Attach) -> None:
+    subprocess.run(["btrfs", "-q", "subvolume", "create", btrfs / "whole"], check=True)
+    (btrfs / "whole/file").write_text("")
+    attach(rule.make(READ, rule.deny(btrfs / "whole", READ), default="allow"))
+    assert inside.errno(read, btrfs / "whole/file") == errno.EACCES
+
+
+def test_filesystem_gone(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """The rules of a filesystem end with it: the next one may have its device number."""
+    with filesystem.mounted("none", tree / "first", "tmpfs") as first:
+        (first / "file").write_text("")
+        device = os.stat(first).st_dev
+        attach(rule.make(READ, rule.deny(first / "file", READ), rule.deny(first, READ), default="allow"))
+        assert inside.errno(read, first / "file") == errno.EACCES
+        assert _keys() > 0
+        before = _keys()
+    deadline.until(lambda: _keys() < before, "its rules are gone")
+    with filesystem.mounted("none", tree / "first", "tmpfs") as second:
+        (second / "file").write_text("")
+        assert os.stat(second).st_dev == device
+        assert inside.errno(read, second / "file") == 0
+
+
+def _keys() -> int:
+    found = engine.find()
+    assert found
+    with found:
+        return len(list(found.fsview.items()))
+
+
+@pytest.fixture
+def layers(ext4: Path, tree: Path) -> Iterator[Path]:
+    """An overlay with files that are in the lower layer, in the upper one, and in both."""
+    base = ext4 / tree.name
+    for layer, names in (("lower", ("low", "both", "folder/low")), ("upper", ("up", "both", "folder/up"))):
+        for name in names:
+            (base / layer / name).parent.mkdir(parents=True, exist_ok=True)
+            (base / layer / name).write_text("")
+    with overlay(base):
+        yield base
+
+
+@pytest.mark.parametrize("name", ["low", "up", "both", "folder/low", "folder/up"])
+@pytest.mark.parametrize("denied", ["file", "folder"])
+def test_overlay(name: str, denied: str, layers: Path, inside: Member, attach: rule.Attach) -> None:
+    """What the merged tree denies stays denied when it was copied up, and when it left the cache."""
+    merged = layers / "merged"
+    target = merged / name if denied == "file" else (merged / name).parent
+    attach(rule.make(READ, rule.deny(target, READ), default="allow"))
+    assert inside.errno(read, merged / name) == errno.EACCES
+    (merged / name).write_text("copied up")
+    assert inside.errno(read, merged / name) == errno.EACCES
+    filesystem.drop_caches()
+    assert inside.errno(read, merged / name) == errno.EACCES
+
+
+def test_overlay_allows(layers: Path, inside: Member, attach: rule.Attach) -> None:
+    """One access to an overlay is asked once: what it does to its own layers needs no rule."""
+    merged = layers / "merged"
+    attach(rule.make(hooks.ALL, rule.allow(merged, hooks.ALL)))
+    for name in ("low", "up", "both", "folder/low", "folder/up"):
+        assert inside.errno(operation.touch, merged / name, os.O_RDWR) == 0
+
+
+def test_denied_in_the_layer_itself(layers: Path, inside: Member, attach: rule.Attach) -> None:
+    """A denied file of an overlay is denied where it really lies, too."""
+    attach(rule.make(READ, *(rule.deny(layers / "merged" / name, READ) for name in ("low", "up")), default="allow"))
+    assert inside.errno(read, layers / "lower/low") == errno.EACCES
+    assert inside.errno(read, layers / "upper/up") == errno.EACCES
+    assert inside.errno(read, layers / "lower/both") == 0
+
+
+def open_handle(mount: Path, handle: bytes) -> None:
+    held = os.open(mount, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.close(filesystem.open_by_handle_at(held, handle, os.O_RDONLY))
+    finally:
+        os.close(held)
+
+
+def test_disconnected(ext4: Path, inside: Member, attach: rule.Attach, live: controller.Controller) -> None:
+    """A file opened by handle has no known path once it has left the cache: denied, whatever is allowed."""
+    path = ext4 / "handle" / "file"
+    path.parent.mkdir()
+    path.write_text("")
+    handle = filesystem.name_to_handle_at(path)
+    name = attach(rule.make(READ, rule.allow("/", READ)))
+    for _ in range(2):
+        # The walk by name gives it a place.
+        assert inside.errno(read, path) == 0
+        assert inside.errno(open_handle, ext4, handle) == 0
+        filesystem.drop_caches()
+        assert inside.errno(open_handle, ext4, handle) == errno.EACCES
+    filesystem.drop_caches()
+    live.detach(name)
+    assert inside.errno(open_handle, ext4, handle) == 0

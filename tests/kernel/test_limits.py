@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The stated limits: up to them all works, beyond there is an error before anything changes."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import operation
+import pytest
+import rule
+from member import Member
+
+from landlock_bpf import abi, controller, domain, engine, errors
+from landlock_bpf.abi import Action
+
+READ = Action.READ_FILE
+
+
+@contextlib.contextmanager
+def crowd(cgroup: Path, like: str, count: int) -> Iterator[None]:
+    """Fill the slots with domains that share a ruleset: a thousand attachments would take minutes."""
+    live = engine.find()
+    assert live
+    with live:
+        taken = domain.slots(live)
+        shared = next(slot.ruleset for slot in taken if slot.name == like)
+        free = [index for index in range(1, abi.Limit.DOMAINS + 1) if index not in {slot.index for slot in taken}]
+        made = []
+        for index in free[: count - len(taken)]:
+            place = cgroup / f"crowd{index}"
+            place.mkdir()
+            number = place.stat().st_ino
+            live.cgroups.update(number, index)
+            domain.write(live, domain.Slot(index, shared, abi.Kind.CGROUP, place.name, number))
+            made.append(place)
+        try:
+            yield
+        finally:
+            for place in made:
+                place.rmdir()
+            for index in free[: count - len(taken)]:
+                domain.clear(live, index)
+
+
+def test_domains(tree: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    most = int(abi.Limit.DOMAINS)
+    (tree / "secret").write_text("")
+    deny = rule.make(READ, rule.deny(tree / "secret", READ), default="allow")
+    for name in ("first", "last", "beyond"):
+        (cgroup / name).mkdir()
+    first = attach(deny, cgroup=cgroup / "first")
+    with crowd(cgroup, first, most - 1):
+        attach(deny, cgroup=cgroup / "last")
+        with pytest.raises(errors.LimitError, match="detach one"):
+            attach(deny, cgroup=cgroup / "beyond")
+        assert len(live.list()) == most
+        for name, expected in (("first", errno.EACCES), ("last", errno.EACCES), ("beyond", 0)):
+            with Member(cgroup / name) as inside:
+                assert inside.errno(operation.touch, tree / "secret", os.O_RDONLY) == expected
+
+
+def test_rules_of_all_policies_count(tree: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    half = int(abi.Limit.RULES) // 2
+    (tree / "file").write_text("")
+    rules = (rule.allow(tree / "file", READ),) * half
+    more = (rule.allow(tree / "file", READ),) * (half + 1)
+    before = live.list()
+    with pytest.raises(errors.LimitError, match="10001 rules"):
+        attach(rule.make(READ, *rules), rule.make(READ, *more))
+    assert live.list() == before
+    with pytest.raises(errors.PolicyError, match="10001 rules"):
+        rule.make(READ, *rules, *more)
+
+
+def test_name(tree: Path, attach: rule.Attach, cgroup: Path, live: controller.Controller) -> None:
+    policies = [rule.make(READ, default="allow")]
+    live.attach("n" * 63, policies, cgroup)
+    live.detach("n" * 63)
+    for name in ("n" * 64, "", "a b", "a/b", "é"):
+        with pytest.raises(errors.LimitError):
+            live.attach(name, policies, cgroup)

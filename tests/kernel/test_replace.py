@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Policies replaced and ended while processes hammer the files: each access is decided by one of them, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import mmap
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import deadline
+import pytest
+import rule
+from member import Member
+
+from landlock_bpf import abi, controller, policy
+from landlock_bpf.abi import Action
+
+ROUNDS = 12
+
+
+class Hammer:
+    """Processes in a control group that open a file over and over; seen[errno] counts what came of it, once stopped."""
+
+    def __init__(self, cgroup: Path, path: Path, flags: int, processes: int = 3) -> None:
+        self.seen: Counter[int] = Counter()
+        self._stack = contextlib.ExitStack()
+        self._shared = shared = mmap.mmap(-1, mmap.PAGESIZE)  # [0]: stop, [8 * n]: count of attempts
+        self._members = [self._stack.enter_context(Member(cgroup, before=lambda: _share(shared))) for _ in range(processes)]
+        for number, each in enumerate(self._members, 1):
+            each.begin(hammer, path, flags, number)
+
+    def __enter__(self) -> Hammer:
+        self.strike()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._shared[0] = 1
+        with self._stack:
+            for each in self._members:
+                self.seen.update(each.end())
+
+    def strike(self, times: int = 20) -> None:
+        """Wait till each process has tried so many times more."""
+        counts = memoryview(self._shared).cast("Q")
+        goals = [counts[number] + times for number in range(1, len(self._members) + 1)]
+        deadline.until(lambda: all(counts[number] >= goal for number, goal in enumerate(goals, 1)), f"{times} more attempts")
+
+
+_shared: list[mmap.mmap] = []
+
+
+def _share(shared: mmap.mmap) -> None:
+    _shared.append(shared)
+
+
+def hammer(path: Path, flags: int, number: int) -> Counter[int]:
+    """Open a file until told to stop; counts by errno."""
+    (shared,) = _shared
+    counts = memoryview(shared).cast("Q")
+    seen: Counter[int] = Counter()
+    while not shared[0]:
+        try:
+            os.close(os.open(path, flags))
+            seen[0] += 1
+        except OSError as error:
+            seen[error.errno or -1] += 1
+        counts[number] += 1
+    return seen
+
+
+@pytest.fixture
+def file(tree: Path) -> Path:
+    (tree / "folder").mkdir()
+    path = tree / "folder" / "file"
+    path.write_text("")
+    return path
+
+
+def policies(file: Path) -> Iterator[policy.Policy]:
+    """Give policies by turns that deny the same in different ways."""
+    read = Action.READ_FILE
+    while True:
+        yield rule.make(read, rule.deny(file, read), default="allow")
+        yield rule.make(read | Action.WRITE_FILE, rule.allow("/", Action.WRITE_FILE))
+        yield rule.make(read, rule.allow("/", read), rule.deny(file.parent, read))
+
+
+def test_no_moment_without_a_policy(file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    turns = policies(file)
+    name = attach(next(turns))
+    with Hammer(cgroup, file, os.O_RDONLY) as hammering:
+        for each, _ in zip(turns, range(ROUNDS)):
+            live.update(name, [each])
+            hammering.strike(5)
+    assert set(hammering.seen) == {errno.EACCES}
+
+
+def test_no_mixture(file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    """One policy allows to read, the other to write: a file that both ruled on could be opened for both."""
+    both = Action.READ_FILE | Action.WRITE_FILE
+    sides = [rule.make(both, rule.allow(file, each)) for each in (Action.READ_FILE, Action.WRITE_FILE)]
+    name = attach(sides[0])
+    with Hammer(cgroup, file, os.O_RDWR) as hammering:
+        for number in range(ROUNDS):
+            live.update(name, [sides[number % 2]])
+            hammering.strike(5)
+    assert set(hammering.seen) == {errno.EACCES}
+
+
+def test_what_both_allow_is_never_denied(file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    read = Action.READ_FILE
+    sides = [rule.make(read, rule.allow(path, read)) for path in (file, file.parent)]
+    name = attach(sides[0])
+    with Hammer(cgroup, file, os.O_RDONLY) as hammering:
+        for number in range(ROUNDS):
+            live.update(name, [sides[number % 2]])
+            hammering.strike(5)
+    assert set(hammering.seen) == {0}
+
+
+def test_domains_around_come_and_go(file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    """The outer domain denies all the while; the inner one is attached and detached, and so is one around both."""
+    inner = cgroup / "inner" / "most"
+    inner.mkdir(parents=True)
+    deny = rule.make(Action.READ_FILE, rule.deny(file, Action.READ_FILE), default="allow")
+    other = rule.make(Action.WRITE_FILE, rule.allow("/", Action.WRITE_FILE))
+    attach(deny, cgroup=cgroup / "inner")
+    with Hammer(inner, file, os.O_RDONLY) as hammering:
+        for _ in range(ROUNDS // 4):
+            for place in (inner, cgroup):
+                name = attach(other, cgroup=place)
+                hammering.strike(5)
+                live.detach(name)
+                hammering.strike(5)
+    assert set(hammering.seen) == {errno.EACCES}
+
+
+def test_detach(file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    """The end of a domain is one moment as well: what was allowed stays so, what was denied is allowed at the end."""
+    name = attach(rule.make(Action.READ_FILE, rule.allow(file, Action.READ_FILE)))
+    with Hammer(cgroup, file, os.O_RDONLY) as allowed:
+        live.detach(name)
+        allowed.strike()
+    assert set(allowed.seen) == {0}
+    name = attach(rule.make(Action.READ_FILE))
+    with Hammer(cgroup, file, os.O_RDONLY) as denied:
+        live.detach(name)
+        denied.strike()
+    assert denied.seen[errno.EACCES] > 0
+    assert denied.seen[0] > 0
+    assert set(denied.seen) == {0, errno.EACCES}
+
+
+def test_many_rules(tree: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    """As many rules as there may be, replaced by as many: the first, the last, and the middle hold all the while."""
+    read = Action.READ_FILE
+    paths = [tree / str(number) for number in range(int(abi.Limit.RULES))]
+    for path in paths:
+        path.mkdir()
+    samples = [paths[number] / "file" for number in (0, len(paths) // 2, -1)]
+    for path in samples:
+        path.write_text("")
+    denials = tuple(rule.deny(path, read) for path in paths)
+    name = attach(rule.make(read, *denials, default="allow"))
+    with Hammer(cgroup, samples[1], os.O_RDONLY, processes=1) as hammering:
+        live.update(name, [rule.make(read | Action.WRITE_FILE, *denials, default="allow")])
+        hammering.strike()
+    assert set(hammering.seen) == {errno.EACCES}
+    with Member(cgroup) as inside:
+        assert [inside.errno(os.open, path, os.O_RDONLY) for path in samples] == [errno.EACCES] * 3
+        assert inside.errno(os.listdir, paths[0]) == 0

@@ -1,0 +1,414 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every route to a denied object: each leads there without a policy, and none does under it. The names are the catalogue's."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filesystem
+import operation
+import pytest
+import rule
+import uring
+from member import Member
+
+from landlock_bpf import hooks
+from landlock_bpf.abi import Action
+
+# include/uapi/linux/openat2.h
+SYS_OPENAT2 = 437
+RESOLVE_BENEATH = 8
+AT_EMPTY_PATH = 0x1000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class OpenHow(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+def _open(path: Path | str, flags: int = os.O_RDONLY, at: int | None = None) -> None:
+    os.close(os.open(path, flags, dir_fd=at))
+
+
+def by_name(top: Path) -> None:
+    _open(top / "secret/file")
+
+
+def by_dots(top: Path) -> None:
+    _open(f"{top}//beside/../secret/./file")
+
+
+def by_symlink_made_before(top: Path) -> None:
+    _open(top / "link/file")
+
+
+def by_symlink_made_after(top: Path) -> None:
+    (top / "beside/link").symlink_to(top / "secret/file")
+    _open(top / "beside/link")
+
+
+def by_chdir(top: Path) -> None:
+    os.chdir(top / "secret")
+    try:
+        _open("file")
+    finally:
+        os.chdir("/")
+
+
+def by_fchdir(top: Path) -> None:
+    folder = os.open(top / "secret", os.O_PATH)
+    os.fchdir(folder)
+    os.close(folder)
+    try:
+        _open("file")
+    finally:
+        os.chdir("/")
+
+
+def by_cwd_of_a_process(top: Path) -> None:
+    os.chdir(top / "secret")
+    try:
+        _open(f"/proc/{os.getpid()}/cwd/file")
+    finally:
+        os.chdir("/")
+
+
+def by_root_of_a_process(top: Path) -> None:
+    _open(f"/proc/{os.getpid()}/root{top}/secret/file")
+
+
+def by_chroot(top: Path) -> None:
+    root = os.open("/", os.O_PATH)
+    os.chroot(top / "secret")
+    try:
+        _open("/file")
+    finally:
+        os.fchdir(root)
+        os.chroot(".")
+        os.chdir("/")
+        os.close(root)
+
+
+def by_o_path_then_openat(top: Path) -> None:
+    folder = os.open(top / "secret", os.O_PATH)
+    try:
+        _open("file", at=folder)
+    finally:
+        os.close(folder)
+
+
+def by_o_path_then_proc(top: Path) -> None:
+    path = os.open(top / "secret/file", os.O_PATH)
+    try:
+        _open(f"/proc/self/fd/{path}")
+    finally:
+        os.close(path)
+
+
+def by_openat2(top: Path) -> None:
+    folder = os.open(top, os.O_PATH)
+    how = OpenHow(os.O_RDONLY, 0, RESOLVE_BENEATH)
+    try:
+        words = folder, b"secret/file", ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
+        os.close(operation.check(_libc.syscall(SYS_OPENAT2, *words)))
+    finally:
+        os.close(folder)
+
+
+def by_file_handle(top: Path) -> None:
+    mount = os.open(top, os.O_RDONLY)
+    try:
+        os.close(filesystem.open_by_handle_at(mount, filesystem.name_to_handle_at(top / "secret/file"), os.O_RDONLY))
+    finally:
+        os.close(mount)
+
+
+def by_io_uring(top: Path) -> None:
+    os.close(uring.openat(top / "secret/file"))
+
+
+def by_worker_of_io_uring(top: Path) -> None:
+    os.close(uring.openat(top / "secret/file", in_worker=True))
+
+
+def by_bind_mount_of_it(top: Path) -> None:
+    _open(top / "bound/file")
+
+
+def by_bind_mount_beneath_it(top: Path) -> None:
+    _open(top / "bound-inner/file")
+
+
+def by_bind_mount_of_the_file(top: Path) -> None:
+    _open(top / "bound-file")
+
+
+def by_bind_mount_of_all(top: Path) -> None:
+    _open(top / "bound-top/secret/file")
+
+
+def by_mount_namespace(top: Path) -> None:
+    operation.check(_libc.unshare(filesystem.CLONE_NEWNS))
+    _open(top / "secret/file")
+
+
+def by_detached_clone(top: Path) -> None:
+    mount = filesystem.open_tree(top / "secret", filesystem.OPEN_TREE_CLONE)
+    try:
+        _open("file", at=mount)
+    finally:
+        os.close(mount)
+
+
+def by_detached_clone_of_all(top: Path) -> None:
+    mount = filesystem.open_tree(top, filesystem.OPEN_TREE_CLONE | filesystem.AT_RECURSIVE)
+    try:
+        _open("secret/file", at=mount)
+    finally:
+        os.close(mount)
+
+
+ROUTES = (
+    by_name,
+    by_dots,
+    by_symlink_made_before,
+    by_symlink_made_after,
+    by_chdir,
+    by_fchdir,
+    by_cwd_of_a_process,
+    by_root_of_a_process,
+    by_chroot,
+    by_o_path_then_openat,
+    by_o_path_then_proc,
+    by_openat2,
+    by_file_handle,
+    by_io_uring,
+    by_worker_of_io_uring,
+    by_bind_mount_of_it,
+    by_bind_mount_beneath_it,
+    by_bind_mount_of_the_file,
+    by_bind_mount_of_all,
+    by_mount_namespace,
+    by_detached_clone,
+    by_detached_clone_of_all,
+)
+
+
+@pytest.fixture
+def top(tree: Path) -> Iterator[Path]:
+    """Hold top/secret with files in it, and mounts of all that, on a tmpfs of the test's own."""
+    top = tree / "top"
+    with filesystem.mounted("none", top, "tmpfs"):
+        (top / "secret/inner").mkdir(parents=True)
+        for name in ("secret/file", "secret/inner/file"):
+            (top / name).write_text("text")
+        for name in ("beside", "bound", "bound-inner", "bound-top"):
+            (top / name).mkdir()
+        (top / "bound-file").touch()
+        (top / "link").symlink_to("secret")
+        bound = {"bound": "secret", "bound-inner": "secret/inner", "bound-file": "secret/file", "bound-top": "."}
+        for name, source in bound.items():
+            filesystem.mount(top / source, top / name, flags=filesystem.MS_BIND)
+        yield top
+        for name in bound:
+            filesystem.umount(top / name)
+
+
+def test_every_route(top: Path, cgroup: Path, attach: rule.Attach) -> None:
+    """One member and one domain for all rows: that saves a slow guest minutes."""
+    with Member(cgroup) as free:
+        assert {row.__name__: free.errno(row, top) for row in ROUTES} == dict.fromkeys(_names(), 0)
+    (top / "beside/link").unlink()
+    attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), rule.deny(top / "secret", hooks.ALL)))
+    with Member(cgroup) as bound:
+        assert {row.__name__: bound.errno(row, top) for row in ROUTES} == dict.fromkeys(_names(), errno.EACCES)
+        # Its twin is allowed, by the mount of all as well.
+        assert bound.errno(_open, top / "beside") == 0
+        assert bound.errno(_open, top / "bound-top/beside") == 0
+
+
+def _names() -> Iterator[str]:
+    return (row.__name__ for row in ROUTES)
+
+
+def test_denied_file_by_hard_link(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """A rule on a file holds under all names of the file; those made later, too, which gain nothing by it."""
+    (tree / "file").write_text("")
+    os.link(tree / "file", tree / "before")
+    read = Action.READ_FILE
+    attach(rule.make(read, rule.deny(tree / "file", read), default="allow"))
+    assert inside.errno(os.link, tree / "file", tree / "after") == 0
+    for name in ("file", "before", "after"):
+        assert inside.errno(_open, tree / name) == errno.EACCES
+
+
+MOVES = ((os.link, "absent"), (os.rename, "absent"), (os.rename, "other"), (operation.swap, "other"))
+
+
+@pytest.mark.parametrize("act, target", MOVES, ids=["link", "rename", "rename_over", "exchange"])
+def test_moved_out_of_a_denied_folder(
+    act: Callable[[Path, Path], None], target: str, tree: Path, inside: Member, attach: rule.Attach
+) -> None:
+    """What lies beneath a denial does not get out from under it, though refer is allowed everywhere."""
+    for name in ("secret", "beside", "public"):
+        (tree / name).mkdir()
+        (tree / name / "file").write_text("")
+        (tree / name / "other").write_text("")
+    refer, read = Action.REFER, Action.READ_FILE
+    attach(rule.make(read | refer, rule.allow("/", read | refer), rule.deny(tree / "secret", read)))
+    assert inside.errno(act, tree / "secret/file", tree / "public" / target) == errno.EXDEV
+    assert inside.errno(act, tree / "beside/file", tree / "public" / target) == 0
+    assert inside.errno(act, tree / "secret/file", tree / "secret" / target) == 0
+
+
+def memfd() -> None:
+    made = os.memfd_create("test")
+    try:
+        _open(f"/proc/self/fd/{made}", os.O_RDWR)
+    finally:
+        os.close(made)
+
+
+def pipe() -> None:
+    ends = os.pipe()
+    try:
+        _open(f"/proc/self/fd/{ends[0]}")
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+@pytest.mark.parametrize("reopen", [memfd, pipe], ids=lambda row: row.__name__)
+def test_what_has_no_place_is_not_ruled(reopen: Callable[[], None], inside: Member, attach: rule.Attach) -> None:
+    # /proc/self is a link, and following one is no action.
+    attach(rule.make(hooks.ALL))
+    assert inside.errno(reopen) == 0
+
+
+_fds: dict[str, int] = {}
+
+
+def hold(path: Path) -> None:
+    _fds["held"] = os.open(path, os.O_RDWR)
+
+
+def receive(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.connect(str(path))
+        _, (fd,), _, _ = socket.recv_fds(made, 1, 1)
+        _fds["held"] = fd
+
+
+def use() -> bytes:
+    return os.pread(_fds["held"], 4, 0)
+
+
+def reopen() -> None:
+    _open(f"/proc/self/fd/{_fds['held']}")
+
+
+@pytest.mark.parametrize("way", ["inherited", "received"])
+def test_descriptors_from_outside_stay_usable(way: str, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """As upstream; but to open the file anew is an access of its own."""
+    path = tree / "file"
+    path.write_text("text")
+    if way == "inherited":
+        inside.ask(hold, path)
+    attach(rule.make(Action.READ_FILE, rule.deny(path, Action.READ_FILE), default="allow"))
+    if way == "received":
+        with socket.socket(socket.AF_UNIX) as listening, path.open("r+b") as opened:
+            listening.bind(str(tree / "socket"))
+            listening.listen()
+            inside.begin(receive, tree / "socket")
+            accepted, _ = listening.accept()
+            with accepted:
+                socket.send_fds(accepted, [b"x"], [opened.fileno()])
+            inside.end()
+    assert inside.ask(use) == b"text"
+    assert inside.errno(reopen) == errno.EACCES
+
+
+def link_tmpfile(source: Path, target: Path) -> None:
+    made = os.open(source, os.O_WRONLY | os.O_TMPFILE, 0o600)
+    try:
+        words = filesystem.AT_FDCWD, f"/proc/self/fd/{made}".encode(), filesystem.AT_FDCWD, os.fsencode(target), 0x400
+        operation.check(_libc.linkat(*words))
+    finally:
+        os.close(made)
+
+
+def test_tmpfile_linked_into_a_denied_folder(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    for name in ("secret", "public"):
+        (tree / name).mkdir()
+    attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), rule.deny(tree / "secret", Action.MAKE_REG)))
+    assert inside.errno(link_tmpfile, tree / "public", tree / "public/made") == 0
+    assert inside.errno(link_tmpfile, tree / "public", tree / "secret/made") == errno.EACCES
+
+
+@pytest.mark.parametrize("default", ["allow", "deny"])
+def test_detached_mount(default: str, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """A mount in no namespace is a walk that found nothing: denied, unless a rule on the way decides."""
+    for name in ("ruled", "free"):
+        (tree / name).mkdir()
+        (tree / name / "file").write_text("")
+    read = Action.READ_FILE
+    attach(rule.make(read, rule.allow(tree / "ruled", read), default=default))
+    assert inside.errno(clone_and_open, tree / "ruled") == 0
+    assert inside.errno(clone_and_open, tree / "free") == errno.EACCES
+    assert inside.errno(_open, tree / "free/file") == (errno.EACCES if default == "deny" else 0)
+
+
+def clone_and_open(folder: Path) -> None:
+    mount = filesystem.open_tree(folder, filesystem.OPEN_TREE_CLONE)
+    try:
+        _open("file", at=mount)
+    finally:
+        os.close(mount)
+
+
+def test_hidden_mountpoint(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """A denial on a directory that is mounted over later holds for what covers it; a permission there does not."""
+    for name in ("denied", "allowed"):
+        (tree / name).mkdir()
+    read = Action.READ_FILE
+    domain = rule.make(read, rule.allow(tree / "allowed", read))
+    other = rule.make(read, rule.allow("/", read), rule.deny(tree / "denied", read))
+    with filesystem.mounted("none", tree / "plain", "tmpfs"):
+        attach(other)
+        with filesystem.mounted("none", tree / "denied", "tmpfs"):
+            (tree / "denied/file").write_text("")
+            (tree / "plain/file").write_text("")
+            assert inside.errno(_open, tree / "denied/file") == errno.EACCES
+            assert inside.errno(_open, tree / "plain/file") == 0
+        (tree / "allowed/file").write_text("")
+        attach_inner = inside.cgroup / "inner"
+        attach_inner.mkdir()
+        attach(domain, cgroup=attach_inner)
+        with Member(attach_inner) as inner:
+            assert inner.errno(_open, tree / "allowed/file") == 0
+            with filesystem.mounted("none", tree / "allowed", "tmpfs"):
+                (tree / "allowed/file").write_text("")
+                assert inner.errno(_open, tree / "allowed/file") == errno.EACCES
+
+
+def test_depth(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """256 directories up to the root are walked; what lies deeper is denied, allowed or not."""
+    read = Action.READ_FILE
+    above = len(tree.parts) - 1  # names from the root on
+    deep = tree
+    folders = {}
+    for depth in range(above + 1, 260):
+        deep = deep / "d"
+        deep.mkdir()
+        (deep / "f").write_text("")
+        folders[depth] = deep
+    attach(rule.make(read, rule.allow("/", read)))
+    # The root is one of the directories.
+    assert inside.errno(_open, folders[200] / "f") == 0
+    assert inside.errno(_open, folders[255] / "f") == 0
+    assert inside.errno(_open, folders[259] / "f") == errno.EACCES
