@@ -10,7 +10,7 @@
 #ifndef LANDLOCK_BPF_REFER_H
 #define LANDLOCK_BPF_REFER_H
 
-#include "fs.h"
+#include "path.h"
 
 static __always_inline __u64 remove_action(struct inode *inode)
 {
