@@ -167,6 +167,13 @@ def test_functions_are_there() -> None:
             assert any(re.search(defined, text, re.M) for text in sources), name
 
 
+def test_functions_are_where_they_are_said_to_be() -> None:
+    places = re.findall(r"`(\w+)\(\)`\s+in\s+`(bpf/[^`]+)`", ARCHITECTURE)
+    assert len(places) > 5
+    for function, path in places:
+        assert re.search(rf"^[\w ]*[ *]{function}\(", (ROOT / path).read_text(), re.M), f"{function} in {path}"
+
+
 def test_upper_case_names_are_there() -> None:
     everything = "".join(path.read_text() for path in [*ROOT.glob("bpf/*.h"), *ROOT.glob("landlock_bpf/*.py")])
     everything += (ROOT / "tests" / "kernel" / "operation.py").read_text()
