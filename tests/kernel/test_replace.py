@@ -19,7 +19,7 @@ from member import Member
 from landlock_bpf import abi, controller, policy
 from landlock_bpf.abi import Action
 
-ROUNDS = 12
+ROUNDS = 6
 
 
 class Hammer:
@@ -130,7 +130,7 @@ def test_domains_around_come_and_go(file: Path, cgroup: Path, attach: rule.Attac
     other = rule.make(Action.WRITE_FILE, rule.allow("/", Action.WRITE_FILE))
     attach(deny, cgroup=cgroup / "inner")
     with Hammer(inner, file, os.O_RDONLY) as hammering:
-        for _ in range(ROUNDS // 4):
+        for _ in range(ROUNDS // 3):
             for place in (inner, cgroup):
                 name = attach(other, cgroup=place)
                 hammering.strike(5)
@@ -156,7 +156,7 @@ def test_detach(file: Path, cgroup: Path, attach: rule.Attach, live: controller.
 
 
 def test_many_rules(tree: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
-    """As many rules as there may be, replaced by as many: the first, the last, and the middle hold all the while."""
+    """As many rules as there may be replace a single one: what both deny is denied all the while, and all hold then."""
     read = Action.READ_FILE
     paths = [tree / str(number) for number in range(int(abi.Limit.RULES))]
     for path in paths:
@@ -165,9 +165,9 @@ def test_many_rules(tree: Path, cgroup: Path, attach: rule.Attach, live: control
     for path in samples:
         path.write_text("")
     denials = tuple(rule.deny(path, read) for path in paths)
-    name = attach(rule.make(read, *denials, default="allow"))
+    name = attach(rule.make(read, rule.deny(samples[1], read), default="allow"))
     with Hammer(cgroup, samples[1], os.O_RDONLY, processes=1) as hammering:
-        live.update(name, [rule.make(read | Action.WRITE_FILE, *denials, default="allow")])
+        live.update(name, [rule.make(read, *denials, default="allow")])
         hammering.strike()
     assert set(hammering.seen) == {errno.EACCES}
     with Member(cgroup) as inside:
