@@ -106,7 +106,8 @@ enum kind {
  * Identity of an object, made of numbers alone.
  *
  * dev is super_block.s_dev, not st_dev. subvol is the btrfs subvolume, else 0.
- * On overlayfs all four are those of the real inode beneath.
+ * On overlayfs all four are those of the real inode beneath, with the top bit of subvol
+ * set: what is permitted there is not thereby permitted beneath.
  */
 struct object {
 	__u64 ino;
@@ -298,10 +299,11 @@ struct named {
 	__u32 fd;
 	__u32 mode; /* i_mode */
 	struct object object;
-	struct object upper; /* overlayfs: the upper inode where there is one, else 0 */
-	__u64 magic;	     /* super_block.s_magic */
-	__u32 known;	     /* 0: this filesystem's layout was not given */
-	__u32 exportable;    /* overlayfs: the lower filesystem has file handles */
+	struct object beneath; /* overlayfs: the real inode that object is named by, else 0 */
+	struct object upper;   /* overlayfs: the upper inode where there is one, else 0 */
+	__u64 magic;	       /* super_block.s_magic */
+	__u32 known;	       /* 0: this filesystem's layout was not given */
+	__u32 exportable;      /* overlayfs: the lower filesystem has file handles */
 };
 
 #endif

@@ -65,7 +65,7 @@ static __always_inline __u32 seal_of(struct task *task, const struct sight *sigh
 				     struct dentry *dentry)
 {
 	struct inode *inode = dentry->d_inode;
-	struct rule *rule;
+	struct rule *rule, *beneath;
 
 	if (!inode)
 		return 0;
@@ -73,7 +73,8 @@ static __always_inline __u32 seal_of(struct task *task, const struct sight *sigh
 	rule = rule_of(&task->walks[0], sight->index, inode, inode->i_sb);
 	if (task->walks[0].unnamed)
 		return 1;
-	return rule ? rule->sealed : 0;
+	beneath = rule_beneath(&task->walks[0], sight->index, inode->i_sb);
+	return (rule ? rule->sealed : 0) | (beneath ? beneath->sealed : 0);
 }
 
 static __always_inline __u32 lowest_layer(__u32 mask)

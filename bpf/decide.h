@@ -77,9 +77,10 @@ static inline __u32 decide_object(struct decision *decision, const struct rule *
 }
 
 /*
- * Ask the rule of a directory that something is mounted on. It is not on the way
- * across mounts, so it cannot permit (nor does it upstream); but a denial put
- * there was meant for the path, so it holds for what covers it.
+ * Ask the rule of an object that can deny but not permit: of a directory that
+ * something is mounted on, which is not on the way across mounts (nor permits
+ * upstream), though a denial put there was meant for the path; and of the real
+ * inode beneath one of overlayfs.
  */
 static inline void decide_hidden(struct decision *decision, const struct rule *rule,
 				 const struct object *object)

@@ -10,6 +10,9 @@
 
 #include "maps.h"
 
+/* In object.subvol: reached on overlayfs, not on the filesystem of the real inode. */
+#define SEEN_THROUGH_OVERLAY (1ULL << 63)
+
 /* A pointer as a number, which the verifier lets us add any offset to. */
 static __always_inline __u64 address_of(const void *pointer)
 {
@@ -106,6 +109,7 @@ __noinline int name_overlay(struct object *object, __u64 inode)
 	}
 	if (sb) {
 		name_inode(object, real, sb);
+		object->subvol |= SEEN_THROUGH_OVERLAY;
 		return 1;
 	}
 	*object = (struct object){};
@@ -151,6 +155,8 @@ static __always_inline int identify_file(struct bpf_iter__task_file *context)
 		named.known = state->layout.overlay;
 		if (real)
 			named.exportable = real->i_sb->s_export_op != 0;
+		named.beneath = named.object;
+		named.beneath.subvol &= ~SEEN_THROUGH_OVERLAY;
 		if (upper)
 			name_object(&named.upper, upper, upper->i_sb);
 	}

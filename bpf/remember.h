@@ -108,7 +108,8 @@ static __always_inline __u64 refused_object(struct task *task, const struct sigh
 		return refused_beneath(task, sight, mount_address, dentry);
 	task->walks[0].unnamed = 0;
 	if (dentry != mount->mnt.mnt_root &&
-	    !rule_of(&task->walks[0], sight->index, inode, inode->i_sb) && !task->walks[0].unnamed)
+	    !rule_of(&task->walks[0], sight->index, inode, inode->i_sb) &&
+	    !rule_beneath(&task->walks[0], sight->index, inode->i_sb) && !task->walks[0].unnamed)
 		return refused_beneath(task, sight, mount_address, dentry->d_parent);
 	walk_from(&task->walks[0], sight, mount_address, (__u64)dentry, ~0ULL);
 	return decide_refused(&task->walks[0].decision);

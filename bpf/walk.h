@@ -56,6 +56,23 @@ static __always_inline struct rule *rule_of(struct walk *walk, __u32 ruleset, st
 	return bpf_map_lookup_elem(&fsview, &walk->key);
 }
 
+/*
+ * What the ruleset says of the real inode that rule_of() named an object of overlayfs by:
+ * its denials hold on overlayfs as well, its permissions do not.
+ */
+static __always_inline struct rule *rule_beneath(struct walk *walk, __u32 ruleset,
+						 struct super_block *sb)
+{
+	struct rule *rule;
+
+	if (sb->s_magic != OVERLAYFS_SUPER_MAGIC || !may_have_rule(walk->key.object.ino, ruleset))
+		return NULL;
+	walk->key.object.subvol &= ~SEEN_THROUGH_OVERLAY;
+	rule = bpf_map_lookup_elem(&fsview, &walk->key);
+	walk->key.object.subvol |= SEEN_THROUGH_OVERLAY;
+	return rule;
+}
+
 struct step {
 	struct walk *walk;
 	__u32 ruleset;
@@ -69,7 +86,7 @@ static long step_own(__u32 index, struct step *step)
 	struct dentry *parent = dentry->d_parent;
 	struct inode *inode;
 	struct super_block *sb;
-	struct rule *rule;
+	struct rule *rule, *beneath;
 
 	if (parent == dentry) {
 		/* NFS has roots beside s_root; but above a lost dentry there may be denials. */
@@ -84,6 +101,9 @@ static long step_own(__u32 index, struct step *step)
 		return 0;
 	sb = inode->i_sb;
 	rule = rule_of(walk, step->ruleset, inode, sb);
+	beneath = rule_beneath(walk, step->ruleset, sb);
+	if (beneath)
+		decide_hidden(&walk->decision, beneath, &walk->key.object);
 	if (rule)
 		decide_own(&walk->decision, rule, &walk->key.object);
 	return 0;
@@ -122,12 +142,16 @@ static long step_up(__u32 index, struct step *step)
 	struct mount *mount = CAST(struct mount, walk->mount);
 	struct inode *inode = dentry->d_inode;
 	struct dentry *parent;
-	struct rule *rule = NULL;
+	struct rule *rule = NULL, *beneath = NULL;
 
-	if (inode)
+	if (inode) {
 		rule = rule_of(walk, step->ruleset, inode, inode->i_sb);
+		beneath = rule_beneath(walk, step->ruleset, inode->i_sb);
+	}
 	if (walk->unnamed)
 		return 1;
+	if (beneath)
+		decide_hidden(&walk->decision, beneath, &walk->key.object);
 	if (rule && walk->hidden) {
 		decide_hidden(&walk->decision, rule, &walk->key.object);
 	} else if (rule && !decide_object(&walk->decision, rule, &walk->key.object)) {

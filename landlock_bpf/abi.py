@@ -339,12 +339,13 @@ class State(ctypes.Structure):
 
 
 class Named(ctypes.Structure):
-    """struct named: 72 bytes."""
+    """struct named: 96 bytes."""
 
     _fields_ = [
         ("fd", ctypes.c_uint32),
         ("mode", ctypes.c_uint32),
         ("object", Object),
+        ("beneath", Object),
         ("upper", Object),
         ("magic", ctypes.c_uint64),
         ("known", ctypes.c_uint32),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 OBJECT = struct.Struct("=QQII")
 NOTHING = bytes(OBJECT.size)
 DEVICE = slice(16, 20)  # of an object
-NAMED = struct.Struct(f"=II{OBJECT.size}s{OBJECT.size}sQII")
+NAMED = struct.Struct(f"=II{OBJECT.size}s{OBJECT.size}s{OBJECT.size}sQII")
 
 BTRFS_SUPER_MAGIC = 0x9123683E
 OVERLAYFS_SUPER_MAGIC = 0x794C7630
@@ -35,11 +35,12 @@ STABLE = {
 
 
 class Named(NamedTuple):
-    """struct named of abi.h: what the kernel calls an object; `object` and `upper` are struct object as bytes."""
+    """struct named of abi.h: what the kernel calls an object; `object`, `beneath` and `upper` are struct object as bytes."""
 
     fd: int
     mode: int
     object: bytes
+    beneath: bytes
     upper: bytes
     magic: int
     known: int

@@ -168,8 +168,9 @@ def _entries(rule: policy.Rule, way: list[identity.Named]) -> Iterator[ruleset.E
     yield ruleset.Entry(last.object, allowed, denied, bool(denied), *place)
     if not denied:
         return
-    if last.upper not in (identity.NOTHING, last.object):
+    for real in {last.beneath, last.upper} - {identity.NOTHING, last.object}:
         # The same file, seen without overlayfs.
-        yield ruleset.Entry(last.upper, 0, denied, True, *place)
+        yield ruleset.Entry(real, 0, denied, True, *place)
     for named in way[:-1]:
-        yield ruleset.Entry(named.object, 0, 0, True, *place)
+        for object in {named.object, named.beneath} - {identity.NOTHING}:
+            yield ruleset.Entry(object, 0, 0, True, *place)

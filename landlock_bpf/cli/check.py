@@ -47,4 +47,6 @@ def _identify(fds: Iterable[int]) -> dict[int, identity.Named]:
 
 def _named(fd: int, status: os.stat_result) -> identity.Named:
     known = next(iter(identity.STABLE))
-    return identity.Named(fd, status.st_mode, identity.OBJECT.pack(status.st_ino, 0, 1, 0), identity.NOTHING, known, 1, 1)
+    return identity.Named(
+        fd, status.st_mode, identity.OBJECT.pack(status.st_ino, 0, 1, 0), identity.NOTHING, identity.NOTHING, known, 1, 1
+    )

@@ -23,7 +23,7 @@ def identify(fds: Iterable[int], magic: int = EXT4) -> dict[int, identity.Named]
     for fd in fds:
         found = os.fstat(fd)
         name = identity.OBJECT.pack(found.st_ino, 0, found.st_dev & 0xFFFFFFFF, 7)
-        named[fd] = identity.Named(fd, found.st_mode, name, identity.NOTHING, magic, 1, 1)
+        named[fd] = identity.Named(fd, found.st_mode, name, identity.NOTHING, identity.NOTHING, magic, 1, 1)
     return named
 
 

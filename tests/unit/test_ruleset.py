@@ -40,9 +40,9 @@ def test_the_filter_bit_is_that_of_the_engine() -> None:
 
 
 def test_structs_are_as_the_engine_has_them() -> None:
-    named = abi.Named(3, 5, abi.Object(1, 2, 3, 4), abi.Object(5, 6, 7, 8), 9, 1, 1)
+    named = abi.Named(3, 5, abi.Object(1, 2, 3, 4), abi.Object(5, 6, 7, 8), abi.Object(9, 10, 11, 12), 13, 1, 1)
     (found,) = identity.NAMED.iter_unpack(bytes(named))
-    assert identity.Named._make(found) == (3, 5, bytes(named.object), bytes(named.upper), 9, 1, 1)
+    assert identity.Named._make(found) == (3, 5, bytes(named.object), bytes(named.beneath), bytes(named.upper), 13, 1, 1)
     assert identity.OBJECT.unpack(bytes(named.object)) == (1, 2, 3, 4)
     assert ruleset.device_of(bytes(named.object)) == 3
 
