@@ -125,8 +125,10 @@ def left_by_all(live: engine.Engine, index: int) -> bool:
     if os.stat("/proc/self/ns/pid").st_ino != _INIT_PID_NS:
         return False  # /proc does not show us all
     before = _forks(live, index)
-    # Whoever is in it all the while is listed, unless it is a new one: then the engine has counted a fork.
-    return next(members(live, index), None) is None and _forks(live, index) == before
+    # Whoever is in it all the while is listed, unless it is a new one: then the engine has counted a fork, or did so just
+    # before we looked; that one is there for the second list.
+    empty = all(next(members(live, index), None) is None for _ in range(2))
+    return empty and _forks(live, index) == before
 
 
 def of_cgroup(live: engine.Engine, number: int) -> int:

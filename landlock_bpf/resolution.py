@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Union
 
-from landlock_bpf import abi, errors, hooks, identity, policy, route, ruleset
+from landlock_bpf import abi, errors, hooks, identity, mounts, policy, route, ruleset
 
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 # Paths resolved before the iterator runs over all that is open: few runs, not too many descriptors.
@@ -63,7 +64,7 @@ def resolve(
     layers = tuple(_layer(each, owner, made, found, unstable, problems) for each in policies)
     if problems:
         raise errors.PolicyError(problems)
-    return layers
+    return tuple(_with_mounts(layer, each, identify, filesystems) for layer, each in zip(layers, policies))
 
 
 def _find(
@@ -94,6 +95,25 @@ def _find(
                 else:
                     found[path] = [node.named for node in (way if paths[path] else way[-1:]) if node.named]
     return found
+
+
+def _with_mounts(
+    layer: ruleset.Layer, each: policy.Policy, identify: route.Identify, filesystems: Filesystems
+) -> ruleset.Layer:
+    """Tie the denials of a layer to the roots of the mounts beneath them as well; see mounts.py."""
+    inherited = mounts.denials(each.rules, mounts.read()) if layer.denies else {}
+    if not inherited:
+        return layer
+    entries = []
+    for point, way in _find(dict.fromkeys(inherited, False), identify, filesystems).items():
+        # A name that does not last is of no use; on the way from above the denial holds all the same.
+        if isinstance(way, OSError) or way[-1].refusal or _doubtful(way):
+            continue
+        usable = _ALL if way[-1].directory else _FILE
+        for rule, denied in inherited[point]:
+            place = rule.path, rule.location.file, rule.location.line
+            entries.append(ruleset.Entry(way[-1].object, 0, denied & usable, False, *place))
+    return dataclasses.replace(layer, entries=(*layer.entries, *entries))
 
 
 def _doubtful(way: Iterable[identity.Named]) -> bool:

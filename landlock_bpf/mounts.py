@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Mounts beneath what is denied, and which denials they inherit.
+
+Since Linux 7.3 open_tree(OPEN_TREE_NAMESPACE) makes any mount the root of a mount namespace, where no way leads further up, and
+no LSM hook is asked: so a denial above a mount has to be on the mount's own root as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from landlock_bpf import policy
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Mount:
+    """A line of mountinfo: where it is, and the device number of its filesystem as text."""
+
+    point: str
+    device: str
+
+
+def read() -> tuple[Mount, ...]:
+    """Read the mounts of our mount namespace."""
+    with open("/proc/self/mountinfo") as lines:
+        return tuple(parse(lines))
+
+
+def parse(lines: Iterable[str]) -> Iterator[Mount]:
+    """Parse mountinfo (proc(5)), which writes blanks and the like in octal."""
+    for line in lines:
+        words = line.split(" ")
+        yield Mount(_ESCAPED.sub(lambda match: chr(int(match[1], 8)), words[4]), words[2])
+
+
+def denials(rules: Sequence[policy.Rule], mounts: Sequence[Mount]) -> dict[str, list[tuple[policy.Rule, int]]]:
+    """Say for mount points which denials above them hold there, with the actions for which each is the nearest rule.
+
+    Only for filesystems that are mounted nowhere else but where the same is denied: what is mounted on an open place too
+    can be reached there, and would be denied there with it.
+    """
+    denied = {os.path.realpath(rule.path) for rule in rules if rule.denied}
+    if not any(_is_beneath(mount.point, path) for mount in mounts for path in denied):
+        return {}
+    at: dict[str, list[policy.Rule]] = {}
+    for rule in rules:
+        at.setdefault(os.path.realpath(rule.path), []).append(rule)
+    shared: dict[str, int] = {}
+    found: dict[str, list[tuple[policy.Rule, int]]] = {}
+    for mount in mounts:
+        inherited = list(_above(mount.point, at)) if any(_is_beneath(mount.point, path) for path in denied) else []
+        actions = 0
+        for _rule, mask in inherited:
+            actions |= mask
+        shared[mount.device] = shared.get(mount.device, actions) & actions
+        found[mount.point] = inherited
+    device = {mount.point: mount.device for mount in mounts}
+    kept = {point: [(rule, mask & shared[device[point]]) for rule, mask in each] for point, each in found.items()}
+    return {point: left for point, each in kept.items() if (left := [(rule, mask) for rule, mask in each if mask])}
+
+
+def _above(point: str, at: Mapping[str, Sequence[policy.Rule]]) -> Iterator[tuple[policy.Rule, int]]:
+    """Give the denials above a mount point that no nearer rule speaks against."""
+    settled = 0
+    for path in (point, *map(str, PurePosixPath(point).parents)):
+        here = at.get(path, ())
+        for rule in here:
+            mask = int(rule.denied) & ~settled
+            # A rule on the mount point is tied to the mount's root itself.
+            if mask and path != point:
+                yield rule, mask
+        for rule in here:
+            settled |= int(rule.allowed | rule.denied)
+
+
+def _is_beneath(point: str, path: str) -> bool:
+    return point != path and (path == "/" or point.startswith(f"{path}/"))

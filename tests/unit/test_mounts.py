@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Mounts beneath what is denied: which denials they inherit."""
+
+from __future__ import annotations
+
+import pytest
+
+from landlock_bpf import mounts, policy
+from landlock_bpf.abi import Action
+
+NONE = Action(0)
+READ, WRITE = Action.READ_FILE, Action.WRITE_FILE
+
+
+def rule(path: str, allowed: Action, denied: Action) -> policy.Rule:
+    return policy.Rule(path, allowed, denied, policy.Location("p", 1))
+
+
+@pytest.fixture(autouse=True)
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts.os.path, "realpath", lambda path: path)
+
+
+def inherited(rules: list[policy.Rule], **points: str) -> dict[str, int]:
+    """Give the mask that each mount point inherits; mounts are given as device=points with colons between."""
+    found = [mounts.Mount(point, device) for device, several in points.items() for point in several.split(":")]
+    result = {}
+    for point, each in mounts.denials(rules, found).items():
+        for _rule, mask in each:
+            result[point] = result.get(point, 0) | mask
+    return result
+
+
+def test_a_mount_beneath_a_denial_inherits_it() -> None:
+    assert inherited([rule("/d", NONE, READ)], root="/", x="/d/m", y="/dd/m") == {"/d/m": READ}
+
+
+def test_the_nearest_rule_decides_for_each_action() -> None:
+    rules = [rule("/d", NONE, READ | WRITE), rule("/d/a", READ, NONE)]
+    assert inherited(rules, x="/d/a/m") == {"/d/a/m": WRITE}
+    assert inherited([*rules, rule("/d/a/m", WRITE, NONE)], x="/d/a/m") == {}
+
+
+def test_a_denial_on_the_mount_point_is_on_the_mount_itself() -> None:
+    assert inherited([rule("/d/m", NONE, READ)], x="/d/m") == {}
+
+
+def test_what_is_mounted_in_the_open_too_is_left_alone() -> None:
+    rules = [rule("/d", NONE, READ | WRITE)]
+    assert inherited(rules, x="/d/m:/open") == {}
+    assert inherited([*rules, rule("/d/b", READ, NONE)], x="/d/m:/d/b/m") == {"/d/m": WRITE, "/d/b/m": WRITE}
+
+
+def test_the_root_of_all_as_denied() -> None:
+    assert inherited([rule("/", NONE, READ)], root="/", x="/m") == {"/m": READ}
+
+
+def test_mountinfo_is_read() -> None:
+    line = r"36 35 98:0 /mnt1 /mnt/with\040blank rw,noatime master:1 - ext3 /dev/root rw"
+    assert list(mounts.parse([line])) == [mounts.Mount("/mnt/with blank", "98:0")]
+    assert any(mount.point == "/" for mount in mounts.read())
