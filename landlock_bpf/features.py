@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from landlock_bpf import bpf, btf, compiler, errors, hooks, landlock, libbpf, maps, syscalls
+from landlock_bpf import bpf, btf, compiler, errors, hooks, landlock, libbpf, maps
 
 State = Literal["yes", "no", "unknown"]
 # What a probe gives: the state, what was seen, and the remedy unless the state is "yes".
@@ -179,13 +179,6 @@ def _symbols() -> Answer:
     return "yes", ", ".join(_KFUNCS + _KSYMS), ""
 
 
-def _membarrier() -> Answer:
-    if syscalls.membarrier(syscalls.MEMBARRIER_CMD_QUERY) & syscalls.MEMBARRIER_CMD_GLOBAL:
-        return "yes", "a grace period can be waited for", ""
-    # kernel/sched/membarrier.c leaves it out of the mask where tick_nohz_full_enabled().
-    return "no", "MEMBARRIER_CMD_GLOBAL is off", "boot without nohz_full="
-
-
 def _libbpf() -> Answer:
     return "yes", libbpf.library().libbpf_version_string().decode(), ""
 
@@ -220,7 +213,6 @@ _PROBES: tuple[tuple[str, bool, Callable[[], Answer]], ...] = (
     ("map types", True, _map_types),
     ("hooks", True, _hooks),
     ("kernel symbols", True, _symbols),
-    ("membarrier", True, _membarrier),
     ("libbpf", True, _libbpf),
     ("clang", True, _clang),
     ("jinja2", True, lambda: _module("jinja2", "install it (Debian: apt-get install python3-jinja2)")),

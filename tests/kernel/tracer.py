@@ -27,7 +27,6 @@ CHANGES = {
     263: "unlinkat",
     264: "renameat",
     316: "renameat2",
-    324: "membarrier",
 }
 # include/uapi/linux/bpf.h, enum bpf_cmd: those that only look
 LOOKS = {1: "lookup", 4: "get next key", 7: "obj get", 12: "next map id", 15: "info", 24: "lookup batch", 33: "iter create"}
