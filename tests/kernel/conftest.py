@@ -15,6 +15,7 @@ import pytest
 import rule
 
 from landlock_bpf import bpf, controller, hooks, policy
+from landlock_bpf import cgroup as groups
 
 CGROUPS = Path("/sys/fs/cgroup/landlock-bpf-tests")
 KEEPER = "keeper"
@@ -102,8 +103,7 @@ def remove(path: Path) -> None:
     """Kill all in a control group, and remove it and what is beneath."""
     (path / "cgroup.kill").write_text("1")
     deadline.until(lambda: "populated 0" in (path / "cgroup.events").read_text(), f"{path} is empty")
-    for inner, _, _ in os.walk(path, topdown=False):
-        os.rmdir(inner)
+    assert groups.remove(path)
 
 
 @pytest.fixture

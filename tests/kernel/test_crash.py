@@ -67,9 +67,9 @@ def state(live: controller.Controller) -> tuple[Any, ...]:
         return names, keys, cgroups, processes, found.attached(), len(record.serials()), sorted(os.listdir(engine.BPFFS))
 
 
-def each_step(command: Callable[[], object]) -> Iterator[int]:
-    """Run a command to be killed at its first change, then its second, till it comes to its end."""
-    for number in range(1, MOST):
+def each_step(command: Callable[[], object], every: int = 1) -> Iterator[int]:
+    """Run a command to be killed at its first change, then its second (or so), till it comes to its end."""
+    for number in range(1, MOST, every):
         done = tracer.run(command, number)
         yield number
         if done:
@@ -119,7 +119,7 @@ def test_update_around_others(files: Files, cgroup: Path, live: controller.Contr
     live.attach("within", [rule.make(READ, rule.deny(files.paths["d"], READ), default="allow")], inner)
     before = state(live)
     with Member(cgroup) as outside, Member(inner) as inside:
-        for number in each_step(lambda: live.update("test", [files.policy("cd")])):
+        for number in each_step(lambda: live.update("test", [files.policy("cd")]), every=3):
             now = files.seen(outside)
             assert files.seen(inside) in ("ab", "cd"), number
             assert inside.errno(operation.touch, files.paths["d"], os.O_RDONLY) == errno.EACCES

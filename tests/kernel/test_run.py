@@ -127,7 +127,7 @@ def test_inherited_by_all_children(secret: Path, cgroup: Path) -> None:
 
 
 def test_signal_is_passed_on(tree: Path) -> None:
-    script = f"trap 'echo got it; exit 9' TERM; touch {tree}/ready; while :; do sleep 0.01; done"
+    script = f"trap 'echo got it; exit 9' TERM; touch {tree}/ready; while :; do sleep 0.1; done"
     with start("run", *EVERYTHING, "--", "sh", "-c", script) as process:
         deadline.until((tree / "ready").exists, "the command runs")
         process.send_signal(signal.SIGTERM)
@@ -137,7 +137,7 @@ def test_signal_is_passed_on(tree: Path) -> None:
 
 def test_runner_killed(secret: Path, tree: Path, live: controller.Controller, listed: Listed) -> None:
     """What it confined stays so; the domain ends with the last of them, at the next command."""
-    wait = f"touch {tree}/ready; while [ ! -e {tree}/go ]; do sleep 0.01; done"
+    wait = f"touch {tree}/ready; while [ ! -e {tree}/go ]; do sleep 0.1; done"
     script = f"{wait}; cat {secret}/file >{tree}/out 2>&1; touch {tree}/done"
     words = "run", "--name", "orphans", "--deny", f"{secret}:read_file", "--", "sh", "-c", script
     with start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
