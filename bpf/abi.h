@@ -27,6 +27,7 @@ enum limit {
 	LIMIT_CROSSED = 64,	/* mounts on the way from an object up to the root */
 	LIMIT_WALKED = 16,	/* walks that a task remembers; a power of two */
 	LIMIT_MARKS = 65536,	/* of cgroup ids, by their low bits; a power of two */
+	LIMIT_MARK_BITS = 16,	/* of a mark, for the domain; the others are of the id */
 	LIMIT_FILTER_BITS = 22, /* log2 of the bits of the filter before fsview */
 };
 
@@ -93,6 +94,11 @@ enum end {
 	END_ROOT = 2,	      /* at the root of a mount namespace */
 	END_DETACHED = 3,     /* at the root of a mount that is in no namespace */
 	END_DISCONNECTED = 4, /* at a dentry whose place is not known */
+};
+
+/* Bits of object.subvol that are no subvolume's. */
+enum subvol {
+	SUBVOL_OVERLAY = 63, /* reached on overlayfs, not on the filesystem of the real inode */
 };
 
 /* What a domain is tied to. */

@@ -27,19 +27,6 @@ static __always_inline _Bool is_ruled(const struct dentry *dentry)
 	return !(sb->s_flags & SB_NOUSER) && !(inode && inode->i_flags & S_PRIVATE);
 }
 
-/* Refuse for lack of memory, before any ruleset was seen. */
-static __noinline int deny_storage(__u32 hook, __u64 mount, __u64 dentry)
-{
-	struct event event = { .mount = mount,
-			       .dentry = dentry,
-			       .hook = hook,
-			       .reason = REASON_FULL,
-			       .error = -EACCES };
-
-	emit(&event);
-	return -EACCES;
-}
-
 /* Report what the walk that was just done refused. */
 static __noinline int deny_walked(struct task *task, const struct sight *sight,
 				  const struct access *access, __u64 refused)

@@ -22,6 +22,13 @@
 	(MASK(ACTION_EXECUTE) | MASK(ACTION_WRITE_FILE) | MASK(ACTION_READ_FILE) | \
 	 MASK(ACTION_TRUNCATE) | MASK(ACTION_IOCTL_DEV))
 
+/* The bit of the filter that must be set where a ruleset may have a rule on an inode number. */
+static inline __u64 filter_bit(__u64 ino, __u32 ruleset)
+{
+	return ((ino + ruleset * 0x9E3779B97F4A7C15ULL) * 0xD6E8FEB86659FD93ULL) >>
+	       (64 - LIMIT_FILTER_BITS);
+}
+
 /* Walk over the layers in a way that the verifier can bound. */
 #define for_each_layer(layer, count) \
 	for (__u32 layer = 0; layer < LIMIT_LAYERS && layer < (count); layer++)

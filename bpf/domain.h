@@ -77,7 +77,7 @@ static __always_inline _Bool see(struct sight *sight, __u32 domain)
 		return 0;
 	entry = bpf_map_lookup_elem(&domains, &domain);
 	if (!entry)
-		return 0;
+		return 0; /* cannot be: whoever writes an index checks it against the limit */
 	sight->index = *(volatile __u32 *)&entry->ruleset;
 	if (!sight->index)
 		return 0;
@@ -128,11 +128,14 @@ static __always_inline int on_cgroup_mkdir(struct cgroup *cgroup, const char *pa
 		inherited = ancestor_domain(CAST(struct cgroup, css));
 	if (!inherited)
 		return 0;
-	if (bpf_map_update_elem(&cgroups, &id, &inherited, BPF_ANY))
-		__sync_fetch_and_add(&state->orphans, 1);
 	mark = mark_of(id);
-	if (mark)
-		*(volatile __u64 *)mark = id << 16 | inherited;
+	if (bpf_map_update_elem(&cgroups, &id, &inherited, BPF_ANY)) {
+		__sync_fetch_and_add(&state->orphans, 1);
+		if (mark) /* not recorded: the ancestors are asked, whose domain may change */
+			*(volatile __u64 *)mark = ~0ULL;
+	} else if (mark) {
+		*(volatile __u64 *)mark = id << LIMIT_MARK_BITS | inherited;
+	}
 	return 0;
 }
 

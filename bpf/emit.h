@@ -86,8 +86,9 @@ static __noinline int name_path(struct names *names, __u64 mount, __u64 dentry)
 		return 0;
 	names->bytes = 0;
 	names->truncated = 0;
-	if (dentry)
-		bpf_loop(LIMIT_DEPTH + LIMIT_CROSSED, name_step, &naming, 0);
+	if (dentry && bpf_loop(LIMIT_DEPTH + LIMIT_CROSSED, name_step, &naming, 0) ==
+			      LIMIT_DEPTH + LIMIT_CROSSED)
+		names->truncated = 1;
 	return 0;
 }
 
@@ -139,6 +140,19 @@ __noinline int emit(const struct event *event)
 	if (state)
 		__sync_fetch_and_add(&state->lost, 1);
 	return 0;
+}
+
+/* Refuse for lack of memory, before any ruleset was seen. */
+static __noinline int deny_storage(__u32 hook, __u64 mount, __u64 dentry, int error)
+{
+	struct event event = { .mount = mount,
+			       .dentry = dentry,
+			       .hook = hook,
+			       .reason = REASON_FULL,
+			       .error = error };
+
+	emit(&event);
+	return error;
 }
 
 #endif

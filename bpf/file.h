@@ -21,7 +21,7 @@ static __noinline int keep_refused(struct task *task, struct file *file,
 	__u64 key = (__u64)file;
 
 	if (!state || bpf_map_update_elem(&opened, &key, &task->kept, BPF_ANY))
-		return deny_storage(HOOK_FILE_OPEN, access->mount, access->target);
+		return deny_storage(HOOK_FILE_OPEN, access->mount, access->target, -EACCES);
 	__sync_fetch_and_add(&state->opened, 1);
 	return 0;
 }
@@ -85,7 +85,7 @@ static __always_inline int on_file_open(struct file *file)
 	if (!is_ruled(dentry) || is_private_mount(mount))
 		return 0;
 	if (found < 0)
-		return deny_storage(HOOK_FILE_OPEN, (__u64)mount, (__u64)dentry);
+		return deny_storage(HOOK_FILE_OPEN, (__u64)mount, (__u64)dentry, -EACCES);
 
 	struct access access = { .mount = (__u64)mount,
 				 .dentry = (__u64)dentry,

@@ -19,7 +19,6 @@ typedef unsigned short umode_t;
 #define S_IFMT	      0170000
 #define S_IFSOCK      0140000
 #define S_IFLNK	      0120000
-#define S_IFREG	      0100000
 #define S_IFBLK	      0060000
 #define S_IFDIR	      0040000
 #define S_IFCHR	      0020000
@@ -75,7 +74,6 @@ struct dentry {
 
 struct vfsmount {
 	struct dentry *mnt_root;
-	struct super_block *mnt_sb;
 	int mnt_flags;
 };
 
@@ -129,10 +127,7 @@ struct css_set {
 
 struct task_struct {
 	struct css_set *cgroups;
-	int pid;
 };
-
-struct files_struct;
 
 struct seq_file;
 

@@ -126,8 +126,8 @@ static __always_inline __u32 domain_of(__u64 cgroup)
 
 	if (!word)
 		return 0;
-	if (word >> 16 == (cgroup & (~0ULL >> 16)))
-		return word & 0xffff;
+	if (word >> LIMIT_MARK_BITS == (cgroup & (~0ULL >> LIMIT_MARK_BITS)))
+		return word & ((1U << LIMIT_MARK_BITS) - 1);
 	domain = bpf_map_lookup_elem(&cgroups, &cgroup);
 	return domain ? *domain : 0;
 }

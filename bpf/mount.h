@@ -22,7 +22,7 @@ static __noinline int deny_mount(__u32 hook, __u64 mount, __u64 dentry, const st
 	return -EPERM;
 }
 
-/* Deny a mount change. A task whose storage cannot be had is in a domain, so denied as well. */
+/* Deny a mount change. A task whose storage cannot be had is in a domain. */
 static __always_inline int ask_mount(__u32 hook, const struct vfsmount *mnt, struct dentry *dentry)
 {
 	struct subject subject;
@@ -33,7 +33,7 @@ static __always_inline int ask_mount(__u32 hook, const struct vfsmount *mnt, str
 	if (!found)
 		return 0;
 	if (found < 0)
-		return -EPERM;
+		return deny_storage(hook, mount, (__u64)dentry, -EPERM);
 	if (see(&sight, subject.cgroup) && sight.handled_any)
 		return deny_mount(hook, mount, (__u64)dentry, &sight);
 	if (see(&sight, subject.process) && sight.handled_any)

@@ -10,8 +10,7 @@
 
 #include "maps.h"
 
-/* In object.subvol: reached on overlayfs, not on the filesystem of the real inode. */
-#define SEEN_THROUGH_OVERLAY (1ULL << 63)
+#define SEEN_THROUGH_OVERLAY (1ULL << SUBVOL_OVERLAY)
 
 /* A pointer as a number, which the verifier lets us add any offset to. */
 static __always_inline __u64 address_of(const void *pointer)

@@ -23,7 +23,7 @@ static __always_inline int ask_path(const struct path *path, struct dentry *targ
 	if (!is_ruled(dentry))
 		return 0;
 	if (found < 0)
-		return deny_storage(hook, (__u64)mount, (__u64)dentry);
+		return deny_storage(hook, (__u64)mount, (__u64)dentry, -EACCES);
 
 	struct access access = { .mount = (__u64)mount,
 				 .dentry = (__u64)dentry,

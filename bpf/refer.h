@@ -173,7 +173,7 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 	if (!is_ruled(new_parent))
 		return 0;
 	if (found < 0)
-		return deny_storage(hook, (__u64)mount, (__u64)old_dentry);
+		return deny_storage(hook, (__u64)mount, (__u64)old_dentry, -EACCES);
 	old_inode = old_dentry->d_inode;
 	new_inode = new_dentry->d_inode;
 	if (!old_inode || (exchange && !new_inode))

@@ -21,8 +21,7 @@
 
 static __always_inline _Bool may_have_rule(__u64 ino, __u32 ruleset)
 {
-	__u64 bit = ((ino + ruleset * 0x9E3779B97F4A7C15ULL) * 0xD6E8FEB86659FD93ULL) >>
-		    (64 - LIMIT_FILTER_BITS);
+	__u64 bit = filter_bit(ino, ruleset);
 	__u32 word = bit >> 6;
 	__u64 *bits = bpf_map_lookup_elem(&filter, &word);
 

@@ -24,6 +24,7 @@ class Limit(enum.IntEnum):
     CROSSED = 64
     WALKED = 16
     MARKS = 65536
+    MARK_BITS = 16
     FILTER_BITS = 22
 
 
@@ -94,6 +95,12 @@ class End(enum.IntEnum):
     ROOT = 2
     DETACHED = 3
     DISCONNECTED = 4
+
+
+class Subvol(enum.IntEnum):
+    """enum subvol."""
+
+    OVERLAY = 63
 
 
 class Kind(enum.IntEnum):

@@ -193,7 +193,7 @@ def _record(live: engine.Engine, numbers: list[int], index: int) -> None:
         limit = int(abi.Limit.CGROUPS)
         raise errors.LimitError(f"more than {limit} control groups would be in domains; detach one first") from cause
     for number in numbers:
-        live.marks[number % abi.Limit.MARKS] = number << 16 & _ASK | index
+        live.marks[number % abi.Limit.MARKS] = number << abi.Limit.MARK_BITS & _ASK | index
 
 
 def _unmark(live: engine.Engine, numbers: list[int]) -> None:

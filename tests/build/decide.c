@@ -39,6 +39,11 @@ __u64 walk_steps(struct decision *decision, const struct ruleset *ruleset, __u64
 	return decide_refused(decision);
 }
 
+__u64 bit(__u64 ino, __u32 ruleset)
+{
+	return filter_bit(ino, ruleset);
+}
+
 __u32 gain(const struct decision *source, struct decision *destination, __u64 scope)
 {
 	return decide_gain(source, destination, scope);

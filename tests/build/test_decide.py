@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landlock_bpf import abi, compiler
+from landlock_bpf import abi, compiler, ruleset
 
 LAYERS = int(abi.Limit.LAYERS)
 ACTIONS = 4  # as good as 64: no action knows of another
@@ -97,6 +97,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     loaded.walk_steps.restype = ctypes.c_uint64
     pointer, word = ctypes.c_void_p, ctypes.c_uint32
     loaded.walk_steps.argtypes = [pointer, pointer, ctypes.c_uint64, pointer, pointer, word, word]
+    loaded.bit.restype = ctypes.c_uint64
+    loaded.bit.argtypes = [ctypes.c_uint64, word]
     loaded.gain.restype = ctypes.c_uint32
     loaded.gain.argtypes = [pointer, pointer, ctypes.c_uint64]
     return loaded
@@ -173,6 +175,11 @@ def test_gain(library: ctypes.CDLL, case: tuple[Walk, Walk, int]) -> None:
     assert bool(gained) == bool(gaining)
     if gaining:
         assert there.layer == gaining[0]
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, int(abi.Limit.RULESETS) - 1))
+def test_filter_bit(library: ctypes.CDLL, ino: int, index: int) -> None:
+    assert library.bit(ino, index) == ruleset.filter_bit(ino, index)
 
 
 def test_mutations_are_seen(library: ctypes.CDLL) -> None:
