@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from landlock_bpf import errors
+from landlock_bpf import errors, mountinfo
 
 _FILEID_KERNFS = 0xFE  # include/linux/exportfs.h
 _HANDLE = struct.Struct("=IiQ")  # struct file_handle with the 8 bytes of a kernfs id
@@ -22,11 +22,10 @@ _GONE = (errno.ENOENT, errno.ENODEV)  # to look it up, to read one of its files
 @functools.cache
 def mount_point() -> Path:
     """Find where cgroup2 is mounted; UnsupportedError where it is not."""
-    with open("/proc/self/mountinfo") as mounts:
-        for line in mounts:
-            head, _, tail = line.partition(" - ")
-            if tail.startswith("cgroup2 "):
-                return Path(head.split(" ")[4])
+    found = [mount for mount in mountinfo.read() if mount.type == "cgroup2"]
+    if found:
+        # Rather all of it than a part that is mounted elsewhere too.
+        return Path(min(found, key=lambda mount: mount.root != "/").point)
     raise errors.UnsupportedError("cgroup2 is not mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
 
 
@@ -115,7 +114,7 @@ def populated(path: Path) -> bool:
 
 def own() -> Path:
     """Give the control group of this process."""
-    with open("/proc/self/cgroup") as lines:
+    with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         for line in lines:
             if line.startswith("0::"):
                 return mount_point() / line[3:].rstrip("\n").lstrip("/")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from landlock_bpf import bpf, btf, compiler, errors, hooks, landlock, libbpf, maps
+from landlock_bpf import bpf, btf, compiler, errors, hooks, landlock, libbpf, maps, mountinfo
 
 State = Literal["yes", "no", "unknown"]
 # What a probe gives: the state, what was seen, and the remedy unless the state is "yes".
@@ -123,11 +123,9 @@ def _ftrace() -> Answer:
 
 
 def _mounted(kind: str, remedy: str) -> Answer:
-    # mountinfo: id parent dev root MOUNTPOINT options [tags...] - TYPE source options
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        head, _, tail = line.partition(" - ")
-        if tail.split()[0] == kind:
-            return "yes", head.split()[4], ""
+    for mount in mountinfo.read():
+        if mount.type == kind:
+            return "yes", mount.point, ""
     return "no", "not mounted", remedy
 
 

@@ -7,39 +7,14 @@ no LSM hook is asked: so a denial above a mount has to be on the mount's own roo
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from landlock_bpf import policy
-
-_ESCAPED = re.compile(r"\\([0-7]{3})")
+from landlock_bpf import mountinfo, policy
 
 
-@dataclasses.dataclass(frozen=True)
-class Mount:
-    """A line of mountinfo: where it is, and the device number of its filesystem as text."""
-
-    point: str
-    device: str
-
-
-def read() -> tuple[Mount, ...]:
-    """Read the mounts of our mount namespace."""
-    with open("/proc/self/mountinfo") as lines:
-        return tuple(parse(lines))
-
-
-def parse(lines: Iterable[str]) -> Iterator[Mount]:
-    """Parse mountinfo (proc(5)), which writes blanks and the like in octal."""
-    for line in lines:
-        words = line.split(" ")
-        yield Mount(_ESCAPED.sub(lambda match: chr(int(match[1], 8)), words[4]), words[2])
-
-
-def denials(rules: Sequence[policy.Rule], mounts: Sequence[Mount]) -> dict[str, list[tuple[policy.Rule, int]]]:
+def denials(rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> dict[str, list[tuple[policy.Rule, int]]]:
     """Say for mount points which denials above them hold there, with the actions for which each is the nearest rule.
 
     Only for filesystems that are mounted nowhere else but where the same is denied: what is mounted on an open place too

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Union
 
-from landlock_bpf import abi, errors, hooks, identity, mounts, policy, route, ruleset
+from landlock_bpf import abi, errors, hooks, identity, mountinfo, mounts, policy, route, ruleset
 
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 # Paths resolved before the iterator runs over all that is open: few runs, not too many descriptors.
@@ -101,7 +101,7 @@ def _with_mounts(
     layer: ruleset.Layer, each: policy.Policy, identify: route.Identify, filesystems: Filesystems
 ) -> ruleset.Layer:
     """Tie the denials of a layer to the roots of the mounts beneath them as well; see mounts.py."""
-    inherited = mounts.denials(each.rules, mounts.read()) if layer.denies else {}
+    inherited = mounts.denials(each.rules, mountinfo.read()) if layer.denies else {}
     if not inherited:
         return layer
     entries = []

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The mounts of our mount namespace, from /proc/self/mountinfo (proc(5)): values."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Mount:
+    """One mount: the type and the device number of its filesystem, which directory of it, and where."""
+
+    type: str
+    device: str
+    root: str
+    point: str
+
+
+def read() -> tuple[Mount, ...]:
+    """Read the mounts of our mount namespace."""
+    # Users mount where they like (fusermount), and names of files need not be UTF-8.
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+        return tuple(parse(lines))
+
+
+def parse(lines: Iterable[str]) -> Iterator[Mount]:
+    """Parse lines of mountinfo: id parent device root POINT options [tags...] - type source options."""
+    for line in lines:
+        head, _, tail = line.partition(" - ")
+        _id, _parent, device, root, point, *_options = head.split(" ")
+        yield Mount(_plain(tail.split(" ")[0]), device, _plain(root), _plain(point))
+
+
+def _plain(word: str) -> str:
+    """Undo the octal escapes of blanks and the like."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), word)
