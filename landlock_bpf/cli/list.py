@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from landlock_bpf import cli, controller
+from landlock_bpf import cli, controller, inventory
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -26,7 +26,13 @@ def main(args: argparse.Namespace) -> int:
         output.print_json(domains)
         return 0
     rows = [
-        (each.name, each.kind.name.lower(), each.layers, each.rules, each.tasks, each.cgroup or "(removed)") for each in domains
+        (each.name, each.kind.name.lower(), each.layers, _rules(each), each.tasks, each.cgroup or "(removed)")
+        for each in domains
     ]
     output.print_columns([("NAME", "KIND", "LAYERS", "RULES", "TASKS", "CGROUP"), *rows])
     return 0
+
+
+def _rules(info: inventory.DomainInfo) -> str:
+    """Count the rules, and those that ended with their filesystem: an `update` ties them anew."""
+    return f"{info.rules} ({info.ended} ended)" if info.ended else str(info.rules)

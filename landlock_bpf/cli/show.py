@@ -50,7 +50,8 @@ def _print(detail: inventory.DomainDetail) -> None:
         print(f"\nlayer {number}  {layer.policy} ({layer.source}){whose}")
         print(f"  handles {_actions(layer.handled)}; default {layer.default}")
         for rule in layer.rules:
-            print(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line})")
+            ended = "  ended with its filesystem" if rule.ended else ""
+            print(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line}){ended}")
     print("\nhooks attached")
     output.print_columns([(f"  {hook.name}", hook.why or "(for other domains)") for hook in detail.hooks])
 
