@@ -30,6 +30,7 @@ _CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_BPF": 39}
 _NEEDED_MAPS = (
     maps.MapType.HASH,
     maps.MapType.ARRAY,
+    maps.MapType.ARRAY_OF_MAPS,
     maps.MapType.TASK_STORAGE,
     maps.MapType.RINGBUF,
 )
@@ -65,6 +66,8 @@ def _ask(question: Callable[[], Answer]) -> Answer:
         return "no" if refused else "unknown", str(error), error.remedy or "try again as root"
     except PermissionError as error:
         return "unknown", f"cannot read {error.filename}", "try again as root"
+    except OSError as error:
+        return "unknown", str(error), "try again as root, outside any container"
 
 
 def _privileges() -> Answer:
@@ -107,7 +110,10 @@ def _lockdown() -> Answer:
 
 
 def _jit() -> Answer:
-    value = Path("/proc/sys/net/core/bpf_jit_enable").read_text().strip()
+    path = Path("/proc/sys/net/core/bpf_jit_enable")
+    if not path.exists():
+        return "unknown", f"{path} is not in this network namespace", "try again in the first one, outside any container"
+    value = path.read_text().strip()
     if value == "0":
         return "no", "LSM programs run through trampolines, which the interpreter has not", "sysctl net.core.bpf_jit_enable=1"
     return "yes", f"net.core.bpf_jit_enable={value}", ""

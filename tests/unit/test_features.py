@@ -60,6 +60,7 @@ def test_not_mounted() -> None:
         (errors.KernelError("load", "it", errno.EPERM), 0, "no"),
         (errors.KernelError("load", "it", errno.EINVAL), 0, "unknown"),
         (PermissionError(errno.EACCES, "Permission denied", "/proc/secret"), 1000, "unknown"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/proc/absent"), 0, "unknown"),
     ],
 )
 def test_errors_become_answers(monkeypatch: pytest.MonkeyPatch, raised: Exception, uid: int, state: str) -> None:
