@@ -67,6 +67,6 @@ def main(args: argparse.Namespace) -> int:
 def _close(confinement: controller.Confinement) -> None:
     try:
         confinement.close()
-    except errors.Error as error:
+    except (errors.Error, OSError) as error:
         # The command has run, and its status matters more. The next command sweeps.
         cli.complain(str(error))
