@@ -70,10 +70,12 @@ class Controller:
                 if strict:
                     _refuse_held(descriptors.held(path, own), name)
                 new = attachment.attach(live, slots, name, own, path, serial)
-            held = descriptors.held(path, own)
-            if strict and held:
-                attachment.detach(live, new)
-                _refuse_held(held, name)
+            with contextlib.ExitStack() as undo:
+                undo.callback(attachment.detach, live, new)
+                held = descriptors.held(path, own)
+                if strict:
+                    _refuse_held(held, name)
+                undo.pop_all()
             return dataclasses.replace(inventory.describe(live, new), held=held)
 
     def update(self, name: str, policies: Sequence[policy.Policy]) -> inventory.DomainInfo:

@@ -18,7 +18,7 @@ _Place = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Held:
-    """A file that a member has open though it could not open it now."""
+    """A file that a member has open though it could not open it now, as far as we may look at it."""
 
     pid: int
     fd: int
@@ -42,7 +42,7 @@ def _said(layer: ruleset.Layer) -> dict[_Place, bool]:
     for entry in layer.entries:
         if not (entry.allowed or entry.denied):
             continue
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             found = os.stat(entry.path)
             place = found.st_dev, found.st_ino
             said[place] = said.get(place, False) or bool(entry.denied)
@@ -53,17 +53,21 @@ def _of_process(pid: int, said: Iterable[dict[_Place, bool]]) -> Iterator[Held]:
     folder = f"/proc/{pid}/fd"
     try:
         names = os.listdir(folder)
-    except OSError:  # it has ended
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
         return
     for name in names:
         try:
             found = os.stat(f"{folder}/{name}")
             target = os.readlink(f"{folder}/{name}")
-        except OSError:
+            if not target.startswith("/") or not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+                continue
+            way = [(found.st_dev, found.st_ino), *_above(pid, target)]
+        except (FileNotFoundError, ProcessLookupError):  # closed meanwhile
             continue
-        if not target.startswith("/") or not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        except OSError as error:
+            # Not even root may look into another user's FUSE mount. What is there may be what is denied.
+            yield Held(pid, int(name), f"something that cannot be looked at ({error.strerror})")
             continue
-        way = [(found.st_dev, found.st_ino), *_above(pid, target)]
         if any(next((each[place] for place in way if place in each), False) for each in said):
             yield Held(pid, int(name), target)
 
@@ -71,6 +75,7 @@ def _of_process(pid: int, said: Iterable[dict[_Place, bool]]) -> Iterator[Held]:
 def _above(pid: int, path: str) -> Iterator[_Place]:
     """Give the directories above a path as the process sees them."""
     for parent in PurePosixPath(path).parents:
-        with contextlib.suppress(OSError):
+        # Gone, or the path of a deleted file.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             found = os.stat(f"/proc/{pid}/root{parent}")
             yield found.st_dev, found.st_ino

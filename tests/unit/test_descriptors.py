@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -47,6 +48,27 @@ def test_one_layer_that_denies_is_enough(tree: Path) -> None:
 def test_nothing_is_listed_where_nothing_is_denied(tree: Path) -> None:
     assert held(tree, layer((tree, 4, 0))) == []
     assert held(tree, layer((tree / "gone", 0, 4))) == []
+
+
+def test_what_cannot_be_looked_at_counts_as_held(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.stat
+
+    def refuse(path: str | Path, **more: bool) -> os.stat_result:
+        if str(path).startswith("/proc/") and os.path.realpath(path) == str(tree / "a" / "b" / "file"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path, **more)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert held(tree, layer((tree / "a", 0, 4))) == ["something that cannot be looked at (Permission denied)"]
+
+
+def test_a_process_that_cannot_be_looked_at_is_an_error(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", args[0])
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(PermissionError):
+        held(tree, layer((tree / "a", 0, 4)))
 
 
 def test_what_it_says(tree: Path) -> None:
