@@ -92,9 +92,9 @@ def parse(data: bytes) -> Denial:
     rule, rule_path = None, ""
     # Only these three are about an object with a rule.
     if layer and raw.reason in (abi.Reason.RULE, abi.Reason.SEALED, abi.Reason.OPENED):
-        key = bytes(raw.object)
+        keys = _keys(raw.object)
         for entry in layer.entries:
-            if entry.object == key and (entry.denied & raw.refused or (raw.reason == abi.Reason.SEALED and entry.sealed)):
+            if entry.object in keys and (entry.denied & raw.refused or (raw.reason == abi.Reason.SEALED and entry.sealed)):
                 rule, rule_path = policy.Location(entry.file, entry.line), entry.path
                 break
     return Denial(
@@ -144,6 +144,13 @@ def format_json(denial: Denial) -> str:
     told = dataclasses.asdict(denial)
     told["action"] = hooks.names(denial.action)
     return json.dumps(told)
+
+
+def _keys(seen: abi.Object) -> tuple[bytes, ...]:
+    """Give the names that a rule may have for an object: as it was reached and, if that was through overlayfs, its own."""
+    plain = abi.Object.from_buffer_copy(seen)
+    plain.subvol &= ~(1 << abi.Subvol.OVERLAY)
+    return bytes(seen), bytes(plain)
 
 
 @functools.lru_cache(maxsize=64)

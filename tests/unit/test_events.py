@@ -68,6 +68,12 @@ def test_a_denial_names_the_rule_that_denied() -> None:
     assert abs(found.time - time.time()) < 60
 
 
+def test_a_rule_is_found_from_overlayfs() -> None:
+    made = denial()
+    made.object.subvol |= 1 << abi.Subvol.OVERLAY
+    assert events.parse(bytes(made)).rule == policy.Location("p.toml", 5)
+
+
 def test_silence_has_no_rule_but_a_policy() -> None:
     found = events.parse(bytes(denial(abi.Reason.NO_RULE)))
     assert found.rule is None and found.policy_name == "p"
