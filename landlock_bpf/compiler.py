@@ -35,9 +35,9 @@ def compile_engine() -> Path:
 
         source = template.render(source_dir() / ENGINE, hooks=hooks.HOOKS)
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _refuse_foreign(folder)
+        refuse_foreign(folder)
         compile_source(source, compiled, include=(source_dir(),))
-    _refuse_foreign(compiled)
+    refuse_foreign(compiled)
     return compiled
 
 
@@ -115,7 +115,7 @@ def _key(clang: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _refuse_foreign(path: Path) -> None:
+def refuse_foreign(path: Path) -> None:
     """Refuse for root a path that somebody else could have written or put in place: what is loaded runs in the kernel.
 
     Whoever may write a folder may replace what is in it, so all folders above count too; a sticky one (/tmp) lets

@@ -35,6 +35,8 @@ def compile_workload() -> Path:
             if done.returncode != 0:
                 raise errors.CompileError(f"{clang} refuses {SOURCE.name}", done.stderr.strip())
             compiled.replace(library)
+    compiler.refuse_foreign(library.parent)
+    compiler.refuse_foreign(library)
     return library
 
 
