@@ -166,6 +166,21 @@ def test_sealed_and_mounts(tree: Path, inside: Member, attach: rule.Attach, deni
     assert (renamed.path, renamed.path2) == (str(tree / "outer"), str(tree / "moved"))
 
 
+def test_refused_at_open(tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]) -> None:
+    """What was refused when a file was opened is reported when it is done, with the rule of the layer that refused it."""
+    folder = operation.populate(tree / "folder")
+    denial = rule.deny(folder, Action.TRUNCATE)
+    attach(
+        rule.make(Action.TRUNCATE, rule.allow("/", Action.TRUNCATE), name="first"),
+        rule.make(Action.TRUNCATE, denial, default="allow", name="second"),
+    )
+    assert inside.errno(operation.truncate_opened, folder) == errno.EACCES
+    (seen,) = denials()
+    assert (seen.hook, seen.reason, seen.action) == ("file_truncate", "opened", Action.TRUNCATE)
+    assert (seen.layer, seen.policy_name, seen.rule) == (1, "second", denial.location)
+    assert seen.path == str(folder / "file")
+
+
 def _lost() -> int:
     found = engine.find()
     assert found

@@ -194,6 +194,9 @@ def test_overlay_allows(layers: Path, inside: Member, attach: rule.Attach) -> No
     attach(rule.make(hooks.ALL, rule.allow(merged, hooks.ALL)))
     for name in ("low", "up", "both", "folder/low", "folder/up"):
         assert inside.errno(operation.touch, merged / name, os.O_RDWR) == 0
+    # And what is allowed there is not allowed where it really lies.
+    for name in ("lower/low", "lower/folder/low", "upper/up"):
+        assert inside.errno(read, layers / name) == errno.EACCES
 
 
 def test_denied_in_the_layer_itself(layers: Path, inside: Member, attach: rule.Attach) -> None:
@@ -202,6 +205,42 @@ def test_denied_in_the_layer_itself(layers: Path, inside: Member, attach: rule.A
     assert inside.errno(read, layers / "lower/low") == errno.EACCES
     assert inside.errno(read, layers / "upper/up") == errno.EACCES
     assert inside.errno(read, layers / "lower/both") == 0
+
+
+def test_directory_made_anew_elsewhere(layers: Path, inside: Member, attach: rule.Attach) -> None:
+    """One may have the number, and the place in memory, of one that was removed: no remembered walk is taken for its."""
+    merged = layers / "merged"
+    for name in ("secret", "public"):
+        (merged / name).mkdir()
+    attach(rule.make(READ, rule.deny(merged / "secret", READ), default="allow"))
+    for _ in range(10):
+        for name, expected in (("public", 0), ("secret", errno.EACCES)):
+            (merged / name / "made").mkdir()
+            (merged / name / "made/file").write_text("")
+            assert inside.errno(read, merged / name / "made/file") == expected
+            (merged / name / "made/file").unlink()
+            (merged / name / "made").rmdir()
+
+
+def test_overlay_of_data_only_layers(ext4: Path, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """As image stores make them: metadata in one layer, the data elsewhere and looked up late."""
+    base = ext4 / tree.name
+    for name in ("lower", "upper", "work", "merged", "data"):
+        (base / name).mkdir(parents=True)
+    (base / "lower/file").write_text("text")
+    data = f"lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work,metacopy=on,redirect_dir=on"
+    with filesystem.mounted("none", base / "merged", "overlay", data=data) as merged:
+        (merged / "file").chmod(0o600)
+        (merged / "folder").mkdir()
+        (merged / "file").rename(merged / "folder/secret")
+    (base / "lower/file").rename(base / "data/file")
+    data = f"lowerdir={base}/upper::{base}/data,metacopy=on,redirect_dir=on"
+    with filesystem.mounted("none", base / "merged", "overlay", data=data) as merged:
+        assert (merged / "folder/secret").read_text() == "text"
+        attach(rule.make(READ, rule.deny(merged / "folder/secret", READ), default="allow"))
+        for _ in range(2):
+            assert inside.errno(read, merged / "folder/secret") == errno.EACCES
+            filesystem.drop_caches()
 
 
 def open_handle(mount: Path, handle: bytes) -> None:
@@ -219,12 +258,12 @@ def test_disconnected(ext4: Path, inside: Member, attach: rule.Attach, live: con
     path.write_text("")
     handle = filesystem.name_to_handle_at(path)
     name = attach(rule.make(READ, rule.allow("/", READ)))
-    for _ in range(2):
-        # The walk by name gives it a place.
-        assert inside.errno(read, path) == 0
-        assert inside.errno(open_handle, ext4, handle) == 0
+    # The walk by name gives it a place.
+    assert inside.errno(read, path) == 0
+    assert inside.errno(open_handle, ext4, handle) == 0
+    for _ in range(4):  # what was used a moment ago stays for a round
         filesystem.drop_caches()
-        assert inside.errno(open_handle, ext4, handle) == errno.EACCES
+    assert inside.errno(open_handle, ext4, handle) == errno.EACCES
     filesystem.drop_caches()
     live.detach(name)
     assert inside.errno(open_handle, ext4, handle) == 0

@@ -266,8 +266,8 @@ def test_moved_out_of_a_denied_folder(
     assert inside.errno(act, tree / "secret/file", tree / "secret" / target) == 0
 
 
-def memfd() -> None:
-    made = os.memfd_create("test")
+def memfd(flags: int = 0) -> None:
+    made = os.memfd_create("test", flags)
     try:
         _open(f"/proc/self/fd/{made}", os.O_RDWR)
     finally:
@@ -288,6 +288,23 @@ def test_what_has_no_place_is_not_ruled(reopen: Callable[[], None], inside: Memb
     # /proc/self is a link, and following one is no action.
     attach(rule.make(hooks.ALL))
     assert inside.errno(reopen) == 0
+
+
+def huge_memfd() -> None:
+    memfd(os.MFD_HUGETLB)
+
+
+def message_queue() -> None:
+    made = operation.check(_libc.mq_open(b"/landlock-bpf-test", os.O_CREAT | os.O_RDWR, 0o600, None))
+    os.close(made)
+    operation.check(_libc.mq_unlink(b"/landlock-bpf-test"))
+
+
+@pytest.mark.parametrize("act", [huge_memfd, message_queue], ids=lambda row: row.__name__)
+def test_mounts_of_the_kernel_itself(act: Callable[[], None], tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """They are in no namespace, but no mount that somebody detached."""
+    attach(rule.make(Action.READ_FILE, rule.deny(tree, Action.READ_FILE), default="allow"))
+    assert inside.errno(act) == 0
 
 
 _fds: dict[str, int] = {}
