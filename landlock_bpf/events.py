@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from landlock_bpf import abi, engine, errors, hooks, policy, record, ringbuf
+from landlock_bpf import abi, engine, errors, hooks, policy, record, ringbuf, terminal
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
@@ -118,11 +118,15 @@ def parse(data: bytes) -> Denial:
 
 
 def path_of(names: abi.Names) -> str:
-    """Put a path together from its names, which come from the object up to the root."""
+    """Put a path together from its names, which come from the object up to the root; what is no text becomes escapes."""
     # The attribute `text` would end at the first 0.
     start = abi.Names.text.offset
     parts = bytes(names)[start : start + names.bytes].split(b"\0")[:-1]
-    return ("..." if names.truncated else "") + "/" + "/".join(map(_printable, reversed(parts)))
+    return (
+        ("..." if names.truncated else "")
+        + "/"
+        + "/".join(terminal.shown(name.decode(errors="backslashreplace")) for name in reversed(parts))
+    )
 
 
 def format_text(denial: Denial) -> str:
@@ -136,7 +140,8 @@ def format_text(denial: Denial) -> str:
     elif denial.policy_name:
         why += f" (policy {denial.policy_name})"
     who = f"pid={denial.pid} comm={denial.comm!r} uid={denial.uid}"
-    return f"{when} DENIED {denial.error} {what} {where} {who} hook={denial.hook} domain={denial.domain} {why}"
+    line = f"{when} DENIED {denial.error} {what} {where} {who} hook={denial.hook} domain={denial.domain} {why}"
+    return terminal.shown(line)
 
 
 def format_json(denial: Denial) -> str:
@@ -165,9 +170,3 @@ def _age(found: engine.Engine) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return stat.st_ino, stat.st_ctime_ns
-
-
-def _printable(name: bytes) -> str:
-    """Give a name as text; what is no text, or would play tricks on a terminal, as escapes."""
-    text = name.decode(errors="backslashreplace")
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

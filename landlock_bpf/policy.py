@@ -11,7 +11,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from landlock_bpf import abi, errors, hooks, policy_actions, policy_format, policy_reader, policy_source, policy_variables
+from landlock_bpf import (
+    abi,
+    errors,
+    hooks,
+    policy_actions,
+    policy_format,
+    policy_reader,
+    policy_source,
+    policy_variables,
+    terminal,
+)
 from landlock_bpf.policy_format import Leaf, Table
 
 COMMAND_LINE = "command line"
@@ -139,7 +149,7 @@ def describe(policy: Policy) -> str:
     idle = hooks.ALL & ~policy.handled
     rest = "denied" if policy.default == "deny" else "allowed"
     lines = [
-        f"policy {_shown(policy.name)} ({_shown(policy.source)})",
+        f"policy {policy.name} ({policy.source})",
         f"  handled     {policy_actions.summary(policy.handled)}",
         f"  left alone  {policy_actions.summary(idle)}",
         f"  default     {policy.default}: a handled action is {rest} where no rule names it",
@@ -151,8 +161,8 @@ def describe(policy: Policy) -> str:
     for rule in policy.rules:
         words = [f"allow {policy_actions.summary(rule.allowed)}"] if rule.allowed else []
         words += [f"deny {policy_actions.summary(rule.denied)}"] if rule.denied else []
-        lines.append(f"    {_shown(rule.path)}  {'; '.join(words) or 'changes nothing'}  ({_shown(str(rule.location))})")
-    return "\n".join(lines)
+        lines.append(f"    {rule.path}  {'; '.join(words) or 'changes nothing'}  ({rule.location})")
+    return "\n".join(map(terminal.shown, lines))
 
 
 def _rules(reader: policy_reader.Reader, document: Table, landlock_abi: int | None) -> Iterator[Rule]:
@@ -206,10 +216,6 @@ def _split_denial(value: str) -> tuple[str, abi.Action, str]:
     if not colon or "/" in actions:
         path, actions = value, "all"
     return path, NOTHING, actions
-
-
-def _shown(text: str) -> str:
-    return text if text.isprintable() else repr(text)  # no control characters of a stranger's file reach a terminal
 
 
 def _union(masks: Iterable[abi.Action]) -> abi.Action:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import landlock_bpf
-from landlock_bpf import errors
+from landlock_bpf import errors, terminal
 
 PROGRAM = "landlock-bpf"
 EPILOG = """\
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def complain(message: str) -> None:
     """Print each line of a message to stderr, as the program's."""
     for line in message.splitlines():
-        print(f"{PROGRAM}: {line}", file=sys.stderr)
+        print(f"{PROGRAM}: {terminal.shown(line)}", file=sys.stderr)
 
 
 def require_root() -> None:

@@ -12,7 +12,7 @@ import argparse
 import os
 import sys
 
-from landlock_bpf import errors, features
+from landlock_bpf import errors, features, terminal
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -64,6 +64,6 @@ def _print(feature: features.Feature, width: int) -> None:
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         state = f"{_COLOURS[feature.state]}{state}\033[0m"
     optional = "" if feature.needed else " (optional)"
-    print(f"{feature.name:{width}}  {state}  {feature.detail}{optional}", flush=True)
+    print(f"{feature.name:{width}}  {state}  {terminal.shown(feature.detail)}{optional}", flush=True)
     if feature.remedy:
-        print(f"{'':{width}}  {'':7}  -> {feature.remedy}", flush=True)
+        print(f"{'':{width}}  {'':7}  -> {terminal.shown(feature.remedy)}", flush=True)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from landlock_bpf import terminal
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -18,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def print_columns(rows: Iterable[Sequence[object]]) -> None:
     """Print rows with their columns aligned; the last one is as wide as it is."""
-    table = [[str(cell) for cell in row] for row in rows]
+    table = [[terminal.shown(str(cell)) for cell in row] for row in rows]
     if not table:
         return
     widths = [max(map(len, column)) for column in zip(*table)]

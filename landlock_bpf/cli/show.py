@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from landlock_bpf import cli, controller, hooks, inventory
+from landlock_bpf import cli, controller, hooks, inventory, terminal
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -47,11 +47,11 @@ def _print(detail: inventory.DomainDetail) -> None:
     output.print_columns(facts)
     for number, layer in enumerate(detail.policies):
         whose = "" if layer.owner == info.name else f", of the domain {layer.owner}"
-        print(f"\nlayer {number}  {layer.policy} ({layer.source}){whose}")
+        print("\n" + terminal.shown(f"layer {number}  {layer.policy} ({layer.source}){whose}"))
         print(f"  handles {_actions(layer.handled)}; default {layer.default}")
         for rule in layer.rules:
             ended = "  ended with its filesystem" if rule.ended else ""
-            print(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line}){ended}")
+            print(terminal.shown(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line}){ended}"))
     print("\nhooks attached")
     output.print_columns([(f"  {hook.name}", hook.why or "(for other domains)") for hook in detail.hooks])
 

@@ -347,8 +347,8 @@ def test_describe_tells_what_nothing_allows(load) -> None:
 
 def test_describe_is_safe_to_print() -> None:
     text = policy.describe(policy.from_words(ro=["/a\x1b[31m", "/b\udcff"]))
-    assert "'/a\\x1b[31m'" in text
-    assert "'/b\\udcff'" in text
+    assert "/a\\x1b[31m  allow" in text
+    assert "/b\\udcff  allow" in text
     text.encode()
 
 
