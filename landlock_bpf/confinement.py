@@ -122,6 +122,12 @@ def _place(live: engine.Engine, parent: Path | None) -> Path:
     return fallback
 
 
+def remove_fallback() -> None:
+    """Remove the control group that was made for those that could not be in ours, unless something is in it."""
+    with contextlib.suppress(OSError, errors.UnsupportedError):
+        (cgroup.mount_point() / FALLBACK).rmdir()
+
+
 def _check_layers(live: engine.Engine, name: str, place: Path, layers: Sequence[ruleset.Layer]) -> None:
     index = domain.at(live, place)
     ruled = [slot.ruleset for slot in domain.slots(live) if slot.index == index]

@@ -128,11 +128,13 @@ class Controller:
         """End all domains, those of running processes too, and remove the engine from the kernel."""
         with record.locked():
             scopes = []
+            # None is loaded, or one of another version, whose maps may be missing or differ: it goes all the same.
             with contextlib.suppress(errors.Error), _engine() as live:
                 scopes = [cgroup.find(slot.cgroup) for slot in domain.slots(live) if slot.kind == abi.Kind.PROCESS]
             installation.unload()
             for scope in filter(None, scopes):
                 cgroup.remove(scope)
+            confinement.remove_fallback()
             for serial in record.serials():
                 record.remove(serial)
             record.forget_stale()

@@ -140,7 +140,7 @@ class Engine:
     def learn_layout(self) -> None:
         """Tell the programs how filesystems that stack or have subvolumes name objects in this kernel, as far as known now.
 
-        Until then they deny what lies on one: it may be what a rule is about.
+        Until then what lies on overlayfs is denied, for it may be what a rule is about; on btrfs no rule can be made yet.
         """
         from landlock_bpf import layout  # reads all types of the kernel, so done rarely
 

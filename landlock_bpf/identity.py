@@ -17,7 +17,7 @@ BTRFS_SUPER_MAGIC = 0x9123683E
 OVERLAYFS_SUPER_MAGIC = 0x794C7630
 
 # Filesystems whose inode numbers and generations are those of the disk, or whose inodes never leave memory
-# (include/uapi/linux/magic.h). Each other one is tried: see ruleset.py.
+# (include/uapi/linux/magic.h). Each other one is tried: see resolution.py.
 STABLE = {
     0xEF53: "ext4",
     0x58465342: "xfs",

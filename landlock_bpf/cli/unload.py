@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""End all domains and take the engine out of the kernel: afterwards nothing of ours is there."""
+"""End all domains and take the engine out of the kernel.
+
+Afterwards nothing of ours runs; the records of past denials stay under /run.
+"""
 
 from __future__ import annotations
 
