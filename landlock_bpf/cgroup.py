@@ -17,6 +17,7 @@ from landlock_bpf import errors, mountinfo
 _FILEID_KERNFS = 0xFE  # include/linux/exportfs.h
 _HANDLE = struct.Struct("=IiQ")  # struct file_handle with the 8 bytes of a kernfs id
 _GONE = (errno.ENOENT, errno.ENODEV)  # to look it up, to read one of its files
+_REMEDY = "be root, with /sys/fs/cgroup writable (a container may have it read-only)"
 
 
 @functools.cache
@@ -81,7 +82,7 @@ def settle(path: Path) -> None:
     try:
         (path / "cgroup.subtree_control").write_text("\n")
     except OSError as cause:
-        raise errors.KernelError("wait for", f"changes beneath {path}", cause.errno or errno.EIO) from cause
+        raise errors.KernelError("wait for", f"changes beneath {path}", cause.errno or errno.EIO, _REMEDY) from cause
 
 
 def processes(path: Path) -> Iterator[int]:
@@ -126,7 +127,7 @@ def make(path: Path) -> None:
     try:
         path.mkdir()
     except OSError as cause:
-        raise errors.KernelError("make the control group", str(path), cause.errno or errno.EIO) from cause
+        raise errors.KernelError("make the control group", str(path), cause.errno or errno.EIO, _REMEDY) from cause
 
 
 def enter(path: Path) -> None:
@@ -135,7 +136,7 @@ def enter(path: Path) -> None:
         with open(path / "cgroup.procs", "w") as control:
             control.write("0")
     except OSError as cause:
-        raise errors.KernelError("enter the control group", str(path), cause.errno or errno.EIO) from cause
+        raise errors.KernelError("enter the control group", str(path), cause.errno or errno.EIO, _REMEDY) from cause
 
 
 def remove(path: Path) -> bool:
@@ -183,4 +184,4 @@ def _open_id(number: int, flags: int) -> int | None:
         return fd
     if ctypes.get_errno() == errno.ESTALE:
         return None
-    raise errors.KernelError("open the control group with", f"id {number}", ctypes.get_errno())
+    raise errors.KernelError("open the control group with", f"id {number}", ctypes.get_errno(), _REMEDY)

@@ -54,8 +54,7 @@ def resolve(
         doubtful = {path: paths[path] for path, way in found.items() if isinstance(way, list) and _doubtful(way)}
         if doubtful:
             # What may have to leave the cache is held by nobody now. Whether its name stays is only seen then.
-            with open(DROP_CACHES, "w") as control:
-                control.write("2")
+            _drop_caches()
             again = _find(doubtful, identify, filesystems, certain=True)
             unstable = {path for path in doubtful if _objects(found[path]) != _objects(again[path])}
         else:
@@ -65,6 +64,15 @@ def resolve(
     if problems:
         raise errors.PolicyError(problems)
     return tuple(_with_mounts(layer, each, identify, filesystems) for layer, each in zip(layers, policies))
+
+
+def _drop_caches() -> None:
+    try:
+        with open(DROP_CACHES, "w") as control:
+            control.write("2")
+    except OSError as cause:
+        remedy = "run it outside the container: whether names last on that filesystem can only be tried there"
+        raise errors.KernelError("write to", DROP_CACHES, cause.errno or errno.EIO, remedy) from cause
 
 
 def _find(
