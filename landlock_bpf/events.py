@@ -13,12 +13,8 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from landlock_bpf import abi, engine, errors, hooks, policy, record, ringbuf, terminal
-
-if TYPE_CHECKING:
-    from landlock_bpf import controller
 
 # How often a reader that waits looks whether the engine is still the one it reads from.
 _LOOK_SECONDS = 1.0
@@ -65,7 +61,7 @@ class Denial:
     rule_path: str
 
 
-def read(live: controller.Controller, *, follow: bool = True) -> Iterator[Denial]:
+def read(*, follow: bool = True) -> Iterator[Denial]:
     """Give each denial once: those that wait and, with `follow`, all that come until the engine is unloaded.
 
     Raises BusyError while another process reads, NotFoundError where no engine is loaded.

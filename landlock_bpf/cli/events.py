@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from landlock_bpf import cli, controller, events
+from landlock_bpf import cli, events
 
 EXAMPLES = """\
 examples:
@@ -26,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     write = events.format_json if args.json else events.format_text
     cli.require_root()
-    with controller.Controller.open() as live:
-        for denial in events.read(live, follow=args.follow):
-            if args.name in (None, denial.domain):
-                print(write(denial), flush=True)
+    for denial in events.read(follow=args.follow):
+        if args.name in (None, denial.domain):
+            print(write(denial), flush=True)
     return 0

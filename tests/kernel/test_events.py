@@ -24,9 +24,9 @@ from landlock_bpf.abi import Action
 @pytest.fixture
 def denials(live: controller.Controller) -> Callable[[], list[events.Denial]]:
     """Read the denials that wait; those of before the test are dropped."""
-    for _ in events.read(live, follow=False):
+    for _ in events.read(follow=False):
         pass
-    return lambda: list(events.read(live, follow=False))
+    return lambda: list(events.read(follow=False))
 
 
 @dataclasses.dataclass(frozen=True)
