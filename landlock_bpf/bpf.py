@@ -8,7 +8,7 @@ import enum
 import errno
 import os
 from collections.abc import Iterator
-from ctypes import c_char, c_uint8, c_uint32, c_uint64
+from ctypes import c_char, c_uint32, c_uint64
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,65 +48,6 @@ class MapInfo(ctypes.Structure):
     ]
 
 
-class ProgInfo(ctypes.Structure):
-    """struct bpf_prog_info up to attach_btf_id."""
-
-    _fields_ = [
-        ("type", c_uint32),
-        ("id", c_uint32),
-        ("tag", c_uint8 * 8),
-        ("jited_prog_len", c_uint32),
-        ("xlated_prog_len", c_uint32),
-        ("jited_prog_insns", c_uint64),
-        ("xlated_prog_insns", c_uint64),
-        ("load_time", c_uint64),
-        ("created_by_uid", c_uint32),
-        ("nr_map_ids", c_uint32),
-        ("map_ids", c_uint64),
-        ("name", c_char * 16),
-        ("ifindex", c_uint32),
-        ("gpl_compatible", c_uint32),
-        ("netns_dev", c_uint64),
-        ("netns_ino", c_uint64),
-        ("nr_jited_ksyms", c_uint32),
-        ("nr_jited_func_lens", c_uint32),
-        ("jited_ksyms", c_uint64),
-        ("jited_func_lens", c_uint64),
-        ("btf_id", c_uint32),
-        ("func_info_rec_size", c_uint32),
-        ("func_info", c_uint64),
-        ("nr_func_info", c_uint32),
-        ("nr_line_info", c_uint32),
-        ("line_info", c_uint64),
-        ("jited_line_info", c_uint64),
-        ("nr_jited_line_info", c_uint32),
-        ("line_info_rec_size", c_uint32),
-        ("jited_line_info_rec_size", c_uint32),
-        ("nr_prog_tags", c_uint32),
-        ("prog_tags", c_uint64),
-        ("run_time_ns", c_uint64),
-        ("run_cnt", c_uint64),
-        ("recursion_misses", c_uint64),
-        ("verified_insns", c_uint32),
-        ("attach_btf_obj_id", c_uint32),
-        ("attach_btf_id", c_uint32),
-        ("_reserved", c_uint32),
-    ]
-
-
-class LinkInfo(ctypes.Structure):
-    """struct bpf_link_info up to the members that every tracing link (LSM, tp_btf) has."""
-
-    _fields_ = [
-        ("type", c_uint32),
-        ("id", c_uint32),
-        ("prog_id", c_uint32),
-        ("attach_type", c_uint32),
-        ("target_obj_id", c_uint32),
-        ("target_btf_id", c_uint32),
-    ]
-
-
 def obj_get(path: Path) -> int:
     """Open a pin under the bpffs."""
     return libbpf.check(libbpf.library().bpf_obj_get(bytes(path)), "open the pin", str(path))
@@ -122,16 +63,6 @@ def map_info(fd: int) -> MapInfo:
     return _info(fd, MapInfo(), "map")
 
 
-def prog_info(fd: int) -> ProgInfo:
-    """Describe the program behind a descriptor."""
-    return _info(fd, ProgInfo(), "program")
-
-
-def link_info(fd: int) -> LinkInfo:
-    """Describe the link behind a descriptor; the target fields hold for LSM and tp_btf links."""
-    return _info(fd, LinkInfo(), "link")
-
-
 def map_ids() -> Iterator[int]:
     """The ids of all maps in the kernel."""
     return _ids("map")
@@ -145,12 +76,6 @@ def prog_ids() -> Iterator[int]:
 def link_ids() -> Iterator[int]:
     """The ids of all links in the kernel."""
     return _ids("link")
-
-
-def fd_by_id(kind: str, number: int) -> int | None:
-    """Open a "map", "prog" or "link" by id; None if it is gone by now."""
-    fd = getattr(libbpf.library(), f"bpf_{kind}_get_fd_by_id")(number)
-    return None if fd == -errno.ENOENT else libbpf.check(fd, f"open {kind} id", str(number))
 
 
 def link_create(program: int, attach_type: AttachType, what: str) -> int:
@@ -184,11 +109,6 @@ def iter_read(link: int, what: str) -> bytes:
             if not part:
                 return b"".join(parts)
             parts.append(part)
-
-
-def possible_cpus() -> int:
-    """The number of CPUs that a per-CPU map has a value for."""
-    return libbpf.check(libbpf.library().libbpf_num_possible_cpus(), "count", "the possible CPUs")
 
 
 def _info(fd: int, info: _Info, kind: str) -> _Info:

@@ -16,8 +16,7 @@ from typing import Any, Union
 
 from landlock_bpf import bpf, errors, libbpf
 
-# What update() does with a key that exists or not: BPF_ANY, BPF_NOEXIST, BPF_EXIST.
-ANY, NOEXIST, EXIST = 0, 1, 2
+ANY = 0  # BPF_ANY: set the entry whether or not it is there
 # The kernel's own "not supported", which errno.h lacks: what a map type without batch commands answers.
 ENOTSUPP = 524
 _BATCH = 4096
@@ -30,17 +29,9 @@ class MapType(enum.IntEnum):
 
     HASH = 1
     ARRAY = 2
-    PERCPU_HASH = 5
-    PERCPU_ARRAY = 6
-    LRU_HASH = 9
     ARRAY_OF_MAPS = 12
-    HASH_OF_MAPS = 13
     RINGBUF = 27
     TASK_STORAGE = 29
-    CGRP_STORAGE = 32
-
-
-_PERCPU = (MapType.PERCPU_HASH, MapType.PERCPU_ARRAY)
 
 
 class Map:
@@ -48,7 +39,7 @@ class Map:
 
     `key` and `value` are the types of abi.py: sizes are compared at once (UnsupportedError where an engine of another
     version made the map), and look-ups give back values of that type; without them, bytes. A key or value to write may
-    be bytes, an int or a ctypes structure. Keys of task storage are pidfds, those of cgroup storage cgroup descriptors.
+    be bytes, an int or a ctypes structure. Keys of task storage are pidfds.
     """
 
     def __init__(self, fd: int, *, key: type[Any] | None = None, value: type[Any] | None = None) -> None:
@@ -57,10 +48,6 @@ class Map:
         self.name: str = self.info.name.decode()
         self._key, self._value = key, value
         self._lib = libbpf.library()
-        percpu = self.info.type in _PERCPU
-        self._cpus = bpf.possible_cpus() if percpu else 1
-        # Values of a per-CPU map are 8 bytes aligned, one after the other (bpf_percpu_array_copy).
-        self._stride = self.info.value_size + 7 & ~7 if percpu else self.info.value_size
         self._compare("keys", self.info.key_size, key)
         self._compare("values", self.info.value_size, value)
 
@@ -70,9 +57,9 @@ class Map:
         return cls(bpf.obj_get(path), key=key, value=value)
 
     @classmethod
-    def create(cls, kind: MapType, name: str, key_size: int, value_size: int, max_entries: int, *, flags: int = 0) -> Map:
+    def create(cls, kind: MapType, name: str, key_size: int, value_size: int, max_entries: int) -> Map:
         """Create a map (an inner one, or for a probe); the engine's come with its object."""
-        opts = libbpf.MapCreateOpts(sz=ctypes.sizeof(libbpf.MapCreateOpts), map_flags=flags)
+        opts = libbpf.MapCreateOpts(sz=ctypes.sizeof(libbpf.MapCreateOpts))
         fd = libbpf.library().bpf_map_create(kind, name.encode(), key_size, value_size, max_entries, ctypes.byref(opts))
         return cls(libbpf.check(fd, "create the map", name))
 
@@ -88,34 +75,34 @@ class Map:
             os.close(self.fd)
             self.fd = -1
 
-    def update(self, key: Data, value: Data, *, flags: int = ANY) -> None:
+    def update(self, key: Data, value: Data) -> None:
         """Set one entry."""
-        result = self._lib.bpf_map_update_elem(self.fd, self._pack_key(key), self._pack_value(value), flags)
+        result = self._lib.bpf_map_update_elem(self.fd, self._pack_key(key), self._pack_value(value), ANY)
         self._check(result, "update")
 
-    def update_batch(self, entries: Iterable[tuple[Data, Data]], *, flags: int = ANY) -> None:
+    def update_batch(self, entries: Iterable[tuple[Data, Data]]) -> None:
         """Set many entries in one call; not atomic: after an error those before the failing one are set."""
         pairs = [(self._pack_key(key), self._pack_value(value)) for key, value in entries]
         if not pairs:
             return
         count = c_uint32(len(pairs))
         keys, values = b"".join(key for key, _ in pairs), b"".join(value for _, value in pairs)
-        opts = libbpf.MapBatchOpts(ctypes.sizeof(libbpf.MapBatchOpts), flags, 0)
+        opts = libbpf.MapBatchOpts(ctypes.sizeof(libbpf.MapBatchOpts), ANY, 0)
         result = self._lib.bpf_map_update_batch(self.fd, keys, values, ctypes.byref(count), ctypes.byref(opts))
         if result == -ENOTSUPP:
             for key, value in pairs:
-                self.update(key, value, flags=flags)
+                self.update(key, value)
             return
         self._check(result, f"update (entry {count.value + 1} of {len(pairs)})")
 
     def lookup(self, key: Data) -> Any | None:
-        """Read one entry; None where there is none; a tuple, one value a CPU, of a per-CPU map."""
-        buffer = ctypes.create_string_buffer(self._stride * self._cpus)
+        """Read one entry; None where there is none."""
+        buffer = ctypes.create_string_buffer(self.info.value_size)
         result = self._lib.bpf_map_lookup_elem(self.fd, self._pack_key(key), buffer)
         if result == -errno.ENOENT:
             return None
         self._check(result, "look up")
-        return self._unpack_value(buffer.raw)
+        return self._unpack(buffer.raw, self._value)
 
     def keys(self) -> Iterator[Any]:
         """Walk the keys one by one; entries that come or go meanwhile may be missed, and a walk may start again."""
@@ -129,7 +116,7 @@ class Map:
         """Read all entries, many a call where the map type can."""
         position: Any = None
         count, size = c_uint32(), _BATCH
-        key_size, value_size = self.info.key_size, self._stride * self._cpus
+        key_size, value_size = self.info.key_size, self.info.value_size
         # Room for a key or the hash table's own bucket number (htab_map_get_next_batch copies 4 bytes).
         following = ctypes.create_string_buffer(max(key_size, 4))
         result = 0
@@ -148,7 +135,7 @@ class Map:
             for index in range(count.value):
                 key = keys.raw[index * key_size : (index + 1) * key_size]
                 value = values.raw[index * value_size : (index + 1) * value_size]
-                yield self._unpack(key, self._key), self._unpack_value(value)
+                yield self._unpack(key, self._key), self._unpack(value, self._value)
             position = ctypes.create_string_buffer(following.raw, len(following))
 
     def delete(self, key: Data) -> bool:
@@ -174,10 +161,6 @@ class Map:
                 return
             left = left[count.value + 1 :]  # the kernel stops at the first that is missing
 
-    def freeze(self) -> None:
-        """Refuse all later writes from user space; programs may still write."""
-        self._check(self._lib.bpf_map_freeze(self.fd), "freeze")
-
     def mmap(self, *, writable: bool = False) -> mmap.mmap:
         """Map an array with BPF_F_MMAPABLE (.bss and .data are) into memory; the caller closes it."""
         access = mmap.PROT_READ | mmap.PROT_WRITE if writable else mmap.PROT_READ
@@ -202,7 +185,7 @@ class Map:
         return self._pack(key, self.info.key_size, "key")
 
     def _pack_value(self, value: Data) -> bytes:
-        return self._pack(value, self._stride * self._cpus, "value")
+        return self._pack(value, self.info.value_size, "value")
 
     def _pack(self, data: Data, size: int, what: str) -> bytes:
         packed = data.to_bytes(size, sys.byteorder, signed=data < 0) if isinstance(data, int) else bytes(data)
@@ -213,10 +196,3 @@ class Map:
 
     def _unpack(self, data: bytes, kind: type[Any] | None) -> Any:
         return data if kind is None else kind.from_buffer_copy(data)
-
-    def _unpack_value(self, data: bytes) -> Any:
-        if self._cpus == 1 and self.info.type not in _PERCPU:
-            return self._unpack(data, self._value)
-        return tuple(
-            self._unpack(data[start : start + self.info.value_size], self._value) for start in range(0, len(data), self._stride)
-        )

@@ -73,10 +73,6 @@ class Object:
         assert start and variable.offset + variable.size <= size.value, (name, size.value)
         ctypes.memmove(start + variable.offset, data, len(data))
 
-    def set_max_entries(self, name: str, count: int) -> None:
-        """Give a map another size before load()."""
-        libbpf.check(self._lib.bpf_map__set_max_entries(self._map(name), count), "size the map", name)
-
     def skip(self, names: Iterable[str]) -> None:
         """Leave programs out of load(): hooks that this kernel has not, or that nobody needs."""
         for name in names:

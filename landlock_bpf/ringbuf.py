@@ -50,10 +50,6 @@ class RingBuffer:
         records, self._records = self._records, []
         return records
 
-    def fileno(self) -> int:
-        """Give the epoll descriptor, for select(2)."""
-        return int(self._lib.ring_buffer__epoll_fd(self._handle))
-
     def _take(self, context: int | None, data: int, size: int) -> int:
         # No exception crosses C frames: ctypes would print and drop it, a KeyboardInterrupt too. So it is kept for
         # poll() to raise. A negative result ends the poll; the record counts as read.
