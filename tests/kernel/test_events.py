@@ -146,7 +146,7 @@ def test_who_and_which_layer(
     assert inside.errno(operation.touch, path, os.O_RDONLY) == errno.EACCES
     (seen,) = [each for each in denials() if each.domain == name]
     assert (seen.uid, seen.layer, seen.policy_name, seen.rule) == (1000, 1, "second", denial.location)
-    assert seen.path == str(tree) + "/" + r"file\n\x1b[31m \u2603"
+    assert seen.path == str(tree) + "/" + r"file\n\x1b[31m " + "\N{SNOWMAN}"
     assert events.format_text(seen).isprintable()
     told = json.loads(events.format_json(seen))
     assert (told["path"], told["action"], told["error"]) == (seen.path, ["read_file"], "EACCES")
