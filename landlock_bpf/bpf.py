@@ -23,6 +23,7 @@ class AttachType(enum.IntEnum):
     TRACE_RAW_TP = 23
     LSM_MAC = 27
     TRACE_ITER = 28
+    LSM_CGROUP = 43
 
 
 class MapInfo(ctypes.Structure):
@@ -78,12 +79,14 @@ def link_ids() -> Iterator[int]:
     return _ids("link")
 
 
-def link_create(program: int, attach_type: AttachType, what: str) -> int:
+def link_create(program: int, attach_type: AttachType, what: str, *, target: int = 0) -> int:
     """Attach a program to the hook or tracepoint that it was loaded for; `what` names it in an error.
+
+    LSM_CGROUP attaches to the cgroup whose directory `target` is a descriptor of.
 
     Closing the link's last descriptor detaches, unless the link is pinned.
     """
-    fd = libbpf.library().bpf_link_create(program, 0, attach_type, None)
+    fd = libbpf.library().bpf_link_create(program, target, attach_type, None)
     return libbpf.check(fd, "attach", what)
 
 
