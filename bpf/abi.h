@@ -29,6 +29,52 @@ enum limit {
 	LIMIT_MARKS = 65536,	/* of cgroup ids, by their low bits; a power of two */
 	LIMIT_MARK_BITS = 16,	/* of a mark, for the domain; the others are of the id */
 	LIMIT_FILTER_BITS = 22, /* log2 of the bits of the filter before fsview */
+	LIMIT_PROGRAMS = 1024,	/* layers of rule programs in force at once */
+	LIMIT_SOURCES = 64,	/* rule programs of a domain */
+	LIMIT_QUESTIONS = 4,	/* that one hook asks of rule programs */
+	LIMIT_VIEWS = 8,	/* fsviews of a layer of rule programs */
+	LIMIT_MARKED = 65536,	/* objects marked in fsviews, all domains together */
+	LIMIT_ALIASES = 16,	/* names of an inode that are looked at */
+	LIMIT_SHOWN = 64,	/* mounts of a filesystem that are looked at */
+};
+
+/* What a rule program of 2017 is asked about: the event of its subtype. */
+enum event {
+	EVENT_NONE = 0, /* no rule program: a policy */
+	EVENT_FS = 1,
+	EVENT_FS_IOCTL = 2,
+	EVENT_FS_LOCK = 3,
+	EVENT_FS_FCNTL = 4,
+};
+
+/* Bit numbers of what is asked with the event FS. */
+enum action_fs {
+	ACTION_FS_EXEC = 0,
+	ACTION_FS_WRITE = 1,
+	ACTION_FS_READ = 2,
+	ACTION_FS_NEW = 3,
+	ACTION_FS_GET = 4,
+	ACTION_FS_REMOVE = 5,
+	ACTION_FS_IOCTL = 6,
+	ACTION_FS_LOCK = 7,
+	ACTION_FS_FCNTL = 8,
+};
+
+/* What the handle of a question stands for. */
+enum handle {
+	HANDLE_NONE = 0,
+	HANDLE_FILE = 1,
+	HANDLE_INODE = 2,
+	HANDLE_PATH = 3,
+	HANDLE_DENTRY = 4,
+};
+
+/* Where in a handle, a number that says all a rule may know, its parts are. */
+enum handle_part {
+	HANDLE_PART_ERROR = 16,	   /* shift of an errno, 0 for none; the mode is below */
+	HANDLE_PART_QUESTION = 32, /* shift of the number of the question */
+	HANDLE_PART_TAG = 48,	   /* shift of HANDLE_PART_MAGIC */
+	HANDLE_PART_MAGIC = 0x4c4c,
 };
 
 /* Bit numbers of access rights: Landlock's own (include/uapi/linux/landlock.h, ABI 5). */
@@ -70,6 +116,41 @@ enum hook {
 	HOOK_SB_UMOUNT = 14,
 	HOOK_SB_REMOUNT = 15,
 	HOOK_SB_PIVOTROOT = 16,
+	HOOK_BINDER_TRANSFER_FILE = 17,
+	HOOK_SB_STATFS = 18,
+	HOOK_INODE_CREATE = 19,
+	HOOK_INODE_LINK = 20,
+	HOOK_INODE_UNLINK = 21,
+	HOOK_INODE_SYMLINK = 22,
+	HOOK_INODE_MKDIR = 23,
+	HOOK_INODE_RMDIR = 24,
+	HOOK_INODE_MKNOD = 25,
+	HOOK_INODE_RENAME = 26,
+	HOOK_INODE_READLINK = 27,
+	HOOK_INODE_FOLLOW_LINK = 28,
+	HOOK_INODE_PERMISSION = 29,
+	HOOK_INODE_SETATTR = 30,
+	HOOK_INODE_GETATTR = 31,
+	HOOK_INODE_SETXATTR = 32,
+	HOOK_INODE_GETXATTR = 33,
+	HOOK_INODE_LISTXATTR = 34,
+	HOOK_INODE_REMOVEXATTR = 35,
+	HOOK_INODE_SETSECURITY = 36,
+	HOOK_FILE_PERMISSION = 37,
+	HOOK_FILE_LOCK = 38,
+	HOOK_FILE_FCNTL = 39,
+	HOOK_MMAP_FILE = 40,
+	HOOK_FILE_MPROTECT = 41,
+	HOOK_FILE_RECEIVE = 42,
+	HOOK_INODE_SET_ACL = 43,
+	HOOK_INODE_GET_ACL = 44,
+	HOOK_INODE_REMOVE_ACL = 45,
+	HOOK_INODE_FILE_GETATTR = 46,
+	HOOK_INODE_FILE_SETATTR = 47,
+	HOOK_URING_CMD = 48,
+	HOOK_PATH_NOTIFY = 49,
+	HOOK_PTRACE_ACCESS_CHECK = 50,
+	HOOK_PTRACE_TRACEME = 51,
 };
 
 /* Why an access was denied. */
@@ -85,6 +166,9 @@ enum reason {
 	REASON_DEPTH = 8,	 /* deeper than LIMIT_DEPTH */
 	REASON_RACE = 9,	 /* renames or mounts went on during every walk */
 	REASON_FULL = 10,	 /* a map is full, or no memory */
+	REASON_PROGRAM = 11,	 /* a rule program denies it */
+	REASON_PTRACE = 12,	 /* the tracee is not under all rule programs of the tracer */
+	REASON_MISSING = 13,	 /* a rule program that must be asked is not there */
 };
 
 /* How a walk ended. */
@@ -94,6 +178,14 @@ enum end {
 	END_ROOT = 2,	      /* at the root of a mount namespace */
 	END_DETACHED = 3,     /* at the root of a mount that is in no namespace */
 	END_DISCONNECTED = 4, /* at a dentry whose place is not known */
+};
+
+/* What comes next when the marks of an object are looked up. */
+enum viewing_step {
+	VIEWING_STEP_MOUNT = 0, /* to the next mount of the filesystem */
+	VIEWING_STEP_UP = 1,	/* up from where it is */
+	VIEWING_STEP_END = 2,	/* all is known that can be */
+	VIEWING_STEP_LOST = 3,	/* it cannot be known */
 };
 
 /* Bits of object.subvol that are no subvolume's. */
@@ -145,6 +237,14 @@ struct marks {
 	__u64 word[LIMIT_MARKS];
 };
 
+/* The rule programs of a layer, as a ruleset has them asked. */
+struct programs {
+	__u64 hooks; /* mask of 1 << enum hook: those that have a program in the slot */
+	__u64 views; /* serial number of their fsviews; 0: none */
+	__u32 slot;  /* in the program arrays */
+	__u32 layer; /* its number in the ruleset */
+};
+
 /* All layers that a domain enforces, merged. Never changed once in force. */
 struct ruleset {
 	__u64 serial; /* never used twice */
@@ -152,6 +252,21 @@ struct ruleset {
 	__u64 handled_any; /* the union of handled[] */
 	__u32 layers;
 	__u32 default_allow; /* mask of layers that allow what no rule speaks of */
+	__u64 hooks_any;     /* the union of programs[].hooks */
+	struct programs programs[LIMIT_LAYERS]; /* the newest first; a slot of 0 ends them */
+};
+
+/* An object in a set of fsviews. */
+struct view_key {
+	struct object object;
+	__u64 views; /* serial number of the set */
+};
+
+/* What fsviews say of one object, by their numbers in the set. */
+struct view_marks {
+	__u32 marks[LIMIT_VIEWS];
+	__u32 ways; /* mask of views that mark something beneath it */
+	__u32 all;  /* mask of the views of the set */
 };
 
 struct domain {
@@ -240,6 +355,64 @@ struct sight {
 	__u32 domain;
 };
 
+/* A question that a hook asks of rule programs; addresses are kernel pointers, 0 for none. */
+struct question {
+	__u64 handle;
+	__u64 arg2;
+	__u64 mount;
+	__u64 dentry;
+	__u64 inode;
+	__u32 event;
+	__u32 kind; /* enum handle */
+	struct view_marks seen;
+	__s32 error; /* negative errno where the views could not be asked */
+	__u32 pad;
+};
+
+/* Rule programs to be asked, of one domain of the task. */
+struct asked {
+	struct programs programs;
+	__u64 serial;
+	__u32 domain;
+	__u32 pad;
+};
+
+/* A hook call that asks rule programs, while it does. */
+struct inquiry {
+	__u32 hook;
+	__u32 questions;
+	__u32 places; /* how many are to be asked */
+	__u32 place;  /* which is asked now */
+	__u32 denied; /* 1 + the number of the rule that denied; 0: none did */
+	__u32 denied_question;
+	struct question question[LIMIT_QUESTIONS];
+	struct asked asked[LIMIT_LAYERS];
+};
+
+/* Marks of an object in the making; addresses are kernel pointers, kept as numbers. */
+struct viewing {
+	struct view_key key;
+	struct view_marks found; /* on the walk under way; .all: views that are decided */
+	struct view_marks seen;	 /* what all walks before it agree on */
+	__u64 alias; /* hlist_node of the name that is looked at; 0: there is one only */
+	__u64 start; /* dentry where walks begin */
+	__u64 shown; /* mount of the walk under way, where all are gone through */
+	__u64 mount; /* where the walk is; 0: on the filesystem's own way */
+	__u64 dentry;
+	__u32 step;    /* enum viewing_step */
+	__u32 single;  /* whether this walk is the only one */
+	__u32 decided; /* whether all views are */
+	__u32 visible; /* whether the object is seen through the mount */
+	__u32 hidden;  /* whether dentry lies beneath a mount */
+	__u32 walks;   /* that came to an end */
+	__u32 aliases; /* names looked at so far */
+	__u32 mounts;  /* mounts looked at for this name */
+	__u32 depth;
+	__u32 rename_seq; /* of rename_lock and mount_lock when it began */
+	__u32 mount_seq;
+	__u32 pad;
+};
+
 /* What the engine keeps for a task. */
 struct task {
 	__u32 domain; /* the process domain, or 0 */
@@ -249,6 +422,8 @@ struct task {
 	struct opened kept; /* of the file being opened */
 	struct walked walked[LIMIT_WALKED];
 	struct walk walks[2];
+	struct inquiry inquiry;
+	struct viewing viewing;
 };
 
 /* Names of a path from the object up to the root, each ended by a 0. */
@@ -258,20 +433,29 @@ struct names {
 	char text[LIMIT_PATH + LIMIT_COMPONENT];
 };
 
-/* What the ring buffer reports. Only rename and link have the second path. */
-struct denial {
-	__u64 time;    /* ns, CLOCK_BOOTTIME */
-	__u64 refused; /* mask of 1 << enum action */
+/* What was refused, and what refused it. */
+struct refusal {
+	__u64 refused; /* mask of 1 << enum action; of a rule program, its arg2 */
 	__u64 serial;
 	struct object object;
 	__u32 domain;
 	__u32 layer;
 	__u32 hook;
 	__u32 reason;
+	__u32 event; /* enum event: that of the rule program */
+	__u32 rule;  /* number of the rule program in its layer */
+	__s32 error; /* negative errno */
+	__u32 pad;
+};
+
+/* What the ring buffer reports. Only rename and link have the second path. */
+struct denial {
+	__u64 time; /* ns, CLOCK_BOOTTIME */
+	struct refusal refusal;
 	__u32 pid; /* process (tgid) */
 	__u32 tid;
 	__u32 uid;
-	__s32 error; /* negative errno */
+	__u32 pad;
 	char comm[16];
 	struct names path;
 	struct names second;

@@ -32,18 +32,20 @@ static __noinline int deny_walked(struct task *task, const struct sight *sight,
 				  const struct access *access, __u64 refused)
 {
 	struct decision *decision = &task->walks[0].decision;
-	struct event event = { .mount = access->mount,
-			       .dentry = access->target,
-			       .refused = refused,
-			       .serial = sight->serial,
-			       .object = decision->object,
-			       .domain = sight->domain,
-			       .layer = decision->layer,
-			       .hook = access->hook,
-			       .reason = decision->reason,
-			       .error = -EACCES };
+	struct report report = {
+		.mount = access->mount,
+		.dentry = access->target,
+		.refusal = { .refused = refused,
+			     .serial = sight->serial,
+			     .object = decision->object,
+			     .domain = sight->domain,
+			     .layer = decision->layer,
+			     .hook = access->hook,
+			     .reason = decision->reason,
+			     .error = -EACCES },
+	};
 
-	emit(&event);
+	emit(&report);
 	return -EACCES;
 }
 
@@ -57,10 +59,9 @@ static __always_inline __u32 seal_of(struct task *task, const struct sight *sigh
 	if (!inode)
 		return 0;
 	task->walks[0].unnamed = 0;
-	rule = rule_of(&task->walks[0], sight->index, inode, inode->i_sb);
+	rule = rule_of(&task->walks[0], sight->index, inode, inode->i_sb, &beneath);
 	if (task->walks[0].unnamed)
 		return 1;
-	beneath = rule_beneath(&task->walks[0], sight->index, inode->i_sb);
 	return (rule ? rule->sealed : 0) | (beneath ? beneath->sealed : 0);
 }
 
@@ -77,18 +78,20 @@ static __always_inline __u32 lowest_layer(__u32 mask)
 static __noinline int deny_seal(struct task *task, const struct sight *sight,
 				const struct access *access, __u32 sealed)
 {
-	struct event event = { .mount = access->mount,
-			       .dentry = access->target,
-			       .refused = access->asked,
-			       .serial = sight->serial,
-			       .object = task->walks[0].key.object,
-			       .domain = sight->domain,
-			       .layer = lowest_layer(sealed),
-			       .hook = access->hook,
-			       .reason = REASON_SEALED,
-			       .error = -EACCES };
+	struct report report = {
+		.mount = access->mount,
+		.dentry = access->target,
+		.refusal = { .refused = access->asked,
+			     .serial = sight->serial,
+			     .object = task->walks[0].key.object,
+			     .domain = sight->domain,
+			     .layer = lowest_layer(sealed),
+			     .hook = access->hook,
+			     .reason = REASON_SEALED,
+			     .error = -EACCES },
+	};
 
-	emit(&event);
+	emit(&report);
 	return -EACCES;
 }
 

@@ -43,19 +43,26 @@ static __noinline __u32 ancestor_domain(struct cgroup *cgroup)
 	return climb.domain;
 }
 
+/* The domain of a task's cgroup, 0 for none. */
+static __always_inline __u32 cgroup_domain(struct task_struct *task)
+{
+	struct cgroup *cgroup = task->cgroups->dfl_cgrp;
+	struct state *state = the_state();
+	__u64 id = cgroup->kn->id;
+	__u32 domain = domain_of(id);
+
+	return !domain && state && state->orphans ? ancestor_domain(cgroup) : domain;
+}
+
 /* Find who asks. Returns 0 in no domain, 1 in one, -ENOMEM where that task has no storage. */
 static __always_inline int find_subject(struct subject *subject)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
 	struct state *state = the_state();
-	struct cgroup *cgroup = current->cgroups->dfl_cgrp;
-	__u64 id = cgroup->kn->id;
 
-	*subject = (struct subject){ .cgroup = domain_of(id) };
+	*subject = (struct subject){ .cgroup = cgroup_domain(current) };
 	if (!state)
 		return -ENOMEM;
-	if (!subject->cgroup && state->orphans)
-		subject->cgroup = ancestor_domain(cgroup);
 	if (!subject->cgroup && !state->process_domains)
 		return 0;
 	subject->task = bpf_task_storage_get(&tasks, current, NULL,

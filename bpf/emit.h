@@ -20,20 +20,12 @@ static __always_inline long verdict(long error)
 }
 
 /* A denial in words of the hook; addresses are kernel pointers, 0 for none. */
-struct event {
+struct report {
 	__u64 mount;
 	__u64 dentry;
 	__u64 second_mount;
 	__u64 second_dentry;
-	__u64 refused;
-	__u64 serial;
-	struct object object;
-	__u32 domain;
-	__u32 layer;
-	__u32 hook;
-	__u32 reason;
-	__s32 error;
-	__u32 pad;
+	struct refusal refusal;
 };
 
 struct naming {
@@ -92,39 +84,33 @@ static __noinline int name_path(struct names *names, __u64 mount, __u64 dentry)
 	return 0;
 }
 
-static __always_inline void fill_denial(struct denial *denial, const struct event *event)
+static __always_inline void fill_denial(struct denial *denial, const struct report *report)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 
 	denial->time = bpf_ktime_get_boot_ns();
-	denial->refused = event->refused;
-	denial->serial = event->serial;
-	denial->object = event->object;
-	denial->domain = event->domain;
-	denial->layer = event->layer;
-	denial->hook = event->hook;
-	denial->reason = event->reason;
+	denial->refusal = report->refusal;
 	denial->pid = pid_tgid >> 32;
 	denial->tid = (__u32)pid_tgid;
 	denial->uid = (__u32)bpf_get_current_uid_gid();
-	denial->error = event->error;
+	denial->pad = 0;
 	bpf_get_current_comm(denial->comm, sizeof(denial->comm));
-	name_path(&denial->path, event->mount, event->dentry);
+	name_path(&denial->path, report->mount, report->dentry);
 }
 
 /* Report a denial; one that finds no room is counted, never waited for. */
-__noinline int emit(const struct event *event)
+__noinline int emit(const struct report *report)
 {
 	struct state *state = the_state();
 	struct denial *denial;
 
-	if (!event)
+	if (!report)
 		return 0;
-	if (event->second_dentry) {
+	if (report->second_dentry) {
 		denial = bpf_ringbuf_reserve(&denials, sizeof(*denial), 0);
 		if (denial) {
-			fill_denial(denial, event);
-			name_path(&denial->second, event->second_mount, event->second_dentry);
+			fill_denial(denial, report);
+			name_path(&denial->second, report->second_mount, report->second_dentry);
 			bpf_ringbuf_submit(denial, 0);
 			return 0;
 		}
@@ -132,7 +118,7 @@ __noinline int emit(const struct event *event)
 		denial =
 			bpf_ringbuf_reserve(&denials, __builtin_offsetof(struct denial, second), 0);
 		if (denial) {
-			fill_denial(denial, event);
+			fill_denial(denial, report);
 			bpf_ringbuf_submit(denial, 0);
 			return 0;
 		}
@@ -145,13 +131,13 @@ __noinline int emit(const struct event *event)
 /* Refuse for lack of memory, before any ruleset was seen. */
 static __noinline int deny_storage(__u32 hook, __u64 mount, __u64 dentry, int error)
 {
-	struct event event = { .mount = mount,
-			       .dentry = dentry,
-			       .hook = hook,
-			       .reason = REASON_FULL,
-			       .error = error };
+	struct report report = {
+		.mount = mount,
+		.dentry = dentry,
+		.refusal = { .hook = hook, .reason = REASON_FULL, .error = error },
+	};
 
-	emit(&event);
+	emit(&report);
 	return error;
 }
 

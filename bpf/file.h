@@ -124,18 +124,20 @@ static __always_inline int ask_opened(struct file *file, __u64 asked, __u32 hook
 	if (!kept || !(kept->refused & asked))
 		return 0;
 
-	struct event event = { .mount = (__u64)real_mount(file->f_path.mnt),
-			       .dentry = (__u64)file->f_path.dentry,
-			       .refused = kept->refused & asked,
-			       .serial = kept->serial,
-			       .object = kept->object,
-			       .domain = kept->domain,
-			       .layer = kept->layer,
-			       .hook = hook,
-			       .reason = REASON_OPENED,
-			       .error = -EACCES };
+	struct report report = {
+		.mount = (__u64)real_mount(file->f_path.mnt),
+		.dentry = (__u64)file->f_path.dentry,
+		.refusal = { .refused = kept->refused & asked,
+			     .serial = kept->serial,
+			     .object = kept->object,
+			     .domain = kept->domain,
+			     .layer = kept->layer,
+			     .hook = hook,
+			     .reason = REASON_OPENED,
+			     .error = -EACCES },
+	};
 
-	emit(&event);
+	emit(&report);
 	return -EACCES;
 }
 

@@ -37,6 +37,16 @@ typedef unsigned short umode_t;
 #define MNT_INTERNAL	    0x4000    /* include/linux/mount.h */
 #define DCACHE_DISCONNECTED (1U << 5) /* include/linux/dcache.h */
 #define RENAME_EXCHANGE	    (1U << 1)
+#define MAY_EXEC	    0x1 /* include/linux/fs.h */
+#define MAY_WRITE	    0x2
+#define MAY_READ	    0x4
+#define MAY_APPEND	    0x8
+#define MAY_OPEN	    0x20
+#define PROT_READ	    0x1 /* include/uapi/asm-generic/mman-common.h */
+#define PROT_WRITE	    0x2
+#define PROT_EXEC	    0x4
+#define MAP_PRIVATE	    0x2
+#define VM_SHARED	    0x8 /* include/linux/mm.h */
 
 /* include/uapi/linux/magic.h */
 #define BTRFS_SUPER_MAGIC     0x9123683EUL
@@ -92,6 +102,50 @@ struct mount {
 	struct mnt_namespace *mnt_ns;
 };
 
+/* The mounts of a filesystem: a list until 6.17, then linked by themselves. */
+struct list_head {
+	struct list_head *next;
+};
+
+struct super_block___list {
+	struct list_head s_mounts;
+};
+
+struct mount___list {
+	struct list_head mnt_instance;
+};
+
+struct super_block___linked {
+	struct mount *s_mounts;
+};
+
+struct mount___linked {
+	struct mount *mnt_next_for_sb;
+};
+
+/* The names of an inode. */
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct inode___names {
+	struct hlist_head i_dentry;
+};
+
+struct dentry___union {
+	union {
+		struct hlist_node d_alias;
+	} d_u;
+};
+
+struct dentry___plain { /* 7.1 and later */
+	struct hlist_node d_alias;
+};
+
 struct path {
 	struct vfsmount *mnt;
 	struct dentry *dentry;
@@ -102,6 +156,16 @@ struct file {
 	struct inode *f_inode;
 	unsigned int f_flags;
 	struct path f_path;
+};
+
+struct vm_area_struct {
+	struct file *vm_file;
+	unsigned long vm_flags;
+};
+
+struct io_uring_cmd {
+	struct file *file;
+	__u32 cmd_op;
 };
 
 struct seqcount {
@@ -129,6 +193,12 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
+/* Only passed on. */
+struct cred;
+struct file_kattr;
+struct iattr;
+struct mnt_idmap;
+struct posix_acl;
 struct seq_file;
 
 struct bpf_iter_meta {

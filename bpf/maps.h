@@ -24,6 +24,15 @@ struct {
 	__type(value, __u64);
 } filter SEC(".maps");
 
+/* The marks of objects in the fsviews of rule programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIMIT_MARKED);
+	__type(key, struct view_key);
+	__type(value, struct view_marks);
+} views SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, LIMIT_RULESETS);

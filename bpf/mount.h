@@ -10,15 +10,17 @@
 
 static __noinline int deny_mount(__u32 hook, __u64 mount, __u64 dentry, const struct sight *sight)
 {
-	struct event event = { .mount = mount,
-			       .dentry = dentry,
-			       .serial = sight->serial,
-			       .domain = sight->domain,
-			       .hook = hook,
-			       .reason = REASON_MOUNT,
-			       .error = -EPERM };
+	struct report report = {
+		.mount = mount,
+		.dentry = dentry,
+		.refusal = { .serial = sight->serial,
+			     .domain = sight->domain,
+			     .hook = hook,
+			     .reason = REASON_MOUNT,
+			     .error = -EPERM },
+	};
 
-	emit(&event);
+	emit(&report);
 	return -EPERM;
 }
 
@@ -74,7 +76,14 @@ static long end_rule(void *map, struct fsview_key *key, struct rule *rule, __u32
 	return 0;
 }
 
-/* A filesystem is gone: its s_dev may name another one next, so its rules end. */
+static long end_marks(void *map, struct view_key *key, struct view_marks *marks, __u32 *dev)
+{
+	if (key->object.dev == *dev)
+		bpf_map_delete_elem(map, key);
+	return 0;
+}
+
+/* A filesystem is gone: its s_dev may name another one next, so its rules and marks end. */
 static __always_inline int on_sb_delete(struct super_block *sb)
 {
 	__u32 dev = sb->s_dev;
@@ -82,6 +91,7 @@ static __always_inline int on_sb_delete(struct super_block *sb)
 	if (!bpf_map_lookup_elem(&superblocks, &dev))
 		return 0;
 	bpf_for_each_map_elem(&fsview, end_rule, &dev, 0);
+	bpf_for_each_map_elem(&views, end_marks, &dev, 0);
 	bpf_map_delete_elem(&superblocks, &dev);
 	return 0;
 }

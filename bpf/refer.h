@@ -19,33 +19,33 @@ static __always_inline __u64 remove_action(struct inode *inode)
 	return S_ISDIR(inode->i_mode) ? MASK(ACTION_REMOVE_DIR) : MASK(ACTION_REMOVE_FILE);
 }
 
-static __always_inline void begin_event(struct event *event, const struct task *task,
-					const struct sight *sight)
+static __always_inline void begin_report(struct report *report, const struct task *task,
+					 const struct sight *sight)
 {
 	const struct refer *refer = &task->refer;
 
-	event->mount = event->second_mount = refer->mount;
-	event->dentry = refer->old_dentry;
-	event->second_dentry = refer->new_dentry;
-	event->serial = sight->serial;
-	event->domain = sight->domain;
-	event->hook = refer->hook;
+	report->mount = report->second_mount = refer->mount;
+	report->dentry = refer->old_dentry;
+	report->second_dentry = refer->new_dentry;
+	report->refusal.serial = sight->serial;
+	report->refusal.domain = sight->domain;
+	report->refusal.hook = refer->hook;
 }
 
 /* Report what the walk that was just done refused. */
 static __noinline int deny_refer_walked(struct task *task, const struct sight *sight, __u64 refused)
 {
 	struct decision *decision = &task->walks[0].decision;
-	struct event event = {};
+	struct report report = {};
 
-	begin_event(&event, task, sight);
-	event.object = decision->object;
-	event.layer = decision->layer;
-	event.reason = decision->reason;
-	event.refused = refused;
-	event.error = refused & ~MASK(ACTION_REFER) ? -EACCES : -EXDEV;
-	emit(&event);
-	return event.error;
+	begin_report(&report, task, sight);
+	report.refusal.object = decision->object;
+	report.refusal.layer = decision->layer;
+	report.refusal.reason = decision->reason;
+	report.refusal.refused = refused;
+	report.refusal.error = refused & ~MASK(ACTION_REFER) ? -EACCES : -EXDEV;
+	emit(&report);
+	return report.refusal.error;
 }
 
 /* Deny for what a parent directory refuses: walk again, for the rule and its layer. */
@@ -58,28 +58,28 @@ static __always_inline int deny_parent(struct task *task, const struct sight *si
 
 static __noinline int deny_gain(struct task *task, const struct sight *sight)
 {
-	struct event event = {};
+	struct report report = {};
 
-	begin_event(&event, task, sight);
-	event.layer = task->walks[1].decision.layer;
-	event.reason = REASON_REFER;
-	event.refused = MASK(ACTION_REFER);
-	event.error = -EXDEV;
-	emit(&event);
+	begin_report(&report, task, sight);
+	report.refusal.layer = task->walks[1].decision.layer;
+	report.refusal.reason = REASON_REFER;
+	report.refusal.refused = MASK(ACTION_REFER);
+	report.refusal.error = -EXDEV;
+	emit(&report);
 	return -EXDEV;
 }
 
 static __noinline int deny_seals(struct task *task, const struct sight *sight, __u32 sealed)
 {
-	struct event event = {};
+	struct report report = {};
 
-	begin_event(&event, task, sight);
-	event.object = task->walks[0].key.object;
-	event.layer = lowest_layer(sealed);
-	event.reason = REASON_SEALED;
-	event.refused = task->refer.leaves | task->refer.arrives;
-	event.error = -EACCES;
-	emit(&event);
+	begin_report(&report, task, sight);
+	report.refusal.object = task->walks[0].key.object;
+	report.refusal.layer = lowest_layer(sealed);
+	report.refusal.reason = REASON_SEALED;
+	report.refusal.refused = task->refer.leaves | task->refer.arrives;
+	report.refusal.error = -EACCES;
+	emit(&report);
 	return -EACCES;
 }
 

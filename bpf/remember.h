@@ -101,16 +101,23 @@ static __always_inline __u64 refused_object(struct task *task, const struct sigh
 {
 	struct mount *mount = CAST(struct mount, mount_address);
 	struct inode *inode = dentry->d_inode;
+	struct rule *rule, *beneath;
 
 	if (!inode)
 		return ~0ULL;
 	if (S_ISDIR(inode->i_mode))
 		return refused_beneath(task, sight, mount_address, dentry);
 	task->walks[0].unnamed = 0;
-	if (dentry != mount->mnt.mnt_root &&
-	    !rule_of(&task->walks[0], sight->index, inode, inode->i_sb) &&
-	    !rule_beneath(&task->walks[0], sight->index, inode->i_sb) && !task->walks[0].unnamed)
-		return refused_beneath(task, sight, mount_address, dentry->d_parent);
+	if (dentry != mount->mnt.mnt_root) {
+		rule = rule_of(&task->walks[0], sight->index, inode, inode->i_sb, &beneath);
+		if (!rule) {
+			/* Else both are tested by one OR, which the verifier refuses. */
+			barrier_var(beneath);
+			if (!beneath && !task->walks[0].unnamed)
+				return refused_beneath(task, sight, mount_address,
+						       dentry->d_parent);
+		}
+	}
 	walk_from(&task->walks[0], sight, mount_address, (__u64)dentry, ~0ULL);
 	return decide_refused(&task->walks[0].decision);
 }

@@ -28,48 +28,42 @@ static __always_inline _Bool may_have_rule(__u64 ino, __u32 ruleset)
 	return !bits || (*bits >> (bit & 63)) & 1;
 }
 
-/* What the ruleset says of an inode, or NULL. Leaves the object's name in walk->key. */
+/*
+ * What the ruleset says of an inode, or NULL. Leaves the object's name in walk->key.
+ *
+ * *beneath is what it says of the real inode that an object of overlayfs is named by: its
+ * denials hold on overlayfs as well, its permissions do not.
+ */
 static __always_inline struct rule *rule_of(struct walk *walk, __u32 ruleset, struct inode *inode,
-					    struct super_block *sb)
+					    struct super_block *sb, struct rule **beneath)
 {
 	__u64 ino;
 
-	if (sb->s_magic == OVERLAYFS_SUPER_MAGIC) {
-		/* Without its real inode an object may be any: the walk cannot decide. */
-		if (!name_overlay(&walk->key.object, address_of(inode))) {
-			walk->unnamed = 1;
-			return NULL;
-		}
-		if (!may_have_rule(walk->key.object.ino, ruleset))
-			return NULL;
-	} else {
+	*beneath = NULL;
+	if (sb->s_magic != OVERLAYFS_SUPER_MAGIC) {
 		ino = inode->i_ino;
-		barrier_var(
-			ino); /* else one load serves both branches, which the verifier refuses */
+		/* Else one load serves both branches, which the verifier refuses. */
+		barrier_var(ino);
 		if (!may_have_rule(ino, ruleset))
 			return NULL;
 		name_inode(&walk->key.object, inode, sb);
+		walk->key.ruleset = ruleset;
+		walk->key.pad = 0;
+		return bpf_map_lookup_elem(&fsview, &walk->key);
 	}
+	/* Without its real inode an object may be any: the walk cannot decide. */
+	if (!name_overlay(&walk->key.object, address_of(inode))) {
+		walk->unnamed = 1;
+		return NULL;
+	}
+	if (!may_have_rule(walk->key.object.ino, ruleset))
+		return NULL;
 	walk->key.ruleset = ruleset;
 	walk->key.pad = 0;
-	return bpf_map_lookup_elem(&fsview, &walk->key);
-}
-
-/*
- * What the ruleset says of the real inode that rule_of() named an object of overlayfs by:
- * its denials hold on overlayfs as well, its permissions do not.
- */
-static __always_inline struct rule *rule_beneath(struct walk *walk, __u32 ruleset,
-						 struct super_block *sb)
-{
-	struct rule *rule;
-
-	if (sb->s_magic != OVERLAYFS_SUPER_MAGIC || !may_have_rule(walk->key.object.ino, ruleset))
-		return NULL;
 	walk->key.object.subvol &= ~SEEN_THROUGH_OVERLAY;
-	rule = bpf_map_lookup_elem(&fsview, &walk->key);
+	*beneath = bpf_map_lookup_elem(&fsview, &walk->key);
 	walk->key.object.subvol |= SEEN_THROUGH_OVERLAY;
-	return rule;
+	return bpf_map_lookup_elem(&fsview, &walk->key);
 }
 
 struct step {
@@ -99,8 +93,7 @@ static long step_own(__u32 index, struct step *step)
 	if (!inode)
 		return 0;
 	sb = inode->i_sb;
-	rule = rule_of(walk, step->ruleset, inode, sb);
-	beneath = rule_beneath(walk, step->ruleset, sb);
+	rule = rule_of(walk, step->ruleset, inode, sb, &beneath);
 	if (beneath)
 		decide_hidden(&walk->decision, beneath, &walk->key.object);
 	if (rule)
@@ -143,10 +136,8 @@ static long step_up(__u32 index, struct step *step)
 	struct dentry *parent;
 	struct rule *rule = NULL, *beneath = NULL;
 
-	if (inode) {
-		rule = rule_of(walk, step->ruleset, inode, inode->i_sb);
-		beneath = rule_beneath(walk, step->ruleset, inode->i_sb);
-	}
+	if (inode)
+		rule = rule_of(walk, step->ruleset, inode, inode->i_sb, &beneath);
 	if (walk->unnamed)
 		return 1;
 	if (beneath)

@@ -26,6 +26,56 @@ class Limit(enum.IntEnum):
     MARKS = 65536
     MARK_BITS = 16
     FILTER_BITS = 22
+    PROGRAMS = 1024
+    SOURCES = 64
+    QUESTIONS = 4
+    VIEWS = 8
+    MARKED = 65536
+    ALIASES = 16
+    SHOWN = 64
+
+
+class Event(enum.IntEnum):
+    """enum event."""
+
+    NONE = 0
+    FS = 1
+    FS_IOCTL = 2
+    FS_LOCK = 3
+    FS_FCNTL = 4
+
+
+class ActionFs(enum.IntFlag):
+    """enum action_fs."""
+
+    EXEC = 1 << 0
+    WRITE = 1 << 1
+    READ = 1 << 2
+    NEW = 1 << 3
+    GET = 1 << 4
+    REMOVE = 1 << 5
+    IOCTL = 1 << 6
+    LOCK = 1 << 7
+    FCNTL = 1 << 8
+
+
+class Handle(enum.IntEnum):
+    """enum handle."""
+
+    NONE = 0
+    FILE = 1
+    INODE = 2
+    PATH = 3
+    DENTRY = 4
+
+
+class HandlePart(enum.IntEnum):
+    """enum handle_part."""
+
+    ERROR = 16
+    QUESTION = 32
+    TAG = 48
+    MAGIC = 19532
 
 
 class Action(enum.IntFlag):
@@ -69,6 +119,41 @@ class Hook(enum.IntEnum):
     SB_UMOUNT = 14
     SB_REMOUNT = 15
     SB_PIVOTROOT = 16
+    BINDER_TRANSFER_FILE = 17
+    SB_STATFS = 18
+    INODE_CREATE = 19
+    INODE_LINK = 20
+    INODE_UNLINK = 21
+    INODE_SYMLINK = 22
+    INODE_MKDIR = 23
+    INODE_RMDIR = 24
+    INODE_MKNOD = 25
+    INODE_RENAME = 26
+    INODE_READLINK = 27
+    INODE_FOLLOW_LINK = 28
+    INODE_PERMISSION = 29
+    INODE_SETATTR = 30
+    INODE_GETATTR = 31
+    INODE_SETXATTR = 32
+    INODE_GETXATTR = 33
+    INODE_LISTXATTR = 34
+    INODE_REMOVEXATTR = 35
+    INODE_SETSECURITY = 36
+    FILE_PERMISSION = 37
+    FILE_LOCK = 38
+    FILE_FCNTL = 39
+    MMAP_FILE = 40
+    FILE_MPROTECT = 41
+    FILE_RECEIVE = 42
+    INODE_SET_ACL = 43
+    INODE_GET_ACL = 44
+    INODE_REMOVE_ACL = 45
+    INODE_FILE_GETATTR = 46
+    INODE_FILE_SETATTR = 47
+    URING_CMD = 48
+    PATH_NOTIFY = 49
+    PTRACE_ACCESS_CHECK = 50
+    PTRACE_TRACEME = 51
 
 
 class Reason(enum.IntEnum):
@@ -85,6 +170,9 @@ class Reason(enum.IntEnum):
     DEPTH = 8
     RACE = 9
     FULL = 10
+    PROGRAM = 11
+    PTRACE = 12
+    MISSING = 13
 
 
 class End(enum.IntEnum):
@@ -95,6 +183,15 @@ class End(enum.IntEnum):
     ROOT = 2
     DETACHED = 3
     DISCONNECTED = 4
+
+
+class ViewingStep(enum.IntEnum):
+    """enum viewing_step."""
+
+    MOUNT = 0
+    UP = 1
+    END = 2
+    LOST = 3
 
 
 class Subvol(enum.IntEnum):
@@ -151,8 +248,19 @@ class Marks(ctypes.Structure):
     ]
 
 
+class Programs(ctypes.Structure):
+    """struct programs: 24 bytes."""
+
+    _fields_ = [
+        ("hooks", ctypes.c_uint64),
+        ("views", ctypes.c_uint64),
+        ("slot", ctypes.c_uint32),
+        ("layer", ctypes.c_uint32),
+    ]
+
+
 class Ruleset(ctypes.Structure):
-    """struct ruleset: 152 bytes."""
+    """struct ruleset: 544 bytes."""
 
     _fields_ = [
         ("serial", ctypes.c_uint64),
@@ -160,6 +268,27 @@ class Ruleset(ctypes.Structure):
         ("handled_any", ctypes.c_uint64),
         ("layers", ctypes.c_uint32),
         ("default_allow", ctypes.c_uint32),
+        ("hooks_any", ctypes.c_uint64),
+        ("programs", Programs * 16),
+    ]
+
+
+class ViewKey(ctypes.Structure):
+    """struct view_key: 32 bytes."""
+
+    _fields_ = [
+        ("object", Object),
+        ("views", ctypes.c_uint64),
+    ]
+
+
+class ViewMarks(ctypes.Structure):
+    """struct view_marks: 40 bytes."""
+
+    _fields_ = [
+        ("marks", ctypes.c_uint32 * 8),
+        ("ways", ctypes.c_uint32),
+        ("all", ctypes.c_uint32),
     ]
 
 
@@ -270,8 +399,78 @@ class Sight(ctypes.Structure):
     ]
 
 
+class Question(ctypes.Structure):
+    """struct question: 96 bytes."""
+
+    _fields_ = [
+        ("handle", ctypes.c_uint64),
+        ("arg2", ctypes.c_uint64),
+        ("mount", ctypes.c_uint64),
+        ("dentry", ctypes.c_uint64),
+        ("inode", ctypes.c_uint64),
+        ("event", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("seen", ViewMarks),
+        ("error", ctypes.c_int32),
+        ("pad", ctypes.c_uint32),
+    ]
+
+
+class Asked(ctypes.Structure):
+    """struct asked: 40 bytes."""
+
+    _fields_ = [
+        ("programs", Programs),
+        ("serial", ctypes.c_uint64),
+        ("domain", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+    ]
+
+
+class Inquiry(ctypes.Structure):
+    """struct inquiry: 1048 bytes."""
+
+    _fields_ = [
+        ("hook", ctypes.c_uint32),
+        ("questions", ctypes.c_uint32),
+        ("places", ctypes.c_uint32),
+        ("place", ctypes.c_uint32),
+        ("denied", ctypes.c_uint32),
+        ("denied_question", ctypes.c_uint32),
+        ("question", Question * 4),
+        ("asked", Asked * 16),
+    ]
+
+
+class Viewing(ctypes.Structure):
+    """struct viewing: 200 bytes."""
+
+    _fields_ = [
+        ("key", ViewKey),
+        ("found", ViewMarks),
+        ("seen", ViewMarks),
+        ("alias", ctypes.c_uint64),
+        ("start", ctypes.c_uint64),
+        ("shown", ctypes.c_uint64),
+        ("mount", ctypes.c_uint64),
+        ("dentry", ctypes.c_uint64),
+        ("step", ctypes.c_uint32),
+        ("single", ctypes.c_uint32),
+        ("decided", ctypes.c_uint32),
+        ("visible", ctypes.c_uint32),
+        ("hidden", ctypes.c_uint32),
+        ("walks", ctypes.c_uint32),
+        ("aliases", ctypes.c_uint32),
+        ("mounts", ctypes.c_uint32),
+        ("depth", ctypes.c_uint32),
+        ("rename_seq", ctypes.c_uint32),
+        ("mount_seq", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+    ]
+
+
 class Task(ctypes.Structure):
-    """struct task: 2336 bytes."""
+    """struct task: 3584 bytes."""
 
     _fields_ = [
         ("domain", ctypes.c_uint32),
@@ -281,6 +480,8 @@ class Task(ctypes.Structure):
         ("kept", Opened),
         ("walked", Walked * 16),
         ("walks", Walk * 2),
+        ("inquiry", Inquiry),
+        ("viewing", Viewing),
     ]
 
 
@@ -294,11 +495,10 @@ class Names(ctypes.Structure):
     ]
 
 
-class Denial(ctypes.Structure):
-    """struct denial: 8816 bytes."""
+class Refusal(ctypes.Structure):
+    """struct refusal: 72 bytes."""
 
     _fields_ = [
-        ("time", ctypes.c_uint64),
         ("refused", ctypes.c_uint64),
         ("serial", ctypes.c_uint64),
         ("object", Object),
@@ -306,10 +506,23 @@ class Denial(ctypes.Structure):
         ("layer", ctypes.c_uint32),
         ("hook", ctypes.c_uint32),
         ("reason", ctypes.c_uint32),
+        ("event", ctypes.c_uint32),
+        ("rule", ctypes.c_uint32),
+        ("error", ctypes.c_int32),
+        ("pad", ctypes.c_uint32),
+    ]
+
+
+class Denial(ctypes.Structure):
+    """struct denial: 8832 bytes."""
+
+    _fields_ = [
+        ("time", ctypes.c_uint64),
+        ("refusal", Refusal),
         ("pid", ctypes.c_uint32),
         ("tid", ctypes.c_uint32),
         ("uid", ctypes.c_uint32),
-        ("error", ctypes.c_int32),
+        ("pad", ctypes.c_uint32),
         ("comm", ctypes.c_char * 16),
         ("path", Names),
         ("second", Names),
@@ -366,7 +579,10 @@ RECORDS = {
     "fsview_key": FsviewKey,
     "rule": Rule,
     "marks": Marks,
+    "programs": Programs,
     "ruleset": Ruleset,
+    "view_key": ViewKey,
+    "view_marks": ViewMarks,
     "domain": Domain,
     "walked": Walked,
     "decision": Decision,
@@ -374,8 +590,13 @@ RECORDS = {
     "refer": Refer,
     "opened": Opened,
     "sight": Sight,
+    "question": Question,
+    "asked": Asked,
+    "inquiry": Inquiry,
+    "viewing": Viewing,
     "task": Task,
     "names": Names,
+    "refusal": Refusal,
     "denial": Denial,
     "layout": Layout,
     "state": State,

@@ -14,7 +14,7 @@ COMMAND = "python -m landlock_bpf.abigen"
 ABI_PY = Path(__file__).with_name("abi.py")
 
 # Which enums give the bit numbers of a flag set cannot be told from C.
-FLAG_SETS = ("action",)
+FLAG_SETS = ("action", "action_fs")
 
 _HEADER = f'''# SPDX-License-Identifier: GPL-2.0-only
 """Numbers and records shared with the engine. Generated from bpf/abi.h by `{COMMAND}`: do not edit."""

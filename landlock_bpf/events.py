@@ -31,6 +31,9 @@ REASONS = {
     abi.Reason.DEPTH: f"it is deeper than {int(abi.Limit.DEPTH)} directories",
     abi.Reason.RACE: "renames or mounts went on all the while",
     abi.Reason.FULL: "no room to decide it",
+    abi.Reason.PROGRAM: "a rule program denies it",
+    abi.Reason.PTRACE: "it is not under all rule programs of the tracer",
+    abi.Reason.MISSING: "a rule program that must be asked is not there",
 }
 
 
@@ -83,31 +86,32 @@ def read(*, follow: bool = True) -> Iterator[Denial]:
 def parse(data: bytes) -> Denial:
     """Read a struct denial, which may end before its second path."""
     raw = abi.Denial.from_buffer_copy(data.ljust(ctypes.sizeof(abi.Denial), b"\0"))
-    known = _record(raw.serial)
-    layer = known.layers[raw.layer] if known and raw.layer < len(known.layers) else None
+    told = raw.refusal
+    known = _record(told.serial)
+    layer = known.layers[told.layer] if known and told.layer < len(known.layers) else None
     rule, rule_path = None, ""
     # Only these three are about an object with a rule.
-    if layer and raw.reason in (abi.Reason.RULE, abi.Reason.SEALED, abi.Reason.OPENED):
-        keys = _keys(raw.object)
+    if layer and told.reason in (abi.Reason.RULE, abi.Reason.SEALED, abi.Reason.OPENED):
+        keys = _keys(told.object)
         for entry in layer.entries:
-            if entry.object in keys and (entry.denied & raw.refused or (raw.reason == abi.Reason.SEALED and entry.sealed)):
+            if entry.object in keys and (entry.denied & told.refused or (told.reason == abi.Reason.SEALED and entry.sealed)):
                 rule, rule_path = policy.Location(entry.file, entry.line), entry.path
                 break
     return Denial(
         time.time() + (raw.time - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) / 1e9,
-        known.domain if known else f"#{raw.domain}",
-        raw.layer,
+        known.domain if known else f"#{told.domain}",
+        told.layer,
         layer.policy if layer else "",
-        abi.Action(raw.refused & hooks.ALL),
-        abi.Hook(raw.hook).name.lower(),
-        errnos.errorcode.get(-raw.error, str(-raw.error)),
+        abi.Action(told.refused & hooks.ALL),
+        abi.Hook(told.hook).name.lower(),
+        errnos.errorcode.get(-told.error, str(-told.error)),
         raw.pid,
         raw.tid,
         raw.uid,
         raw.comm.decode(errors="replace"),
         path_of(raw.path),
         path_of(raw.second) if raw.second.bytes else "",
-        abi.Reason(raw.reason).name.lower(),
+        abi.Reason(told.reason).name.lower(),
         rule,
         rule_path,
     )

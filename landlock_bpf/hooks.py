@@ -65,6 +65,7 @@ class Need(enum.Flag):
     DOMAIN = enum.auto()  # any domain
     PROCESS = enum.auto()  # a process domain
     DENIAL = enum.auto()  # a rule that denies, for it seals its object
+    PROGRAMS = enum.auto()  # rule programs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +96,7 @@ class HookRow:
         return None if member is None else int(member)
 
 
-def _args(declaration: str) -> tuple[tuple[str, str], ...]:
+def parameters(declaration: str) -> tuple[tuple[str, str], ...]:
     """Split a C parameter list into types and names."""
     parts = (part.strip() for part in declaration.split(","))
     found = []
@@ -114,45 +115,45 @@ HOOKS = (
     HookRow(
         "file_open",
         "lsm",
-        _args("struct file *file"),
+        parameters("struct file *file"),
         Action.EXECUTE | Action.WRITE_FILE | Action.READ_FILE | Action.READ_DIR | _AT_OPEN,
     ),
-    HookRow("file_truncate", "lsm", _args("struct file *file"), Action.TRUNCATE),
-    HookRow("file_ioctl", "lsm", _args("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV),
-    HookRow("file_ioctl_compat", "lsm", _args("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV),
-    HookRow("file_free_security", "lsm", _args("struct file *file"), _AT_OPEN, void=True),
-    HookRow("path_truncate", "lsm", _args("const struct path *path"), Action.TRUNCATE),
+    HookRow("file_truncate", "lsm", parameters("struct file *file"), Action.TRUNCATE),
+    HookRow("file_ioctl", "lsm", parameters("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV),
+    HookRow("file_ioctl_compat", "lsm", parameters("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV),
+    HookRow("file_free_security", "lsm", parameters("struct file *file"), _AT_OPEN, void=True),
+    HookRow("path_truncate", "lsm", parameters("const struct path *path"), Action.TRUNCATE),
     HookRow(
         "path_unlink",
         "lsm",
-        _args("const struct path *dir, struct dentry *dentry"),
+        parameters("const struct path *dir, struct dentry *dentry"),
         Action.REMOVE_FILE,
         Need.DENIAL,
     ),
-    HookRow("path_rmdir", "lsm", _args("const struct path *dir, struct dentry *dentry"), Action.REMOVE_DIR, Need.DENIAL),
-    HookRow("path_mkdir", "lsm", _args("const struct path *dir, struct dentry *dentry, umode_t mode"), Action.MAKE_DIR),
+    HookRow("path_rmdir", "lsm", parameters("const struct path *dir, struct dentry *dentry"), Action.REMOVE_DIR, Need.DENIAL),
+    HookRow("path_mkdir", "lsm", parameters("const struct path *dir, struct dentry *dentry, umode_t mode"), Action.MAKE_DIR),
     HookRow(
         "path_mknod",
         "lsm",
-        _args("const struct path *dir, struct dentry *dentry, umode_t mode, unsigned int dev"),
+        parameters("const struct path *dir, struct dentry *dentry, umode_t mode, unsigned int dev"),
         _MAKE_BY_MKNOD,
     ),
     HookRow(
         "path_symlink",
         "lsm",
-        _args("const struct path *dir, struct dentry *dentry, const char *old_name"),
+        parameters("const struct path *dir, struct dentry *dentry, const char *old_name"),
         Action.MAKE_SYM,
     ),
     HookRow(
         "path_link",
         "lsm",
-        _args("struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry"),
+        parameters("struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry"),
         Action.REFER | _MAKE_BY_LINK,
     ),
     HookRow(
         "path_rename",
         "lsm",
-        _args(
+        parameters(
             "const struct path *old_dir, struct dentry *old_dentry, "
             "const struct path *new_dir, struct dentry *new_dentry, unsigned int flags"
         ),
@@ -162,17 +163,24 @@ HOOKS = (
     HookRow(
         "sb_mount",
         "lsm",
-        _args("const char *dev_name, const struct path *path, const char *type, unsigned long flags, void *data"),
+        parameters("const char *dev_name, const struct path *path, const char *type, unsigned long flags, void *data"),
         need=Need.DOMAIN,
     ),
-    HookRow("move_mount", "lsm", _args("const struct path *from_path, const struct path *to_path"), need=Need.DOMAIN),
-    HookRow("sb_umount", "lsm", _args("struct vfsmount *mnt, int flags"), need=Need.DOMAIN),
-    HookRow("sb_remount", "lsm", _args("struct super_block *sb, void *mnt_opts"), need=Need.DOMAIN),
-    HookRow("sb_pivotroot", "lsm", _args("const struct path *old_path, const struct path *new_path"), need=Need.DOMAIN),
-    HookRow("sb_delete", "lsm", _args("struct super_block *sb"), need=Need.DOMAIN, void=True),
-    HookRow("task_alloc", "lsm", _args("struct task_struct *task, unsigned long clone_flags"), need=Need.PROCESS),
-    HookRow("cgroup_mkdir", "tp_btf", _args("struct cgroup *cgrp, const char *path"), need=Need.DOMAIN, void=True),
-    HookRow("cgroup_rmdir", "tp_btf", _args("struct cgroup *cgrp, const char *path"), need=Need.DOMAIN, void=True),
+    HookRow("move_mount", "lsm", parameters("const struct path *from_path, const struct path *to_path"), need=Need.DOMAIN),
+    HookRow("sb_umount", "lsm", parameters("struct vfsmount *mnt, int flags"), need=Need.DOMAIN),
+    HookRow("sb_remount", "lsm", parameters("struct super_block *sb, void *mnt_opts"), need=Need.DOMAIN),
+    HookRow("sb_pivotroot", "lsm", parameters("const struct path *old_path, const struct path *new_path"), need=Need.DOMAIN),
+    HookRow("sb_delete", "lsm", parameters("struct super_block *sb"), need=Need.DOMAIN, void=True),
+    HookRow("task_alloc", "lsm", parameters("struct task_struct *task, unsigned long clone_flags"), need=Need.PROCESS),
+    HookRow(
+        "ptrace_access_check",
+        "lsm",
+        parameters("struct task_struct *child, unsigned int mode"),
+        need=Need.PROGRAMS,
+    ),
+    HookRow("ptrace_traceme", "lsm", parameters("struct task_struct *parent"), need=Need.PROGRAMS),
+    HookRow("cgroup_mkdir", "tp_btf", parameters("struct cgroup *cgrp, const char *path"), need=Need.DOMAIN, void=True),
+    HookRow("cgroup_rmdir", "tp_btf", parameters("struct cgroup *cgrp, const char *path"), need=Need.DOMAIN, void=True),
 )
 
 

@@ -16,23 +16,19 @@ OBJECT = identity.OBJECT.pack(42, 0, 8, 1)
 
 
 def denial(reason: abi.Reason = abi.Reason.RULE, names: tuple[bytes, ...] = (b"id", b".ssh"), **fields: int) -> abi.Denial:
-    made = abi.Denial(
-        time=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+    refusal = abi.Refusal(
         refused=Action.READ_FILE,
         serial=7,
         object=abi.Object.from_buffer_copy(OBJECT),
         domain=1,
         hook=abi.Hook.FILE_OPEN,
         reason=reason,
-        pid=10,
-        tid=11,
-        uid=1000,
         error=-13,
-        comm=b"cat",
     )
+    made = abi.Denial(time=time.clock_gettime_ns(time.CLOCK_BOOTTIME), refusal=refusal, pid=10, tid=11, uid=1000, comm=b"cat")
     put(made, abi.Denial.path.offset, names)
     for name, value in fields.items():
-        setattr(made, name, value)
+        setattr(made.refusal if hasattr(made.refusal, name) else made, name, value)
     return made
 
 
@@ -70,7 +66,7 @@ def test_a_denial_names_the_rule_that_denied() -> None:
 
 def test_a_rule_is_found_from_overlayfs() -> None:
     made = denial()
-    made.object.subvol |= 1 << abi.Subvol.OVERLAY
+    made.refusal.object.subvol |= 1 << abi.Subvol.OVERLAY
     assert events.parse(bytes(made)).rule == policy.Location("p.toml", 5)
 
 

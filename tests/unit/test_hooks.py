@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from landlock_bpf import abi, hooks
+from landlock_bpf import abi, hooks, questions
 from landlock_bpf.abi import Action
 
 
@@ -19,6 +19,7 @@ def test_every_action_needs_a_hook() -> None:
 
 def test_every_hook_that_denies_has_a_number_and_the_reverse() -> None:
     numbered = {row.name: row.number for row in hooks.HOOKS if row.number is not None}
+    numbered |= {row.hook: row.number for row in questions.ROWS}
     assert numbered == {hook.name.lower(): hook.value for hook in abi.Hook}
     assert not any(row.void for row in hooks.HOOKS if row.number is not None)
 
