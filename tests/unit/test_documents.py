@@ -17,7 +17,7 @@ from landlock_bpf import abi, cli, hooks, policy, policy_format, policy_variable
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-DOCUMENTS = {path.name: path.read_text() for path in sorted(ROOT.glob("*.md"))}
+DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text() for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])}
 by_document = pytest.mark.parametrize("document", DOCUMENTS)
 
 # Functions of the kernel that ARCHITECTURE.md speaks of.
@@ -147,7 +147,7 @@ def test_links_lead_somewhere(document: str) -> None:
             assert target[1:] in anchors, target
         else:
             assert "://" not in target
-            assert (ROOT / target).exists(), target
+            assert (ROOT / document).parent.joinpath(target).exists(), target
 
 
 def test_functions_are_there() -> None:

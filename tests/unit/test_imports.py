@@ -16,7 +16,7 @@ PACKAGE = Path(landlock_bpf.__file__).parent
 # From the bottom up. A module imports from its own layer and from those before it, never from one after it.
 LAYERS = (
     ("numbers and words", ("abi", "errors", "identity", "terminal")),
-    ("values", ("hooks", "invoker", "launch", "mountinfo", "questions", "ruleset")),
+    ("values", ("catalogue", "hooks", "invoker", "launch", "mountinfo", "questions", "ruleset")),
     (
         "policies",
         ("policy", "policy_actions", "policy_format", "policy_reader", "policy_schema", "policy_source", "policy_variables"),
