@@ -8,7 +8,7 @@
 #ifndef LANDLOCK_BPF_ANSWER_H
 #define LANDLOCK_BPF_ANSWER_H
 
-#include "abi.h"
+#include "handle.h"
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
@@ -31,41 +31,27 @@ enum landlock_errno_2017 {
 	__LANDLOCK_EINVAL = 22,
 };
 
-static __always_inline int __landlock_is_handle(__u64 handle)
-{
-	return handle >> HANDLE_PART_TAG == HANDLE_PART_MAGIC;
-}
-
 /* The mode of what a handle stands for, or a negative errno. */
 static __always_inline __s64 __landlock_get_mode(__u64 handle)
 {
-	__u64 mask = (1ULL << (HANDLE_PART_QUESTION - HANDLE_PART_ERROR)) - 1;
-	__u64 error = (handle >> HANDLE_PART_ERROR) & mask;
-
-	if (!__landlock_is_handle(handle))
+	if (!is_handle(handle))
 		return -__LANDLOCK_EFAULT;
-	if (error)
-		return -(__s64)error;
-	return handle & ((1ULL << HANDLE_PART_ERROR) - 1);
+	if (handle_error(handle))
+		return -(__s64)handle_error(handle);
+	return handle & ((1 << HANDLE_PART_ERROR) - 1);
 }
 
 /* The question that a handle came with; NULL for what is no handle of this inquiry. */
 static __always_inline struct question *__landlock_question(__u64 handle)
 {
-	__u64 mask = (1ULL << (HANDLE_PART_TAG - HANDLE_PART_QUESTION)) - 1;
-	__u64 number = (handle >> HANDLE_PART_QUESTION) & mask;
-	struct inquiry *inquiry;
+	__u32 number = handle_question(handle);
+	struct inquiry *inquiry = landlock_inquiry();
 
-	if (!__landlock_is_handle(handle) || number >= LIMIT_QUESTIONS)
-		return 0;
-	inquiry = landlock_inquiry();
 	if (!inquiry || number >= inquiry->questions)
 		return 0;
 	/* The verifier must see the bound on what is the index, whatever clang made of it. */
 	number &= LIMIT_QUESTIONS - 1;
-	if (inquiry->question[number].handle != handle)
-		return 0;
-	return &inquiry->question[number];
+	return inquiry->question[number].handle == handle ? &inquiry->question[number] : 0;
 }
 
 /* The mark of the nearest marked ancestor, the object itself counted; 0: none, or not known. */

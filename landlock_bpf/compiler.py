@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The compiler of BPF objects: clang, behind a cache. `python -m landlock_bpf.compiler` prints the engine's path."""
+"""The compiler of BPF objects: clang, behind a cache. `python -m landlock_bpf.compiler` compiles what the engine has."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from landlock_bpf import errors, template
 
 PACKAGE = Path(__file__).resolve().parent
 ENGINE = "engine.bpf.c.j2"
+QUESTIONS = "questions.bpf.c.j2"
 LIBBPF_HEADERS = Path("/usr/include/bpf")
 # Debian keeps <asm/types.h>, which <linux/types.h> includes, where clang does not look for a foreign target.
 ASM_HEADERS = f"/usr/include/{os.uname().machine}-linux-gnu"
 WARNINGS = ("-Wall", "-Wextra", "-Wno-unused-parameter")  # a hook body need not look at each argument of its hook
+_KEPT = 200  # files of one kind that the cache holds
 FLAGS = ("-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11", *WARNINGS, "-idirafter", ASM_HEADERS)
 
 
@@ -28,12 +31,21 @@ def compile_engine() -> Path:
     Raises CompileError with clang's words, UnsupportedError without clang or libbpf's headers, and PrivilegeError
     where another user could have put the object there.
     """
-    folder, clang = cache_dir(), find_clang()
-    compiled = folder / f"engine-{_key(clang)}.o"
-    if not compiled.exists():
-        from landlock_bpf import hooks  # only a cold start needs the table itself
+    return _compile(ENGINE)
 
-        source = template.render(source_dir() / ENGINE, hooks=hooks.HOOKS)
+
+def compile_questions() -> Path:
+    """Compile the programs that ask rule programs, or find them compiled before; raises what compile_engine() does."""
+    return _compile(QUESTIONS)
+
+
+def _compile(name: str) -> Path:
+    folder, clang = cache_dir(), find_clang()
+    compiled = folder / f"{name.partition('.')[0]}-{_key(clang)}.o"
+    if not compiled.exists():
+        from landlock_bpf import hooks, questions  # only a cold start needs the tables themselves
+
+        source = template.render(source_dir() / name, hooks=hooks.HOOKS, rows=questions.ROWS)
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         refuse_foreign(folder)
         compile_source(source, compiled, include=(source_dir(),))
@@ -41,10 +53,18 @@ def compile_engine() -> Path:
     return compiled
 
 
-def compile_source(source: str, output: Path, *, include: Iterable[Path] = (), flags: Iterable[str] = ()) -> None:
+def compile_source(
+    source: str,
+    output: Path,
+    *,
+    include: Iterable[Path] = (),
+    flags: Iterable[str] = (),
+    files: Mapping[str, str] | None = None,
+) -> None:
     """Compile C text into a BPF object that appears under `output` whole or not at all; the text is kept beside it.
 
     `flags` come after our own. Warnings are errors only where a test says so: a user's clang may know new ones.
+    `files` are texts by the names under which the source includes them.
     """
     # Imported here because a warm start, which only looks into the cache, need not pay for them.
     import subprocess
@@ -55,14 +75,45 @@ def compile_source(source: str, output: Path, *, include: Iterable[Path] = (), f
         folder = Path(name)
         text, compiled = folder / output.with_suffix(".bpf.c").name, folder / output.name
         text.write_text(source)
+        for file, content in (files or {}).items():
+            (folder / file).write_text(content)
         command = [str(clang), *FLAGS, *flags, *(f"-I{path}" for path in include), "-c", str(text), "-o", str(compiled)]
         # A fixed locale, and a home for temporary files that nobody else writes.
         environment = {**os.environ, "LC_ALL": "C", "TMPDIR": name}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode != 0:
-            raise errors.CompileError(f"{clang} refuses {output.stem}", done.stderr.strip())
+            words = done.stderr.replace(f"{name}/", "").strip()
+            raise errors.CompileError(f"{clang} refuses {output.stem}", words)
         text.replace(output.with_suffix(".bpf.c"))
         compiled.replace(output)
+
+
+def find_compiled(kind: str, parts: Iterable[str], make: Callable[[Path], None]) -> Path:
+    """Find what was compiled before from the same parts and the same headers of ours, else have it made; gives its path.
+
+    What was made longest ago is removed when there is much. Raises PrivilegeError where another user could have put it
+    there, and what `make` raises.
+    """
+    folder = cache_dir()
+    digest = hashlib.sha256()
+    for part in parts:
+        _add(digest, part.encode())
+    for header in sorted(source_dir().rglob("*.h")):
+        _add(digest, header.read_bytes())
+    compiled = folder / f"{kind}-{digest.hexdigest()[:16]}.o"
+    if not compiled.exists():
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        refuse_foreign(folder)
+        make(compiled)
+        _remove_oldest(folder, kind)
+    refuse_foreign(compiled)
+    return compiled
+
+
+def clang_version(clang: Path) -> str:
+    """Say which clang and headers of libbpf there are, without running it: another version comes as other files."""
+    found = ((path, path.stat()) for path in (clang.resolve(), *sorted(LIBBPF_HEADERS.glob("*.h"))))
+    return "\n".join(f"{path} {status.st_size} {status.st_mtime_ns}" for path, status in found)
 
 
 def find_clang() -> Path:
@@ -103,16 +154,27 @@ def _key(clang: Path) -> str:
     """Hash all that the object depends on, without running clang or rendering: a warm start does this each time."""
     digest = hashlib.sha256(repr(FLAGS).encode())
     sources = source_dir()
-    # The rendered text follows from the template, the table of hooks and the way they are rendered.
-    texts = [sources / ENGINE, *sorted(sources.glob("*.h")), PACKAGE / "hooks.py", PACKAGE / "template.py"]
+    # The rendered texts follow from the templates, the tables of hooks and the way they are rendered.
+    tables = (PACKAGE / name for name in ("hooks.py", "questions.py", "template.py"))
+    texts = [sources / ENGINE, sources / QUESTIONS, *sorted(sources.glob("*.h")), *tables]
     for path in texts:
         text = path.read_bytes()
         digest.update(f"{path.name} {len(text)}\n".encode() + text)
-    # Another version of clang or of libbpf's headers comes as another file.
-    for path in (clang.resolve(), *sorted(LIBBPF_HEADERS.glob("*.h"))):
-        found = path.stat()
-        digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    digest.update(clang_version(clang).encode())
     return digest.hexdigest()[:16]
+
+
+def _add(digest: hashlib._Hash, part: bytes) -> None:
+    digest.update(b"%d " % len(part) + part)
+
+
+def _remove_oldest(folder: Path, kind: str) -> None:
+    made = []
+    for path in folder.glob(f"{kind}-*"):
+        with contextlib.suppress(FileNotFoundError):  # somebody else is at it
+            made.append((path.stat().st_mtime_ns, path))
+    for _time, path in sorted(made)[:-_KEPT]:
+        path.unlink(missing_ok=True)
 
 
 def refuse_foreign(path: Path) -> None:
@@ -135,4 +197,4 @@ def refuse_foreign(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(compile_engine())
+    print(compile_engine(), compile_questions(), sep="\n")

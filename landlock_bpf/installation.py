@@ -12,11 +12,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import bpf, engine, errors, hooks
+from landlock_bpf import bpf, engine, errors, hooks, maps
 from landlock_bpf.engine import BPFFS, PINS
 
 if TYPE_CHECKING:
-    from landlock_bpf import btf
+    from collections.abc import Iterable
+
+    from landlock_bpf import btf, questions
 
 BPF_FS_MAGIC = 0xCAFE4A11
 FTRACE = Path("/proc/sys/kernel/ftrace_enabled")
@@ -41,6 +43,43 @@ def load() -> engine.Engine:
             raise errors.BusyError(f"another version of the engine is in force under {PINS}; {_RELOAD}")
         unload()
     return _load(compiled)
+
+
+def load_questions(live: engine.Engine, rows: Iterable[questions.Row]) -> None:
+    """Load the programs that ask rule programs at these hooks, where they are not yet and this kernel has the hook.
+
+    Each hook gets its program array `rules_HOOK`, with the program that goes on in place 0. Raises UnsupportedError where
+    a hook has other arguments here.
+    """
+    progs = live.pins / "progs"
+    wanted = [row for row in rows if not (progs / f"ask_{row.hook}").exists()]
+    if not wanted:
+        return
+    from landlock_bpf import btf, compiler, program
+
+    with btf.Btf.vmlinux() as vmlinux:
+        wanted = [row for row in wanted if vmlinux.hook_args(row.hook) is not None]
+        for row in wanted:
+            _check_args(row.hook, vmlinux.hook_args(row.hook), len(row.args))
+    if not wanted:
+        return
+    names = {f"{what}_{row.hook}" for row in wanted for what in ("ask", "next")}
+    with program.Object.open_file(compiler.compile_questions()) as loaded:
+        loaded.skip(set(loaded.program_names()) - names)
+        for pin in (live.pins / "maps").iterdir():
+            if pin.name in loaded.map_names() and not pin.name.startswith("rules_"):
+                with maps.Map.open(pin) as shared:
+                    loaded.reuse(pin.name, shared.fd)
+        loaded.load()
+        for row in wanted:
+            # Left by a killed command: without the last pin, nobody has used the others.
+            for pin in (live.pins / "maps" / f"rules_{row.hook}", progs / f"next_{row.hook}"):
+                pin.unlink(missing_ok=True)
+            with loaded.map(f"rules_{row.hook}") as each:
+                each.update(0, loaded.program(f"next_{row.hook}"))
+                bpf.obj_pin(each.fd, live.pins / "maps" / f"rules_{row.hook}")
+            bpf.obj_pin(loaded.program(f"next_{row.hook}"), progs / f"next_{row.hook}")
+            bpf.obj_pin(loaded.program(f"ask_{row.hook}"), progs / f"ask_{row.hook}")
 
 
 def unload() -> None:
@@ -120,11 +159,13 @@ def _check_hooks(vmlinux: btf.Btf) -> None:
     with vmlinux:
         for row in hooks.HOOKS:
             found = (vmlinux.hook_args if row.kind == "lsm" else vmlinux.tracepoint_args)(row.name)
-            if found != len(row.args):
-                what = "is not in this kernel" if found is None else f"has {found} arguments here, not {len(row.args)}"
-                raise errors.UnsupportedError(
-                    f"the hook {row.name} {what}", "boot another kernel; `landlock-bpf doctor` says more"
-                )
+            _check_args(row.name, found, len(row.args))
+
+
+def _check_args(hook: str, found: int | None, expected: int) -> None:
+    if found != expected:
+        what = "is not in this kernel" if found is None else f"has {found} arguments here, not {expected}"
+        raise errors.UnsupportedError(f"the hook {hook} {what}", "boot another kernel; `landlock-bpf doctor` says more")
 
 
 def _mount_bpffs() -> None:
