@@ -23,6 +23,21 @@ LAYERS = (
     ),
     ("resolution", ("mounts", "resolution", "route")),
     ("sources", ("compiler", "template")),
+    (
+        "rule sources",
+        (
+            "rule_calls",
+            "rule_headers",
+            "rule_names",
+            "rule_outline",
+            "rule_program",
+            "rule_renaming",
+            "rule_scanner",
+            "rule_source",
+            "rule_subtype",
+            "rule_text",
+        ),
+    ),
     ("system calls", ("bpf", "btf", "cgroup", "landlock", "libbpf", "maps", "ringbuf")),
     ("uses of them", ("grace", "identifier", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
@@ -32,7 +47,7 @@ LAYERS = (
     ("measuring", ("bench",)),
     ("command line", ("__main__", "cli")),
 )
-NO_ROOT = ("numbers and words", "values", "policies", "resolution", "sources")
+NO_ROOT = ("numbers and words", "values", "policies", "resolution", "sources", "rule sources")
 RANK = {module: rank for rank, (_name, modules) in enumerate(LAYERS) for module in modules}
 
 

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The same, by its name outside of the kernel. */
+#include <uapi/linux/errno.h>
