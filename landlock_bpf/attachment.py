@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, engine, errors, grace, record, ruleset, sweep
+from landlock_bpf import abi, cgroup, change, domain, engine, errors, grace, record, rule_slots, ruleset, sweep
 
 
 def check_place(path: Path) -> Path:
@@ -23,6 +23,7 @@ def attach(
     own: tuple[ruleset.Layer, ...],
     path: Path,
     serial: int,
+    loaded: rule_slots.Loaded | None = None,
 ) -> domain.Slot:
     """Make a domain on a cgroup: in force for all in it at once, whatever domains are around and inside."""
     around = _at(slots, domain.at(live, path))
@@ -40,12 +41,13 @@ def attach(
     )
     wanted = [change.Wanted(new, layers), *change.inner(live, slots, inside, layers)]
     _check_processes(live, slots, new, beneath, wanted)
-    with change.prepared(live, wanted, serial) as made, contextlib.ExitStack() as undo:
+    with change.prepared(live, wanted, serial, loaded) as made, contextlib.ExitStack() as undo:
         undo.callback(_take_back, live, new)
         domain.write(live, new)
         domain.give_cgroups(live, path, new.index, new.parent)
         for slot in inside:
             domain.set_parent(live, slot.index, new.index)
+        _link(live, loaded, path)
         change.switch(live, wanted, made)
         undo.pop_all()
     change.retire(live, [each.slot.ruleset for each in wanted[1:]])
@@ -58,6 +60,7 @@ def update(
     slot: domain.Slot,
     own: tuple[ruleset.Layer, ...],
     serial: int,
+    loaded: rule_slots.Loaded | None = None,
 ) -> None:
     """Replace the policies of a domain of either kind."""
     around = _at(slots, slot.parent)
@@ -73,7 +76,8 @@ def update(
         change.Wanted(slot, layers, change.recorded(live, slot, whole=False).scope),
         *change.inner(live, slots, inside, layers),
     ]
-    with change.prepared(live, wanted, serial) as made:
+    with change.prepared(live, wanted, serial, loaded) as made:
+        _link(live, loaded, cgroup.find(slot.cgroup))
         change.switch(live, wanted, made)
     change.retire(live, [each.slot.ruleset for each in wanted])
 
@@ -94,6 +98,12 @@ def detach(live: engine.Engine, slot: domain.Slot) -> None:
     grace.wait()
     domain.clear(live, slot.index)
     change.drop(live, [slot.ruleset, *(each.slot.ruleset for each in wanted)])
+
+
+def _link(live: engine.Engine, loaded: rule_slots.Loaded | None, path: Path | None) -> None:
+    """Attach programs of BPF_LSM_CGROUP, right before the switch: each is in force from its link on, and after it they stay."""
+    if loaded and path and loaded.programs.attach == ruleset.LSM_CGROUP:
+        rule_slots.link(live, loaded, path)
 
 
 def _at(slots: Sequence[domain.Slot], index: int) -> domain.Slot | None:

@@ -48,6 +48,14 @@ def id_of(path: Path) -> int:
         raise errors.NotFoundError(f"the control group {path} was removed; make it again") from cause
 
 
+def open_directory(path: Path) -> int:
+    """Open a control group as the target of links."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError as cause:
+        raise errors.NotFoundError(f"the control group {path} was removed; make it again") from cause
+
+
 def find(number: int) -> Path | None:
     """Find a control group by id, whatever this mount namespace shows; None once it is gone. Ids are not used again."""
     fd = _open_id(number, os.O_PATH)

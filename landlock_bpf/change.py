@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from landlock_bpf import abi, domain, engine, errors, fsview, grace, hooks, record, ruleset
+from landlock_bpf import abi, domain, engine, errors, fsview, grace, hooks, record, rule_slots, ruleset, views
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +77,10 @@ def check_limits(wanted: Iterable[Wanted]) -> None:
         if rules > abi.Limit.RULES:
             what = f"the domain {each.slot.name} would have {rules} rules"
             raise errors.LimitError(f"{what}; at most {int(abi.Limit.RULES)} are possible: put rules on directories")
+        programs = sum(len(layer.programs.rules) for layer in each.layers if layer.programs)
+        if programs > abi.Limit.SOURCES:
+            what = f"the domain {each.slot.name} would have {programs} rule programs, those of domains around it counted"
+            raise errors.LimitError(f"{what}; at most {int(abi.Limit.SOURCES)} are possible")
 
 
 def replace(live: engine.Engine, wanted: Sequence[Wanted]) -> None:
@@ -93,10 +97,13 @@ def switch(live: engine.Engine, wanted: Sequence[Wanted], made: Sequence[record.
 
 
 @contextlib.contextmanager
-def prepared(live: engine.Engine, wanted: Sequence[Wanted], serial: int) -> Iterator[list[record.Record]]:
+def prepared(
+    live: engine.Engine, wanted: Sequence[Wanted], serial: int, loaded: rule_slots.Loaded | None = None
+) -> Iterator[list[record.Record]]:
     """Put new rulesets into the kernel, in force nowhere yet; gone again if the block raises.
 
-    The block puts them in force; what may fail after that is for after the block.
+    `loaded` are the rule programs of the one layer that has new ones; those of other layers are in their slots, and so are
+    their views. The block puts all in force; what may fail after that is for after the block.
     """
     check_limits(wanted)
     used = {slot.ruleset for slot in domain.slots(live)}
@@ -110,14 +117,39 @@ def prepared(live: engine.Engine, wanted: Sequence[Wanted], serial: int) -> Iter
             record.write(new)
             fsview.install(live, new)
             made.append(new)
+        _install_programs(live, wanted, loaded)
         undo.callback(detach_surplus, live)
         for each, new in zip(wanted, made):
-            need = hooks.Need.DOMAIN | (hooks.Need.DENIAL if new.denies else hooks.Need(0))
-            if each.slot.kind == abi.Kind.PROCESS:
-                need |= hooks.Need.PROCESS
-            live.attach(hooks.needed(ruleset.handled(new.layers), need))
+            live.attach(_hooks(new, each.slot.kind))
         yield made
         undo.pop_all()
+
+
+def _install_programs(live: engine.Engine, wanted: Sequence[Wanted], loaded: rule_slots.Loaded | None) -> None:
+    """Fill the slot and the views of the layer that is new; nothing refers to either yet."""
+    if loaded:
+        rule_slots.install(live, loaded)
+    known: set[int] = set().union(*rule_slots.used(live).values())
+    for layer in wanted[0].layers if wanted else ():
+        if layer.programs and layer.programs.serial and layer.programs.serial not in known:
+            views.install(live, layer.programs)
+
+
+def _hooks(new: record.Record, kind: abi.Kind) -> Iterator[hooks.HookRow]:
+    """Give the hooks that a prepared ruleset needs."""
+    need = hooks.Need.DOMAIN
+    if new.denies:
+        need |= hooks.Need.DENIAL
+    if kind == abi.Kind.PROCESS:
+        need |= hooks.Need.PROCESS
+    places = ruleset.places(new.layers)
+    if places:
+        need |= hooks.Need.PROGRAMS
+    yield from hooks.needed(ruleset.handled(new.layers), need)
+    mask = 0
+    for place in places:
+        mask |= place.hooks
+    yield from rule_slots.ask_rows(mask)
 
 
 def retire(live: engine.Engine, rulesets: Iterable[int]) -> None:
@@ -130,11 +162,15 @@ def retire(live: engine.Engine, rulesets: Iterable[int]) -> None:
 
 def drop(live: engine.Engine, rulesets: Iterable[int]) -> None:
     """Remove rulesets that no hook call can see any more, and the hooks that nobody needs any more."""
-    serials = []
+    serials: list[int] = []
+    places: list[ruleset.Place] = []
     for index in rulesets:
-        serials.append(live.ruleset(index).serial)
+        old = live.ruleset(index)
+        serials.append(old.serial)
+        places += ruleset.places_of(old)
         kept = record.read(serials[-1])
         fsview.remove(live, index, kept.objects() if kept else fsview.keys_of(live, index))
+    rule_slots.release(live, places)
     detach_surplus(live)
     # Last: by a record that no domain has, a sweep knows that there is something to do.
     for serial in serials:
@@ -147,21 +183,26 @@ def detach_surplus(live: engine.Engine) -> None:
     if not slots:
         live.detach_all_but(())
         return
-    need, handled = hooks.Need.DOMAIN, 0
+    need, handled, asked = hooks.Need.DOMAIN, 0, 0
     if any(slot.kind == abi.Kind.PROCESS for slot in slots):
         need |= hooks.Need.PROCESS
     for index in {slot.ruleset for slot in slots}:
-        handled |= live.ruleset(index).handled_any
+        in_force = live.ruleset(index)
+        handled |= in_force.handled_any
+        asked |= in_force.hooks_any
+        if in_force.programs[0].slot:
+            need |= hooks.Need.PROGRAMS
     rows = list(hooks.needed(handled, need))
     if len(rows) < len(list(hooks.needed(handled, need | hooks.Need.DENIAL))) and any(_denies(live, slot) for slot in slots):
         rows = list(hooks.needed(handled, need | hooks.Need.DENIAL))
-    live.detach_all_but(rows)
+    live.detach_all_but([*rows, *rule_slots.ask_rows(asked)])
 
 
 def _withdraw(live: engine.Engine, new: record.Record) -> None:
     # A ^C may come right after the store that put it in force.
     if new.index not in (slot.ruleset for slot in domain.slots(live)):
         fsview.remove(live, new.index, new.objects())
+        rule_slots.release(live, ruleset.places(new.layers))
         record.remove(new.serial)
 
 

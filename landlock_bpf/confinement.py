@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from landlock_bpf import abi, cgroup, change, domain, engine, errors, record, ruleset, sweep
+from landlock_bpf import abi, cgroup, change, domain, engine, errors, record, rule_slots, ruleset, sweep
 
 # Where control groups are made if our own one may have none in it.
 FALLBACK = "landlock-bpf"
@@ -75,6 +75,7 @@ def make(
     own: tuple[ruleset.Layer, ...],
     serial: int,
     parent: Path | None,
+    loaded: rule_slots.Loaded | None = None,
 ) -> Confinement:
     """Make a process domain and its control group; nobody is in it yet. The lock is held."""
     around = domain.of_process(live, os.getpid())
@@ -96,7 +97,7 @@ def make(
             parent=around,
         )
         wanted = [change.Wanted(empty, layers, str(scope))]
-        with change.prepared(live, wanted, serial) as made:
+        with change.prepared(live, wanted, serial, loaded) as made:
             cgroup.make(scope)
             undo.callback(cgroup.remove, scope)
             # From before the first task enters: with no process domain the engine looks no task up.

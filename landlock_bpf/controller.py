@@ -11,14 +11,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from landlock_bpf import (
     abi,
     attachment,
     cgroup,
+    change,
     confinement,
     descriptors,
     domain,
@@ -26,15 +28,20 @@ from landlock_bpf import (
     errors,
     installation,
     inventory,
+    marking,
     policy,
     record,
     resolution,
+    rule_request,
+    rule_slots,
     ruleset,
     sweep,
+    views,
 )
 
 Confinement = confinement.Confinement
 Slots = list[domain.Slot]
+_T = TypeVar("_T")
 
 
 class Controller:
@@ -54,9 +61,15 @@ class Controller:
         pass  # each command closes what it opened
 
     def attach(
-        self, name: str, policies: Sequence[policy.Policy], cgroup: Path, *, strict: bool = False
+        self,
+        name: str,
+        policies: Sequence[policy.Policy],
+        cgroup: Path,
+        *,
+        strict: bool = False,
+        rules: rule_request.Request | None = None,
     ) -> inventory.DomainInfo:
-        """Put policies in force on a cgroup and all beneath it, as a new domain.
+        """Put policies and rule programs in force on a cgroup and all beneath it, as a new domain.
 
         The answer's `held` lists open files of members that lie where the policies deny: they stay usable. With `strict`
         BusyError refuses instead.
@@ -66,10 +79,14 @@ class Controller:
         with _loaded() as (live, slots):
             _refuse_taken(name, slots)
             serial = record.new_serial()
-            with _resolved(live, name, policies, serial) as own:
-                if strict:
-                    _refuse_held(descriptors.held(path, own), name)
-                new = attachment.attach(live, slots, name, own, path, serial)
+
+            def put(rules: rule_request.Request | None) -> tuple[tuple[ruleset.Layer, ...], domain.Slot]:
+                with _resolved(live, name, policies, serial, rules) as (own, loaded):
+                    if strict:
+                        _refuse_held(descriptors.held(path, own), name)
+                    return own, attachment.attach(live, slots, name, own, path, serial, loaded)
+
+            own, new = _either_way(put, rules, abi.Kind.CGROUP)
             with contextlib.ExitStack() as undo:
                 undo.callback(attachment.detach, live, new)
                 held = descriptors.held(path, own)
@@ -78,13 +95,35 @@ class Controller:
                 undo.pop_all()
             return dataclasses.replace(inventory.describe(live, new), held=held)
 
-    def update(self, name: str, policies: Sequence[policy.Policy]) -> inventory.DomainInfo:
-        """Replace the policies of a domain: each access is decided by the old ones or the new ones, whole."""
+    def update(
+        self, name: str, policies: Sequence[policy.Policy], *, rules: rule_request.Request | None = None
+    ) -> inventory.DomainInfo:
+        """Replace all that a domain was given: each access is decided by the old layers or the new ones, whole."""
         with _loaded() as (live, slots):
             slot = _named(name, slots)
             serial = record.new_serial()
-            with _resolved(live, name, policies, serial) as own:
-                attachment.update(live, slots, slot, own, serial)
+
+            def put(rules: rule_request.Request | None) -> None:
+                with _resolved(live, name, policies, serial, rules) as (own, loaded):
+                    attachment.update(live, slots, slot, own, serial, loaded)
+
+            _either_way(put, rules, slot.kind)
+            return inventory.describe(live, _named(name, domain.slots(live)))
+
+    def mark(self, name: str, trees: marking.Trees) -> inventory.DomainInfo:
+        """Mark anew what is in views of a domain's rule programs, at once; views that `trees` does not name stay."""
+        with _loaded() as (live, slots):
+            slot = _named(name, slots)
+            given = ruleset.own(change.living_layers(live, slot))
+            programs = next((layer.programs for layer in given if layer.programs), None)
+            if programs is None:
+                raise errors.NotFoundError(f"the domain {name} was given no rule programs, and so no views; give -r as well")
+            marking.check(trees, programs.views)
+            serial = record.new_serial()
+            with resolution.Filesystems() as filesystems:
+                with live.identifier() as identifier:
+                    found = marking.resolve(trees, programs.views, identifier.identify, filesystems)
+                attachment.update(live, slots, slot, views.marked(live, given, serial, trees, found), serial)
             return inventory.describe(live, _named(name, domain.slots(live)))
 
     def detach(self, name: str) -> None:
@@ -100,7 +139,14 @@ class Controller:
             sweep.end(live, slot)
             sweep.count_process_domains(live, domain.slots(live))
 
-    def prepare(self, policies: Sequence[policy.Policy], name: str | None = None, cgroup: Path | None = None) -> Confinement:
+    def prepare(
+        self,
+        policies: Sequence[policy.Policy],
+        name: str | None = None,
+        cgroup: Path | None = None,
+        *,
+        rules: rule_request.Request | None = None,
+    ) -> Confinement:
         """Make a domain for a process that is to be started, and a control group for it, in `cgroup` or our own.
 
         The domain lives until Confinement.close() finds no process in it, or a sweep after our end.
@@ -109,8 +155,10 @@ class Controller:
             name = domain.check_name(name) if name else _free_name(slots)
             _refuse_taken(name, slots)
             serial = record.new_serial()
-            with _resolved(live, name, policies, serial) as own:
-                return confinement.make(live, slots, name, own, serial, cgroup)
+            if rules:
+                rules = rule_request.decide(rules, abi.Kind.PROCESS)
+            with _resolved(live, name, policies, serial, rules) as (own, loaded):
+                return confinement.make(live, slots, name, own, serial, cgroup, loaded)
 
     def list(self) -> tuple[inventory.DomainInfo, ...]:
         """List the domains in force, by name."""
@@ -169,15 +217,39 @@ def _engine() -> engine.Engine:
 
 @contextlib.contextmanager
 def _resolved(
-    live: engine.Engine, name: str, policies: Sequence[policy.Policy], serial: int
-) -> Iterator[tuple[ruleset.Layer, ...]]:
-    """Resolve policies; while the block runs no filesystem that they rule on goes away."""
-    if not policies:
-        raise errors.NotFoundError(f"no policy was given for the domain {name}; give at least one")
-    with resolution.Filesystems() as filesystems:
+    live: engine.Engine,
+    name: str,
+    policies: Sequence[policy.Policy],
+    serial: int,
+    rules: rule_request.Request | None,
+) -> Iterator[tuple[tuple[ruleset.Layer, ...], rule_slots.Loaded | None]]:
+    """Resolve policies and load rule programs; while the block runs no filesystem that they speak of goes away."""
+    if not (policies or rules):
+        raise errors.NotFoundError(f"nothing was given for the domain {name}; give a policy or a rule program")
+    with contextlib.ExitStack() as stack:
+        filesystems = stack.enter_context(resolution.Filesystems())
         with live.identifier() as identifier:
             own = resolution.resolve(policies, name, serial, identifier.identify, filesystems)
-        yield own
+            marks = marking.resolve(rules.trees, rules.views, identifier.identify, filesystems) if rules else ()
+        if not rules:
+            yield own, None
+            return
+        loaded = stack.enter_context(rule_request.loaded(live, rules, serial, marks))
+        # The newest of its layers: policies and rule programs must all allow, so the order shows in `show` alone.
+        yield (*own, ruleset.of_programs(name, serial, loaded.programs)), loaded
+
+
+def _either_way(put: Callable[[rule_request.Request | None], _T], rules: rule_request.Request | None, kind: abi.Kind) -> _T:
+    """Put rule programs in force the way that was asked for, or if that was left open and has no room, the other one."""
+    if rules is None:
+        return put(None)
+    decided = rule_request.decide(rules, kind)
+    try:
+        return put(decided)
+    except rule_slots.NoRoomError:
+        if rules.attach != rule_request.AUTO:
+            raise
+        return put(decided.through_engine("not lsm_cgroup, for programs at other hooks have all its room"))
 
 
 def _named(name: str, slots: Sequence[domain.Slot]) -> domain.Slot:

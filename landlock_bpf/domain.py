@@ -7,7 +7,7 @@ import ctypes
 import dataclasses
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from landlock_bpf import abi, cgroup, engine, errors
@@ -42,12 +42,12 @@ def slots(live: engine.Engine) -> list[Slot]:
 
 def free_slot(used: Iterable[Slot]) -> int:
     """Find an index for a new domain."""
-    return _free({slot.index for slot in used}, abi.Limit.DOMAINS + 1, "domains")
+    return free_index({slot.index for slot in used}, abi.Limit.DOMAINS + 1, "domains")
 
 
 def free_ruleset(used: Iterable[int]) -> int:
     """Find an index for a new ruleset."""
-    return _free(set(used), abi.Limit.RULESETS, "rulesets")
+    return free_index(set(used), abi.Limit.RULESETS, "rulesets")
 
 
 def write(live: engine.Engine, slot: Slot) -> None:
@@ -216,7 +216,8 @@ def _read(live: engine.Engine, index: int) -> Slot:
     )
 
 
-def _free(used: set[int], count: int, what: str) -> int:
+def free_index(used: Container[int], count: int, what: str) -> int:
+    """Find the first number below `count` that is not used, 0 left out; LimitError names what is used up."""
     for index in range(1, count):
         if index not in used:
             return index

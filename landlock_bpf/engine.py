@@ -29,6 +29,7 @@ class Engine:
     def __init__(self, pins: Path) -> None:
         self.pins = pins
         self._stack = contextlib.ExitStack()
+        self._rules: dict[str, maps.Map] = {}
 
     def __enter__(self) -> Engine:
         return self
@@ -40,6 +41,17 @@ class Engine:
     def fsview(self) -> maps.Map:
         """From fsview_key to rule, as bytes."""
         return self._map("fsview", abi.FsviewKey, abi.Rule, raw=True)
+
+    @functools.cached_property
+    def views(self) -> maps.Map:
+        """From view_key to view_marks, as bytes."""
+        return self._map("views", abi.ViewKey, abi.ViewMarks, raw=True)
+
+    def rules(self, hook: str) -> maps.Map:
+        """From slot to rule programs of a hook, which are there once installation.load_questions() has been called."""
+        if hook not in self._rules:
+            self._rules[hook] = self._map(f"rules_{hook}", None, ctypes.c_uint32)
+        return self._rules[hook]
 
     @functools.cached_property
     def rulesets(self) -> maps.Map:

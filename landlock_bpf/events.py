@@ -44,6 +44,9 @@ class Denial:
     `time` is in seconds since 1970, `layer` counts from 0, `action` holds all that were denied, `error` is the errno given.
     `path2` is the second path of a rename or link. `rule` is where the rule that decided was written, `rule_path` what it is
     on; without one, `policy_name` tells whose silence it was. A path that was too long begins with `...`.
+
+    Where a rule program denied, `rule` is where its `function` was written, `event` is the one of its subtype, and `asked`
+    tells arg2: the action bits by their names of 2017, or the command.
     """
 
     time: float
@@ -62,6 +65,9 @@ class Denial:
     reason: str
     rule: policy.Location | None
     rule_path: str
+    function: str = ""
+    event: str = ""
+    asked: tuple[str, ...] = ()
 
 
 def read(*, follow: bool = True) -> Iterator[Denial]:
@@ -89,6 +95,8 @@ def parse(data: bytes) -> Denial:
     told = raw.refusal
     known = _record(told.serial)
     layer = known.layers[told.layer] if known and told.layer < len(known.layers) else None
+    if told.reason == abi.Reason.PTRACE:
+        layer = None  # it is about all of them
     rule, rule_path = None, ""
     # Only these three are about an object with a rule.
     if layer and told.reason in (abi.Reason.RULE, abi.Reason.SEALED, abi.Reason.OPENED):
@@ -97,12 +105,16 @@ def parse(data: bytes) -> Denial:
             if entry.object in keys and (entry.denied & told.refused or (told.reason == abi.Reason.SEALED and entry.sealed)):
                 rule, rule_path = policy.Location(entry.file, entry.line), entry.path
                 break
+    function = ""
+    if told.reason == abi.Reason.PROGRAM and layer and layer.programs and told.rule < len(layer.programs.rules):
+        program = layer.programs.rules[told.rule]
+        rule, function = policy.Location(program.file, program.line), program.function
     return Denial(
         time.time() + (raw.time - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) / 1e9,
         known.domain if known else f"#{told.domain}",
         told.layer,
         layer.policy if layer else "",
-        abi.Action(told.refused & hooks.ALL),
+        abi.Action(0 if told.event else told.refused & hooks.ALL),
         abi.Hook(told.hook).name.lower(),
         errnos.errorcode.get(-told.error, str(-told.error)),
         raw.pid,
@@ -114,6 +126,9 @@ def parse(data: bytes) -> Denial:
         abi.Reason(told.reason).name.lower(),
         rule,
         rule_path,
+        function,
+        abi.Event(told.event).name if told.event else "",
+        tuple(_asked(told.event, told.refused)),
     )
 
 
@@ -133,10 +148,10 @@ def format_text(denial: Denial) -> str:
     """Write a denial as one line for people."""
     when = datetime.datetime.fromtimestamp(denial.time).isoformat(" ", "milliseconds")
     where = f"{denial.path} -> {denial.path2}" if denial.path2 else denial.path
-    what = ",".join(hooks.names(denial.action)) or denial.hook
+    what = ",".join(hooks.names(denial.action) or denial.asked) or denial.hook
     why = REASONS[abi.Reason[denial.reason.upper()]]
     if denial.rule:
-        why += f": {denial.rule}"
+        why += f": {denial.rule}" + (f" {denial.function}()" if denial.function else "")
     elif denial.policy_name:
         why += f" (policy {denial.policy_name})"
     who = f"pid={denial.pid} comm={denial.comm!r} uid={denial.uid}"
@@ -156,6 +171,14 @@ def _keys(seen: abi.Object) -> tuple[bytes, ...]:
     plain = abi.Object.from_buffer_copy(seen)
     plain.subvol &= ~(1 << abi.Subvol.OVERLAY)
     return bytes(seen), bytes(plain)
+
+
+def _asked(event: int, arg2: int) -> Iterator[str]:
+    """Name what a rule program was asked about."""
+    if event == abi.Event.FS:
+        yield from (f"FS_{action.name}" for action in abi.ActionFs if action & arg2)
+    elif event:
+        yield f"{abi.Event(event).name}:cmd={arg2:#x}"
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from landlock_bpf import abi, engine, errors, identity, record, ruleset
 
 _TAIL = struct.Struct("=II")  # what fsview_key has after the object
+_SERIAL = struct.Struct("=Q")  # what view_key has there
 _WORD = 64
 # Bits that no key has only cost a look-up: so many are left before the filter is made anew (1.6 % of it).
 _STALE_BITS = 1 << 16
@@ -23,7 +24,7 @@ def install(live: engine.Engine, made: record.Record) -> None:
     live.rulesets.update(made.index, ruleset.record(made.layers, made.serial))
     for device in {ruleset.device_of(object) for object in rules}:
         live.superblocks.update(device, 1)
-    _set_bits(live.filter, rules, made.index)
+    set_bits(live.filter, rules, made.index)
     tail = _TAIL.pack(made.index, 0)
     try:
         live.fsview.update_batch([(object + tail, rule) for object, rule in rules.items()])
@@ -61,18 +62,27 @@ def living(live: engine.Engine, index: int, objects: Iterable[bytes]) -> set[byt
 def refresh_filter(live: engine.Engine) -> None:
     """Clear the bits of the filter that no key has; those that one has stay set all the while."""
     fresh = memoryview(bytearray(len(live.filter) * 8)).cast("Q")
-    for key in _keys(live):
-        ino = identity.OBJECT.unpack_from(key)[0]
-        bit = ruleset.filter_bit(ino, _TAIL.unpack_from(key, identity.OBJECT.size)[0])
+    for ino, number in _hashed(live):
+        bit = ruleset.filter_bit(ino, number)
         fresh[bit // _WORD] |= 1 << bit % _WORD
     live.filter[:] = fresh
 
 
-def _set_bits(words: memoryview, rules: Mapping[bytes, bytes], index: int) -> None:
+def set_bits(words: memoryview, objects: Iterable[bytes], number: int) -> None:
+    """Set the bits of the filter for objects that rules of a ruleset, or marks of a set of views, are about to be on."""
     bit_of = ruleset.filter_bit
-    for ino, *_ in identity.OBJECT.iter_unpack(b"".join(rules)):
-        bit = bit_of(ino, index)
+    for ino, *_ in identity.OBJECT.iter_unpack(b"".join(objects)):
+        bit = bit_of(ino, number)
         words[bit // _WORD] |= 1 << bit % _WORD
+
+
+def _hashed(live: engine.Engine) -> Iterator[tuple[int, int]]:
+    """Give of all keys, those of views too, what the bits of the filter are made of."""
+    for key in _keys(live):
+        yield identity.OBJECT.unpack_from(key)[0], _TAIL.unpack_from(key, identity.OBJECT.size)[0]
+    for key, _marks in live.views.items():
+        serial = _SERIAL.unpack_from(key, identity.OBJECT.size)[0]
+        yield identity.OBJECT.unpack_from(key)[0], ruleset.low_word(serial)
 
 
 def _keys(live: engine.Engine) -> Iterator[bytes]:

@@ -7,14 +7,30 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, descriptors, domain, engine, fsview, hooks, identity, record, ruleset
+from landlock_bpf import (
+    abi,
+    cgroup,
+    change,
+    descriptors,
+    domain,
+    engine,
+    fsview,
+    hooks,
+    identity,
+    questions,
+    record,
+    rule_slots,
+    ruleset,
+    views,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class DomainInfo:
     """A domain, for a line in a list. `tasks` counts processes, `maker` is the process that waits for it (0: none).
 
-    `ended` counts those of the rules that have ended because their filesystem was unmounted; update resolves them anew.
+    `rules` counts rule programs too, `ended` those that have ended because their filesystem was unmounted; update resolves
+    them anew.
     """
 
     name: str
@@ -30,7 +46,7 @@ class DomainInfo:
 
 @dataclasses.dataclass(frozen=True)
 class LayerInfo:
-    """A policy that a domain enforces; `owner` is another domain where it is one around this."""
+    """A policy that a domain enforces, or rule programs; `owner` is another domain where it is one around this."""
 
     owner: str
     policy: str
@@ -38,6 +54,7 @@ class LayerInfo:
     handled: abi.Action
     default: str
     rules: tuple[RuleInfo, ...]
+    programs: ProgramsInfo | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +67,47 @@ class RuleInfo:
     file: str
     line: int
     objects: int
+    ended: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgramsInfo:
+    """The rule programs of a layer: which way they are asked and why, and at which hooks."""
+
+    attach: str
+    why: str
+    loader: str
+    hooks: tuple[str, ...]
+    rules: tuple[RuleProgramInfo, ...]
+    views: tuple[ViewInfo, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class RuleProgramInfo:
+    """A rule program, with the event of its subtype."""
+
+    function: str
+    event: abi.Event
+    debug: bool
+    file: str
+    line: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewInfo:
+    """A view, and how many marks it has room for."""
+
+    name: str
+    most: int
+    marks: tuple[MarkInfo, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class MarkInfo:
+    """A marked path; `ended`: its filesystem was unmounted."""
+
+    path: str
+    mark: int
     ended: bool
 
 
@@ -83,7 +141,7 @@ def describe(live: engine.Engine, slot: domain.Slot) -> DomainInfo:
     if found:
         spread = [each for layer in found.layers for each in layer.spread]
         living = _living(live, slot, found)
-        rules = sum(layer.rules for layer in found.layers)
+        rules = sum(layer.rules + len(layer.programs.rules if layer.programs else ()) for layer in found.layers)
         ended = sum(count for one, count in spread if one[identity.DEVICE] not in living)
     tasks = len(set(cgroup.processes(path))) if path else 0
     return DomainInfo(slot.name, slot.kind, path, in_force.layers, rules, ended, tasks, slot.maker)
@@ -98,8 +156,8 @@ def detail(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot])
         found.serial,
         next((other.name for other in slots if other.index == slot.parent), ""),
         abi.Action(handled),
-        tuple(_layer(layer, _living(live, slot, found)) for layer in found.layers),
-        tuple(_hooks(live, slot, handled, denies=found.denies)),
+        tuple(_layer(live, layer, _living(live, slot, found)) for layer in found.layers),
+        tuple(_hooks(live, slot, handled, found)),
         live.state.lost,
     )
 
@@ -110,7 +168,7 @@ def _living(live: engine.Engine, slot: domain.Slot, found: record.Record) -> set
     return {one[identity.DEVICE] for one in fsview.living(live, slot.ruleset, some)}
 
 
-def _layer(layer: ruleset.Layer, living: set[bytes]) -> LayerInfo:
+def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> LayerInfo:
     found: dict[tuple[str, str, int], list[ruleset.Entry]] = {}
     for entry in layer.entries:
         found.setdefault((entry.path, entry.file, entry.line), []).append(entry)
@@ -122,11 +180,38 @@ def _layer(layer: ruleset.Layer, living: set[bytes]) -> LayerInfo:
         for ended in [own.object[identity.DEVICE] not in living]
     )
     default = "allow" if layer.default_allow else "deny"
-    return LayerInfo(layer.owner, layer.policy, layer.source, abi.Action(layer.handled), default, rules)
+    programs = _programs(live, layer.programs) if layer.programs else None
+    return LayerInfo(layer.owner, layer.policy, layer.source, abi.Action(layer.handled), default, rules, programs)
 
 
-def _hooks(live: engine.Engine, slot: domain.Slot, handled: int, *, denies: bool) -> Iterator[HookInfo]:
+def _programs(live: engine.Engine, programs: ruleset.Programs) -> ProgramsInfo:
+    alive = views.living(live, programs.serial, {mark.object for mark in programs.marks})
+    return ProgramsInfo(
+        programs.attach,
+        programs.why,
+        programs.loader,
+        tuple(row.hook for row in questions.ROWS if 1 << row.number & programs.hooks),
+        tuple(
+            RuleProgramInfo(rule.function, abi.Event(rule.event), bool(rule.ability), rule.file, rule.line)
+            for rule in programs.rules
+        ),
+        tuple(
+            ViewInfo(
+                *view,
+                tuple(
+                    MarkInfo(each.path, each.mark, each.object not in alive)
+                    for each in programs.marks
+                    if each.view == number and each.mark
+                ),
+            )
+            for number, view in enumerate(programs.views)
+        ),
+    )
+
+
+def _hooks(live: engine.Engine, slot: domain.Slot, handled: int, found: record.Record) -> Iterator[HookInfo]:
     attached = live.attached()
+    places = ruleset.places(found.layers)
     for row in hooks.HOOKS:
         if row.name in attached:
             reasons = list(hooks.names(row.actions & handled))
@@ -134,6 +219,12 @@ def _hooks(live: engine.Engine, slot: domain.Slot, handled: int, *, denies: bool
                 reasons.append("any domain")
             if row.need & hooks.Need.PROCESS and slot.kind == abi.Kind.PROCESS:
                 reasons.append("a domain of processes")
-            if row.need & hooks.Need.DENIAL and denies:
+            if row.need & hooks.Need.DENIAL and found.denies:
                 reasons.append("denials, which seal their objects")
+            if row.need & hooks.Need.PROGRAMS and places:
+                reasons.append("rule programs, which bind tracers")
             yield HookInfo(row.name, ", ".join(reasons))
+    for asking in questions.ROWS:
+        if rule_slots.ask_row(asking).name in attached:
+            asked = any(1 << asking.number & place.hooks for place in places)
+            yield HookInfo(asking.hook, "rule programs" if asked else "")

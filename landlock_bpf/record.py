@@ -14,7 +14,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -93,13 +93,13 @@ def serials() -> list[int]:
 
 def write(record: Record) -> None:
     """Write a record: it appears whole or not at all."""
-    # Two lines: what is asked often, and the entries. Only the objects' bytes are nothing that JSON has.
-    heads = [{**vars(layer), "spread": [(one.hex(), rules) for one, rules in layer.spread]} for layer in record.layers]
-    entries = [[(entry[0].hex(), *entry[1:]) for entry in head.pop("entries")] for head in heads]
+    # Two lines: what is asked often, and what is long: the entries and marks.
+    heads = [_head(layer) for layer in record.layers]
+    long = [(_plain(layer.entries), _plain(layer.programs.marks) if layer.programs else []) for layer in record.layers]
     path = _path(record.serial)
     part = path.with_suffix(".part")
     try:
-        part.write_text(f"{json.dumps({**vars(record), 'layers': heads})}\n{json.dumps(entries)}")
+        part.write_text(f"{json.dumps({**vars(record), 'layers': heads})}\n{json.dumps(long)}")
         part.rename(path)
     except OSError as cause:
         raise errors.KernelError("write", str(path), cause.errno or errno.EIO, "make room there") from cause
@@ -110,8 +110,8 @@ def read(serial: int, *, whole: bool = True) -> Record | None:
     for path in (_path(serial), PAST / _path(serial).name):
         with contextlib.suppress(FileNotFoundError), open(path) as lines:
             told = json.loads(lines.readline())
-            entries = json.loads(lines.readline()) if whole else [[] for _ in told["layers"]]
-            layers = (_layer(head, each) for head, each in zip(told["layers"], entries))
+            long = json.loads(lines.readline()) if whole else [([], []) for _ in told["layers"]]
+            layers = (_layer(head, *each) for head, each in zip(told["layers"], long))
             return Record(**{**told, "layers": tuple(layers)})
     return None
 
@@ -154,7 +154,30 @@ def _path(serial: int) -> Path:
     return RULESETS / f"{serial}.json"
 
 
-def _layer(head: dict[str, Any], entries: list[list[Any]]) -> ruleset.Layer:
+def _head(layer: ruleset.Layer) -> dict[str, Any]:
+    """Say all of a layer but what is long. Only the objects' bytes are nothing that JSON has."""
+    head = {**vars(layer), "spread": _plain(layer.spread)}
+    del head["entries"]
+    if layer.programs:
+        head["programs"] = {**vars(layer.programs), "marks": ()}
+    return head
+
+
+def _plain(said: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [(each[0].hex(), *each[1:]) for each in said]
+
+
+def _layer(head: dict[str, Any], entries: list[list[Any]], marks: list[list[Any]]) -> ruleset.Layer:
     spread = tuple((bytes.fromhex(one), rules) for one, rules in head["spread"])
     made = tuple(ruleset.Entry(bytes.fromhex(entry[0]), *entry[1:]) for entry in entries)
-    return ruleset.Layer(**{**head, "spread": spread, "entries": made})
+    programs = _programs(head["programs"], marks) if head["programs"] else None
+    return ruleset.Layer(**{**head, "spread": spread, "entries": made, "programs": programs})
+
+
+def _programs(head: dict[str, Any], marks: list[list[Any]]) -> ruleset.Programs:
+    lists = {
+        "rules": tuple(ruleset.RuleProgram(*rule) for rule in head["rules"]),
+        "views": tuple(ruleset.View(*view) for view in head["views"]),
+        "marks": tuple(ruleset.Mark(bytes.fromhex(mark[0]), *mark[1:]) for mark in marks),
+    }
+    return ruleset.Programs(**{**head, **lists})

@@ -36,8 +36,13 @@ class Filesystems:
 
     def hold(self, node: route.Node) -> None:
         """Keep the filesystem of a named place."""
-        if node.named and node.named.device not in self._fds:
-            self._fds[node.named.device] = os.dup(node.fd)
+        if node.named:
+            self.hold_object(node.named.device, node.fd)
+
+    def hold_object(self, device: int, fd: int) -> None:
+        """Keep the filesystem with this device number, which an open object is on."""
+        if device not in self._fds:
+            self._fds[device] = os.dup(fd)
 
 
 def resolve(
@@ -54,7 +59,7 @@ def resolve(
         doubtful = {path: paths[path] for path, way in found.items() if isinstance(way, list) and _doubtful(way)}
         if doubtful:
             # What may have to leave the cache is held by nobody now. Whether its name stays is only seen then.
-            _drop_caches()
+            drop_caches()
             again = _find(doubtful, identify, filesystems, certain=True)
             unstable = {path for path in doubtful if _objects(found[path]) != _objects(again[path])}
         else:
@@ -66,7 +71,8 @@ def resolve(
     return tuple(_with_mounts(layer, each, identify, filesystems) for layer, each in zip(layers, policies))
 
 
-def _drop_caches() -> None:
+def drop_caches() -> None:
+    """Have what nobody holds leave the cache of inodes."""
     try:
         with open(DROP_CACHES, "w") as control:
             control.write("2")

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from landlock_bpf import abi, identity
 
+ENGINE, LSM_CGROUP = "engine", "lsm_cgroup"
 _MASKS = struct.Struct(f"={int(abi.Limit.LAYERS)}Q{int(abi.Limit.LAYERS)}QII")
 # The hash of bpf/walk.h, may_have_rule().
 _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
@@ -29,12 +30,69 @@ class Entry(NamedTuple):
     line: int
 
 
+class RuleProgram(NamedTuple):
+    """Where a rule program was written, and what of its subtype matters afterwards: enum event, and mask of abilities."""
+
+    file: str
+    line: int
+    function: str
+    event: int
+    ability: int
+
+
+class View(NamedTuple):
+    """An fsview that rule programs ask, and how many objects may be marked in it. Its number is its place in Programs.views."""
+
+    name: str
+    most: int
+
+
+class Mark(NamedTuple):
+    """What a view says of one object; with the mark 0, that an object beneath it is marked."""
+
+    object: bytes
+    view: int
+    mark: int
+    path: str
+
+
+class Place(NamedTuple):
+    """Where the kernel has rule programs: a slot in the program arrays of hooks (a mask), and their views, by serial number."""
+
+    slot: int
+    hooks: int
+    views: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Programs:
+    """The rule programs of a layer, as loaded: the last one is the newest, and a rule's place is its number in denials.
+
+    `hooks` is a mask of 1 << enum hook: those that ask. `attach` says which way, ENGINE or LSM_CGROUP, and `why`. `serial`
+    is that of the marks, 0 where there are no views. Where only the head of a record was read, there are no marks.
+    """
+
+    slot: int
+    hooks: int
+    attach: str
+    why: str
+    loader: str
+    rules: tuple[RuleProgram, ...]
+    views: tuple[View, ...] = ()
+    serial: int = 0
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        return Place(self.slot, self.hooks if self.attach == ENGINE else 0, self.serial)
+
+
 @dataclasses.dataclass(frozen=True)
 class Layer:
     """A policy resolved on this host, given to the domain `owner` as part of its ruleset `made`; nested ones have it too.
 
-    `spread` says of each filesystem how many of the `rules` are on it, with one of the objects. Where only the head of a
-    record was read, there are no entries.
+    Or rule programs, and then it handles no action. `spread` says of each filesystem how many of the `rules` are on it,
+    with one of the objects. Where only the head of a record was read, there are no entries.
     """
 
     owner: str
@@ -47,6 +105,7 @@ class Layer:
     denies: bool
     spread: tuple[tuple[bytes, int], ...]
     entries: tuple[Entry, ...] = ()
+    programs: Programs | None = None
 
     def keep(self, objects: set[bytes]) -> Layer:
         """Leave out the entries of all other objects: those whose filesystem is gone."""
@@ -57,6 +116,40 @@ def own(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """Give the layers that a domain was given itself: the last ones, all made at once."""
     last = layers[-1]
     return tuple(layer for layer in layers if (layer.owner, layer.made) == (last.owner, last.made))
+
+
+def of_programs(owner: str, made: int, programs: Programs) -> Layer:
+    """Make the layer of rule programs: it allows all that its rules do not deny."""
+    sources = tuple(dict.fromkeys(rule.file for rule in programs.rules))
+    return Layer(owner, made, "rule programs", ", ".join(sources), 0, True, 0, False, (), programs=programs)
+
+
+def places(layers: Iterable[Layer]) -> tuple[Place, ...]:
+    """Say where the kernel has the rule programs of layers."""
+    return tuple(layer.programs.place for layer in layers if layer.programs)
+
+
+def places_of(ruleset: abi.Ruleset) -> Iterator[Place]:
+    """Say that of a ruleset in the kernel."""
+    for each in ruleset.programs:
+        if not each.slot:
+            break
+        yield Place(each.slot, each.hooks, each.views)
+
+
+def view_marks(marks: Iterable[Mark], views: int) -> dict[bytes, bytes]:
+    """Say for each object what all of so many views say of it: struct object to struct view_marks, both as bytes.
+
+    Where one object is marked twice in one view, the later mark holds.
+    """
+    said: dict[bytes, abi.ViewMarks] = {}
+    for object, view, mark, _path in marks:
+        here = said.setdefault(object, abi.ViewMarks(all=(1 << views) - 1))
+        if mark:
+            here.marks[view] = mark
+        else:
+            here.ways |= 1 << view
+    return {object: bytes(here) for object, here in said.items()}
 
 
 def device_of(object: bytes) -> int:
@@ -78,6 +171,10 @@ def record(layers: Sequence[Layer], serial: int) -> abi.Ruleset:
     for number, layer in enumerate(layers):
         made.handled[number] = layer.handled
         made.default_allow |= layer.default_allow << number
+    asked = [(number, layer.programs.place) for number, layer in enumerate(layers) if layer.programs]
+    for order, (number, place) in enumerate(reversed(asked)):
+        made.programs[order] = abi.Programs(hooks=place.hooks, views=place.views, slot=place.slot, layer=number)
+        made.hooks_any |= place.hooks
     return made
 
 
@@ -90,6 +187,11 @@ def merge(layers: Sequence[Layer]) -> dict[bytes, bytes]:
     # Most objects of a policy have the same rule.
     packed = {words: _pack(words) for words in set(said.values())}
     return {object: packed[words] for object, words in said.items()}
+
+
+def low_word(serial: int) -> int:
+    """Give what a set of views has in the place of a ruleset's index, in filter_bit()."""
+    return serial & 0xFFFFFFFF
 
 
 def filter_bit(ino: int, index: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, engine, fsview, grace, installation, record, ruleset
+from landlock_bpf import abi, cgroup, change, domain, engine, fsview, grace, installation, record, rule_slots, ruleset
 
 
 def sweep(live: engine.Engine) -> list[domain.Slot]:
@@ -25,6 +25,7 @@ def sweep(live: engine.Engine) -> list[domain.Slot]:
     unknown = _unknown(live, slots)
     if unknown:
         _forget(live, unknown, slots)
+    rule_slots.remove_surplus_links(live)
     _mend_inner(live, slots)
     count_process_domains(live, slots)
     if not slots and live.state.orphans:
@@ -102,6 +103,8 @@ def _forget(live: engine.Engine, serials: set[int], slots: Sequence[domain.Slot]
             cgroup.remove(Path(left.scope))
         if left and live.ruleset(left.index).serial in (serial, 0):
             fsview.remove(live, left.index, left.objects())
+        if left:
+            rule_slots.release(live, ruleset.places(left.layers))
     change.detach_surplus(live)
     for serial in serials:
         record.remove(serial)

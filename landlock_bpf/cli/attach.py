@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Put policies in force on a cgroup and on all cgroups beneath it, those made later included.
+"""Put policies and rule programs in force on a cgroup and on all cgroups beneath it, those made later included.
 
 Every process there is confined from then on, until `detach`: nothing of ours needs to keep running. Files that are open
 already stay usable; those that point into what is denied are listed, or with --strict nothing is attached.
@@ -18,21 +18,23 @@ example:
   sudo mkdir /sys/fs/cgroup/workshop
   sudo landlock-bpf attach -p policies/home-minus-ssh.toml --cgroup /sys/fs/cgroup/workshop --name workshop
   echo $$ | sudo tee /sys/fs/cgroup/workshop/cgroup.procs
+  sudo landlock-bpf attach -r policies/rules/ioctl-list.c --attach auto --cgroup /sys/fs/cgroup/workshop --name ioctls
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    layers.add_arguments(parser, required=True)
+    layers.add_arguments(parser)
     parser.add_argument("--cgroup", metavar="PATH", type=Path, required=True, help="directory of the cgroup (version 2)")
     parser.add_argument("--name", required=True, help="name of the domain, for the other subcommands")
     parser.add_argument("--strict", action="store_true", help="refuse while files in denied places are open in the cgroup")
 
 
 def main(args: argparse.Namespace) -> int:
-    policies = layers.load(args.policies)
+    layers.require(args)
+    policies, rules = layers.load(args.policies), layers.load_rules(args)
     cli.require_root()
-    with controller.Controller.open() as live:
-        attached = live.attach(args.name, policies, args.cgroup, strict=args.strict)
+    with controller.Controller.open() as live, layers.told(args):
+        attached = live.attach(args.name, policies, args.cgroup, strict=args.strict, rules=rules)
     for held in attached.held:
         cli.complain(f"{held}: it stays usable, though opening it is denied from now on")
     return 0

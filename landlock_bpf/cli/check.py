@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Find the mistakes of policy files: all of them, with file, line, key and remedy. Nothing is enforced.
+"""Find the mistakes of policy files and of rule programs: all of them, with file, line and remedy. Nothing is enforced.
 
-The paths are looked up on this host, as far as the caller may: a permission for what is missing is a mistake. Whether a
-filesystem can be ruled on is asked of the kernel when the policy is attached.
+The paths of a policy are looked up on this host, as far as the caller may: a permission for what is missing is a mistake.
+Whether a filesystem can be ruled on is asked of the kernel when the policy is attached. Rule programs (RULE.c) are
+compiled, together as one layer, and their subtypes and helper calls checked; the kernel's verifier sees them when they
+are loaded.
 """
 
 from __future__ import annotations
@@ -16,18 +18,28 @@ from landlock_bpf import errors, identity, policy, resolution
 from landlock_bpf.cli import layers
 
 EXAMPLES = """\
-example:
+examples:
   landlock-bpf check policies/home-minus-ssh.toml
+  landlock-bpf check policies/rules/read-only.c
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("policies", metavar="POLICY", nargs="+", type=Path, help="a policy file, TOML or landlockconfig's JSON")
+    parser.add_argument(
+        "policies", metavar="POLICY|RULE.c", nargs="+", type=Path,
+        help="a policy file, TOML or landlockconfig's JSON, or the C source of rule programs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--loader", choices=layers.LOADERS, default=layers.LOADERS[0], help="what compiles rule programs (default: libbpf)"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     problems: list[errors.Problem] = []
+    refused: errors.CompileError | None = None
     for path in args.policies:
+        if path.suffix == ".c":
+            continue
         try:
             for checked in layers.load([path]):
                 with resolution.Filesystems() as filesystems:
@@ -35,8 +47,21 @@ def main(args: argparse.Namespace) -> int:
                 print(policy.describe(checked))
         except errors.PolicyError as error:
             problems += error.problems
+    rules = [path for path in args.policies if path.suffix == ".c"]
+    if rules:
+        # Imported here because policies need neither a compiler nor a loader.
+        from landlock_bpf import loader, rule_program
+
+        try:
+            print(rule_program.describe(rule_program.compile(rules, loader.choose(args.loader))))
+        except errors.PolicyError as error:
+            problems += error.problems
+        except errors.CompileError as error:
+            refused = error
     if problems:
         raise errors.PolicyError(problems)
+    if refused:
+        raise refused
     return 0
 
 

@@ -1,21 +1,62 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Policies named on the command line: each is a layer, and all layers must allow."""
+"""Policies and rule programs named on the command line: each policy is a layer, all rule programs are one more."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from landlock_bpf import errors, policy
+from landlock_bpf import cli, errors, policy
+
+if TYPE_CHECKING:
+    from landlock_bpf import marking, rule_request
+
+LOADERS = ("libbpf", "bcc")  # loader.NAMES
+ATTACH = ("engine", "lsm_cgroup", "auto")  # rule_request.ATTACH
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-p", "--policy", dest="policies", metavar="POLICY", type=Path, action="append", default=[], required=required,
+        "-p", "--policy", dest="policies", metavar="POLICY", type=Path, action="append", default=[],
         help="a policy file, TOML or landlockconfig's JSON; several are several layers: all must allow",
     )  # fmt: skip
+    group = parser.add_argument_group("rule programs", "rules in C, in the form of 2017; together they make one more layer")
+    group.add_argument(
+        "-r", "--rule", dest="rules", metavar="RULE.c", type=Path, action="append", default=[],
+        help="a file of rule programs; of all of them, one denial is enough",
+    )  # fmt: skip
+    group.add_argument(
+        "--view", dest="views", metavar="NAME=MARK:PATH[:PATH]...[,MARK:...]", action="append", default=[],
+        help="fill a view that rule programs declare; MARK is ro, rw or a number (default for the only view: "
+        "ro and rw from LL_PATH_RO and LL_PATH_RW)",
+    )  # fmt: skip
+    group.add_argument("--loader", choices=LOADERS, default=LOADERS[0], help="what compiles and loads them (default: libbpf)")
+    group.add_argument(
+        "--attach", choices=ATTACH, default=ATTACH[0],
+        help="through the engine (default), with BPF_LSM_CGROUP on the cgroup itself, or with that where it can be done",
+    )  # fmt: skip
+    group.add_argument("--verifier-log", action="store_true", help="if the kernel refuses a rule program, print all it says")
+
+
+def require(args: argparse.Namespace) -> None:
+    """Refuse a command line without anything to enforce."""
+    if not (args.policies or args.rules):
+        args.parser.error("nothing to enforce: give -p or -r")
+
+
+@contextlib.contextmanager
+def told(args: argparse.Namespace) -> Iterator[None]:
+    """With --verifier-log, print all that the kernel says of a rule program that it refuses in this block."""
+    try:
+        yield
+    except errors.VerifierError as error:
+        if args.verifier_log:
+            cli.complain(error.log)
+        raise
 
 
 def load(paths: Iterable[Path]) -> tuple[policy.Policy, ...]:
@@ -30,3 +71,26 @@ def load(paths: Iterable[Path]) -> tuple[policy.Policy, ...]:
     if problems:
         raise errors.PolicyError(problems)
     return tuple(layers)
+
+
+def load_rules(args: argparse.Namespace) -> rule_request.Request | None:
+    """Compile the rule programs of a command line, and read what is marked in their views; None where it has none."""
+    if not args.rules:
+        if args.views:
+            args.parser.error("--view fills the views of rule programs: give -r as well")
+        return None
+    from landlock_bpf import rule_request
+
+    layer = rule_request.compile(args.rules, args.loader)
+    trees = marked(args, [view.name for view in layer.views], os.environ)
+    return rule_request.Request(layer, args.loader, args.attach, trees)
+
+
+def marked(args: argparse.Namespace, names: list[str], environ: Mapping[str, str]) -> marking.Trees:
+    """Say what views are to show: --view and, for the only view there is, the variables of 2017."""
+    from landlock_bpf import marking
+
+    trees = dict(marking.parse(args.views))
+    if not trees and len(names) == 1 and (told := marking.from_environment(environ)):
+        trees[names[0]] = told
+    return trees

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run a command under policies, from its first instruction on.
+"""Run a command under policies and rule programs, from its first instruction on.
 
 The command and its children stay confined for as long as they live; when the last one has ended, nothing is left behind.
 Under sudo the command runs as the user who called sudo, with that user's HOME, USER, LOGNAME and SHELL and otherwise sudo's
@@ -23,13 +23,15 @@ exit status: the command's own, or death by the same signal; 125 if we failed, 1
 examples:
   sudo landlock-bpf run -p policies/home-minus-ssh.toml -- bash -i
   sudo landlock-bpf run --deny ~/.ssh -- make
+  sudo landlock-bpf run -r policies/rules/read-only.c -- bash -i
+  sudo landlock-bpf run -r policies/rules/fsview.c --view trees=ro:/usr:/etc,rw:/tmp:/dev -- bash -i
   sudo landlock-bpf run --rox /usr --ro /etc --rw ~/work --deny ~/work/secret:write_file,remove_file -- python3 build.py
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "%(prog)s [-p POLICY]... [--ro|--rox|--rw|--rwx PATH]... [--deny PATH[:ACTIONS]]... [option]... -- COMMAND"
-    layers.add_arguments(parser, required=False)
+    parser.usage = "%(prog)s [-p POLICY]... [-r RULE.c]... [--ro|--rox|--rw|--rwx PATH]... [--deny PATH[:ACTIONS]]... -- CMD"
+    layers.add_arguments(parser)
     words = parser.add_argument_group("rules without a file", "landrun's words; together they make one more layer")
     rights = {"ro": "read", "rox": "read and execute", "rw": "read and write", "rwx": "read, write and execute"}
     for option, meaning in rights.items():
@@ -46,16 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     keep = launch.descriptors() if args.keep_fds else ()
     words = (args.ro, args.rox, args.rw, args.rwx, args.deny)
-    if not (args.policies or any(words)):
-        args.parser.error("nothing to enforce: give -p, --ro, --rox, --rw, --rwx or --deny")
-    policies = layers.load(args.policies)
+    if not (args.policies or args.rules or any(words)):
+        args.parser.error("nothing to enforce: give -p, -r, --ro, --rox, --rw, --rwx or --deny")
+    policies, rules = layers.load(args.policies), layers.load_rules(args)
     if any(words):
         policies += (policy.from_words(*words),)
     cli.require_root()
     user = invoker.find(os.environ)
     with contextlib.ExitStack() as stack:
-        with controller.Controller.open() as live:
-            confinement = live.prepare(policies, name=args.name)
+        with controller.Controller.open() as live, layers.told(args):
+            confinement = live.prepare(policies, name=args.name, rules=rules)
         mask = stack.enter_context(launch.held_signals())
         stack.callback(_close, confinement)
         status = launch.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from landlock_bpf import cli, controller, hooks, inventory, terminal
+from landlock_bpf import cli, controller, hooks, inventory, marking, ruleset, terminal
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -48,12 +48,31 @@ def _print(detail: inventory.DomainDetail) -> None:
     for number, layer in enumerate(detail.policies):
         whose = "" if layer.owner == info.name else f", of the domain {layer.owner}"
         print("\n" + terminal.shown(f"layer {number}  {layer.policy} ({layer.source}){whose}"))
+        if layer.programs:
+            _print_programs(layer.programs)
+            continue
         print(f"  handles {_actions(layer.handled)}; default {layer.default}")
         for rule in layer.rules:
             ended = "  ended with its filesystem" if rule.ended else ""
             print(terminal.shown(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line}){ended}"))
     print("\nhooks attached")
     output.print_columns([(f"  {hook.name}", hook.why or "(for other domains)") for hook in detail.hooks])
+
+
+def _print_programs(programs: inventory.ProgramsInfo) -> None:
+    print(f"  asked at {len(programs.hooks)} hooks through {programs.attach} ({programs.why}); loaded by {programs.loader}")
+    if programs.attach == ruleset.LSM_CGROUP:
+        print(f"  linked at {', '.join(programs.hooks)}; denials are not in `events`")
+    # The newest is asked first.
+    for rule in reversed(programs.rules):
+        debug = ", may debug" if rule.debug else ""
+        print(terminal.shown(f"  {rule.function}  event {rule.event.name}{debug}  ({rule.file}:{rule.line})"))
+    names = {number: name for name, number in marking.MARKS.items()}
+    for view in programs.views:
+        print(terminal.shown(f"  view {view.name}  {len(view.marks)} of {view.most} marks"))
+        for mark in view.marks:
+            ended = "  ended with its filesystem" if mark.ended else ""
+            print(terminal.shown(f"    {names.get(mark.mark, mark.mark)}  {mark.path}{ended}"))
 
 
 def _says(rule: inventory.RuleInfo) -> str:

@@ -7,6 +7,8 @@ tests/kernel/test_crash.py kills real ones; here every step of every arrangement
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import os
 import types
 from collections.abc import Callable, Iterable, Iterator
 from ctypes import c_uint32, c_uint64, sizeof
@@ -18,6 +20,7 @@ import pytest
 from landlock_bpf import (
     abi,
     attachment,
+    bpf,
     cgroup,
     change,
     domain,
@@ -28,8 +31,10 @@ from landlock_bpf import (
     identity,
     installation,
     record,
+    rule_slots,
     ruleset,
     sweep,
+    views,
 )
 
 # Control groups: a around b around c, and d beside them.
@@ -47,12 +52,16 @@ class Kernel:
         self.steps, self.fatal = 0, 0
         self.links: set[str] = set()
         self.names: dict[int, tuple[str, ...]] = {}  # of each serial, the policies of its layers
-        self.waited: set[int] = set()
+        self.arrays: dict[str, Map] = {}
+        self.pins = Path()
 
     def step(self) -> None:
         self.steps += 1
         if self.fatal and self.steps >= self.fatal:
             raise Killed
+
+    def rules(self, hook: str) -> Map:
+        return self.arrays.setdefault(hook, Map(self))
 
     def attached(self) -> set[str]:
         return set(self.links)
@@ -124,8 +133,23 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
     real_write = record.write
 
     def write(made: record.Record) -> None:
-        current[-1].names[made.serial] = tuple(layer.policy for layer in made.layers)
+        current[-1].names[made.serial] = tuple(map(label, made.layers))
         real_write(made)
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == "lsm_cgroup":
+            current[-1].step()
+        real_unlink(path, missing_ok)
+
+    def pin(fd: int, path: Path) -> None:
+        current[-1].step()
+        path.write_text("")
+
+    real_unlink = Path.unlink
+    monkeypatch.setattr(Path, "unlink", unlink)
+    monkeypatch.setattr(bpf, "link_create", lambda program, kind, what, target: (current[-1].step(), os.dup(target))[1])
+    monkeypatch.setattr(bpf, "obj_pin", pin)
+    monkeypatch.setattr(cgroup, "open_directory", lambda path: os.open(tmp_path, os.O_RDONLY))
 
     monkeypatch.setattr(record, "write", write)
     monkeypatch.setattr(record, "count_stale", lambda keys: 0)
@@ -140,7 +164,7 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
     def make() -> Kernel:
         kernel = Kernel()
         current.append(kernel)
-        folder = tmp_path / str(len(current))
+        folder = kernel.pins = tmp_path / str(len(current))
         (folder / "rulesets").mkdir(parents=True)
         monkeypatch.setattr(record, "RULESETS", folder / "rulesets")
         monkeypatch.setattr(record, "PAST", folder / "past")
@@ -150,6 +174,7 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
             "marks": Marks(kernel),
             "state": types.SimpleNamespace(process_domains=0, orphans=0),
             "fsview": Map(kernel),
+            "views": Map(kernel),
             "rulesets": Map(kernel, empty=abi.Ruleset()),
             "superblocks": Map(kernel),
             "cgroups": Map(kernel, wrap=c_uint32),
@@ -161,30 +186,56 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
     return make
 
 
-def layer(owner: str, policy: str, made: int) -> ruleset.Layer:
+def layer(owner: str, policy: str, made: int, slot: int = 0) -> ruleset.Layer:
+    """Make the layer of a policy or, in capitals, of rule programs: L through BPF_LSM_CGROUP, others with a view."""
+    if policy.isupper():
+        rule = ruleset.RuleProgram("r.c", 1, "rule", int(abi.Event.FS_LOCK), 0)
+        mask = 1 << abi.Hook.FILE_LOCK
+        programs = ruleset.Programs(
+            slot, mask, ruleset.ENGINE, "", "libbpf", (rule,), (ruleset.View("v", 9),), made, (mark("x"),)
+        )
+        if policy == "L":
+            programs = ruleset.Programs(slot, mask, ruleset.LSM_CGROUP, "", "libbpf", (rule,))
+        return dataclasses.replace(ruleset.of_programs(owner, made, programs), policy=policy)
     number = sum(map(ord, policy))
     entry = ruleset.Entry(identity.OBJECT.pack(number, 0, 8, 0), 0, 4, True, f"/{policy}", "p.toml", 1)
     return ruleset.Layer(owner, made, policy, "p.toml", 4, True, 1, True, ((entry.object, 1),), (entry,))
 
 
+def mark(name: str) -> ruleset.Mark:
+    return ruleset.Mark(identity.OBJECT.pack(ord(name), 0, 8, 0), 0, 1, name)
+
+
+def label(layer: ruleset.Layer) -> str:
+    """Name a layer, and what its views mark."""
+    return layer.policy + "".join(mark.path for mark in layer.programs.marks) if layer.programs else layer.policy
+
+
 def run(kernel: Kernel, command: str, name: str, *args: str) -> None:
-    """Do what the controller does for a command: sweep, then the command."""
+    """Do what the controller does for a command: sweep, then the command. Each letter of the last word is a layer."""
     live = cast(engine.Engine, kernel)
     slots = sweep.sweep(live)
     serial = record.new_serial()
+    given = args[-1] if args else ""
+    own = tuple(layer(name, each, serial, rule_slots.free(live)) for each in given)
+    programs = next((each.programs for each in own if each.programs), None)
+    # The program of a layer is known by the letter of the layer.
+    loaded = rule_slots.Loaded(programs, {abi.Hook.FILE_LOCK: ord(given[-1])}) if programs else None
     if command == "attach":
-        path, policy = args
-        attachment.attach(live, slots, name, (layer(name, policy, serial),), Path(path), serial)
+        attachment.attach(live, slots, name, own, Path(args[0]), serial, loaded)
         return
     (slot,) = (slot for slot in slots if slot.name == name)
     if command == "update":
-        attachment.update(live, slots, slot, (layer(name, args[0], serial),), serial)
+        attachment.update(live, slots, slot, own, serial, loaded)
+    elif command == "mark":
+        given_before = ruleset.own(change.living_layers(live, slot))
+        attachment.update(live, slots, slot, views.marked(live, given_before, serial, {"v"}, [mark(given)]), serial)
     else:
         attachment.detach(live, slot)
 
 
 def in_force(kernel: Kernel) -> dict[str, tuple[str, ...]]:
-    """Name the policies that hold in each control group, as the engine would find them; all their rules must be there."""
+    """Name the policies that hold in each control group, as the engine would find them; all of them must be there."""
     live = cast(engine.Engine, kernel)
     found = {}
     rulesets = {slot.index: slot.ruleset for slot in domain.slots(live)}
@@ -195,11 +246,28 @@ def in_force(kernel: Kernel) -> dict[str, tuple[str, ...]]:
         index = rulesets.get(known, 0)
         found[path] = kernel.names[live.ruleset(index).serial] if index else ()
         if index:
-            assert "file_open" in kernel.links and "cgroup_mkdir" in kernel.links
-            objects = {identity.OBJECT.pack(sum(map(ord, policy)), 0, 8, 0) for policy in found[path]}
+            policies = [policy for policy in found[path] if policy.islower()]
+            assert "cgroup_mkdir" in kernel.links and ("file_open" in kernel.links or not policies)
+            objects = {identity.OBJECT.pack(sum(map(ord, policy)), 0, 8, 0) for policy in policies}
             rules = {key[:-8] for key, _ in live.fsview.items() if key[-8:-4] == index.to_bytes(4, "little")}
             assert objects == rules
+            see_programs(kernel, live.ruleset(index), found[path])
     return found
+
+
+def see_programs(kernel: Kernel, in_force: abi.Ruleset, names: tuple[str, ...]) -> None:
+    """See that rule programs, their views and their links are whole."""
+    live = cast(engine.Engine, kernel)
+    expected = [name for name in reversed(names) if name[0].isupper()]
+    places = list(ruleset.places_of(in_force))
+    assert len(places) == len(expected)
+    for name, place, told in zip(expected, places, in_force.programs):
+        assert names[told.layer] == name and "ptrace_traceme" in kernel.links
+        if name == "L":
+            assert rule_slots.linked(live, place.slot) == ("file_lock",)
+            continue
+        assert kernel.rules("file_lock").lookup(place.slot) == ord(name[0]) and "ask_file_lock" in kernel.links
+        assert views.living(live, place.views, [mark(each).object for each in name[1:]]) == {mark(name[1]).object}
 
 
 def clean(kernel: Kernel) -> None:
@@ -210,6 +278,18 @@ def clean(kernel: Kernel) -> None:
     assert not domain.slots(live) and not kernel.links and not record.serials()
     assert not dict(live.fsview.items()) and not list(live.cgroups.items())
     assert all(live.ruleset(index).serial == 0 for index in range(1, abi.Limit.RULESETS))
+    left_over(kernel)
+
+
+def left_over(kernel: Kernel) -> None:
+    """See that there are rule programs, views and links only where a ruleset in force has them."""
+    live = cast(engine.Engine, kernel)
+    kept = rule_slots.used(live)
+    assert {slot for array in kernel.arrays.values() for slot in array.entries} <= set(kept)
+    sets = {serial for each in kept.values() for serial in each}
+    assert {int.from_bytes(key[-8:], "little") for key, _ in live.views.items()} <= sets
+    folder = kernel.pins / "lsm_cgroup"
+    assert {int(path.name.partition("-")[0]) for path in folder.glob("*")} <= set(kept)
 
 
 SCENES: dict[str, tuple[list[tuple[str, ...]], tuple[str, ...]]] = {
@@ -228,6 +308,17 @@ SCENES: dict[str, tuple[list[tuple[str, ...]], tuple[str, ...]]] = {
         [("attach", "o", "/a", "p"), ("attach", "m", "/a/b", "r"), ("attach", "i", "/a/b/c", "q")],
         ("detach", "m"),
     ),
+    "rules": ([], ("attach", "x", "/a/b", "pR")),
+    "rules inside": ([("attach", "o", "/a", "R")], ("attach", "i", "/a/b", "S")),
+    "rules around": ([("attach", "i", "/a/b", "pR")], ("attach", "o", "/a", "S")),
+    "rules updated": ([("attach", "o", "/a", "pR"), ("attach", "i", "/a/b", "qS")], ("update", "o", "T")),
+    "rules taken out": ([("attach", "o", "/a", "pR")], ("update", "o", "q")),
+    "rules marked": ([("attach", "o", "/a", "pR"), ("attach", "i", "/a/b", "S")], ("mark", "o", "y")),
+    "rules detached": ([("attach", "o", "/a", "R"), ("attach", "i", "/a/b", "S")], ("detach", "o")),
+    "linked": ([("attach", "o", "/a", "R")], ("attach", "i", "/a/b", "pL")),
+    "linked around": ([("attach", "i", "/a/b", "L")], ("attach", "o", "/a", "L")),
+    "linked anew": ([("attach", "i", "/a/b", "L")], ("update", "i", "R")),
+    "linked, detached": ([("attach", "o", "/a", "L"), ("attach", "i", "/a/b", "R")], ("detach", "o")),
 }
 
 
@@ -258,6 +349,7 @@ def test_killed_at_every_step(scene: str, new: Callable[[], Kernel]) -> None:
             assert policies in (old[path], now[path]), (fatal, path)
         sweep.sweep(cast(engine.Engine, kernel))
         assert in_force(kernel) in (old, now), fatal
+        left_over(kernel)
         if fatal % 3 == 0:
             # The sweep, too, may be killed.
             kernel = begin()

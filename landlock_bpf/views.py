@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The fsviews of rule programs in the kernel: what is marked, in sets with serial numbers. A ruleset in force names its set."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import struct
+from collections.abc import Container, Iterable
+
+from landlock_bpf import abi, engine, errors, fsview, ruleset
+
+_SERIAL = struct.Struct("=Q")  # what view_key has after the object
+
+
+def install(live: engine.Engine, programs: ruleset.Programs) -> None:
+    """Put the marks of a layer into the kernel; LimitError where there is no room, and then nothing is left of them."""
+    said = ruleset.view_marks(programs.marks, len(programs.views))
+    for device in {ruleset.device_of(object) for object in said}:
+        live.superblocks.update(device, 1)
+    fsview.set_bits(live.filter, said, ruleset.low_word(programs.serial))
+    tail = _SERIAL.pack(programs.serial)
+    try:
+        live.views.update_batch([(object + tail, marks) for object, marks in said.items()])
+    except errors.KernelError as cause:
+        remove(live, programs.serial)
+        if cause.errno != errno.E2BIG:
+            raise
+        limit = int(abi.Limit.MARKED)
+        raise errors.LimitError(f"all domains together would have marks on or beneath more than {limit} objects") from cause
+
+
+def remove(live: engine.Engine, serial: int) -> None:
+    """Remove a set that no ruleset in force names."""
+    tail = _SERIAL.pack(serial)
+    live.views.delete_batch([key for key, _marks in live.views.items() if key.endswith(tail)])
+
+
+def living(live: engine.Engine, serial: int, objects: Iterable[bytes]) -> set[bytes]:
+    """Give those objects of a set that still have marks: those of a filesystem go with it."""
+    tail = _SERIAL.pack(serial)
+    return {object for object in objects if live.views.lookup(object + tail) is not None}
+
+
+def marked(
+    live: engine.Engine, layers: Iterable[ruleset.Layer], serial: int, anew: Container[str], marks: Iterable[ruleset.Mark]
+) -> tuple[ruleset.Layer, ...]:
+    """Give layers other marks, as a new set: in the views named `anew` those given, in the others those that live yet."""
+    made = []
+    for layer in layers:
+        programs = layer.programs
+        if programs:
+            alive = living(live, programs.serial, {mark.object for mark in programs.marks})
+            kept = (each for each in programs.marks if programs.views[each.view].name not in anew and each.object in alive)
+            programs = dataclasses.replace(programs, serial=serial, marks=(*kept, *marks))
+        made.append(dataclasses.replace(layer, made=serial, programs=programs))
+    return tuple(made)
