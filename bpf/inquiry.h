@@ -2,9 +2,11 @@
 /*
  * Questions to the rule programs of the current task's domains.
  *
- * A hook's program writes its questions down and tail-calls the programs of the first
- * layer. These tail-call back: with a denial, which is reported here, or to have the next
- * layer asked. A tail call that fails denies: whoever must be asked was not.
+ * A hook's first program writes its questions down and tail-calls the second, which
+ * tail-calls the rule programs of the first layer. These tail-call back to it: with a
+ * denial, which it reports, or to have the next layer asked. For 16 layers that makes 33
+ * tail calls, which is what the kernel allows. One that fails denies: whoever must be asked
+ * was not.
  */
 #ifndef LANDLOCK_BPF_INQUIRY_H
 #define LANDLOCK_BPF_INQUIRY_H
@@ -60,31 +62,57 @@ static __noinline int deny_inquiry(__u32 hook, __u32 reason, const struct sight 
 	return -EPERM;
 }
 
+/* Refuse since a program of ours is not there. */
+static __always_inline int deny_unasked(__u32 hook)
+{
+	struct sight nobody = {};
+
+	deny_inquiry(hook, REASON_MISSING, &nobody);
+	return -EPERM;
+}
+
+struct listing {
+	struct inquiry *inquiry;
+	struct ruleset *ruleset;
+	struct sight *sight;
+	__u64 hook; /* 1 << enum hook */
+	__u32 full;
+};
+
+static long list_place(__u32 place, struct listing *listing)
+{
+	struct inquiry *inquiry = listing->inquiry;
+	struct programs *programs = &listing->ruleset->programs[place & (LIMIT_LAYERS - 1)];
+	struct asked *asked;
+
+	if (!programs->slot)
+		return 1;
+	if (!(programs->hooks & listing->hook))
+		return 0;
+	if (inquiry->places >= LIMIT_LAYERS) {
+		listing->full = 1;
+		return 1;
+	}
+	asked = &inquiry->asked[inquiry->places++ & (LIMIT_LAYERS - 1)];
+	asked->programs = *programs;
+	asked->serial = listing->sight->serial;
+	asked->domain = listing->sight->domain;
+	return 0;
+}
+
 /* List the rule programs that a domain has at a hook. Returns whether there was room for all. */
-static __always_inline _Bool list_asked(struct inquiry *inquiry, __u32 domain, __u32 hook,
+static __always_inline _Bool list_asked(struct inquiry *inquiry, __u32 domain, __u64 hook,
 					struct sight *sight)
 {
-	struct ruleset *ruleset;
-	struct asked *asked;
+	struct listing listing = { .inquiry = inquiry, .sight = sight, .hook = hook };
 
 	if (!see(sight, domain))
 		return 1;
-	ruleset = bpf_map_lookup_elem(&rulesets, &sight->index);
-	if (!ruleset || !(ruleset->hooks_any & (1ULL << hook)))
+	listing.ruleset = bpf_map_lookup_elem(&rulesets, &sight->index);
+	if (!listing.ruleset || !(listing.ruleset->hooks_any & hook))
 		return 1;
-	for (__u32 place = 0; place < LIMIT_LAYERS; place++) {
-		if (!ruleset->programs[place].slot)
-			break;
-		if (!(ruleset->programs[place].hooks & (1ULL << hook)))
-			continue;
-		if (inquiry->places >= LIMIT_LAYERS)
-			return 0;
-		asked = &inquiry->asked[inquiry->places++ & (LIMIT_LAYERS - 1)];
-		asked->programs = ruleset->programs[place];
-		asked->serial = sight->serial;
-		asked->domain = domain;
-	}
-	return 1;
+	bpf_loop(LIMIT_LAYERS, list_place, &listing, 0);
+	return !listing.full;
 }
 
 /* Whether a domain has rule programs at a hook. */
@@ -120,10 +148,10 @@ static __noinline int begin_inquiry(__u32 hook, struct task **task)
 	inquiry->hook = hook;
 	inquiry->questions = 0;
 	inquiry->places = 0;
-	inquiry->place = 0;
+	inquiry->place = ~0U; /* before the first */
 	inquiry->denied = 0;
-	if (!list_asked(inquiry, subject.process, hook, &sight) ||
-	    !list_asked(inquiry, subject.cgroup, hook, &sight))
+	if (!list_asked(inquiry, subject.process, 1ULL << hook, &sight) ||
+	    !list_asked(inquiry, subject.cgroup, 1ULL << hook, &sight))
 		return deny_inquiry(hook, REASON_FULL, &sight);
 	*task = subject.task;
 	return inquiry->places > 0;
@@ -237,7 +265,7 @@ static __noinline int deny_place(struct task *task, __u32 reason)
 	return -EPERM;
 }
 
-/* Where the rule programs of a layer have tail-called back. Gives the slot to be asked next. */
+/* Begin with the first layer, or go on after one. Gives the slot to be asked next. */
 static __always_inline int go_on(struct task **found, __u32 *slot)
 {
 	struct task *task = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
