@@ -19,14 +19,6 @@ struct access {
 	__u32 removes; /* whether target goes away or is replaced */
 };
 
-static __always_inline _Bool is_ruled(const struct dentry *dentry)
-{
-	struct super_block *sb = dentry->d_sb;
-	struct inode *inode = dentry->d_inode;
-
-	return !(sb->s_flags & SB_NOUSER) && !(inode && inode->i_flags & S_PRIVATE);
-}
-
 /* Report what the walk that was just done refused. */
 static __noinline int deny_walked(struct task *task, const struct sight *sight,
 				  const struct access *access, __u64 refused)

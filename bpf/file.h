@@ -82,7 +82,7 @@ static __always_inline int on_file_open(struct file *file)
 	}
 	dentry = file->f_path.dentry;
 	mount = real_mount(file->f_path.mnt);
-	if (!is_ruled(dentry) || is_private_mount(mount))
+	if (!is_ruled(dentry->d_sb, dentry->d_inode) || is_private_mount(mount))
 		return 0;
 	if (found < 0)
 		return deny_storage(HOOK_FILE_OPEN, (__u64)mount, (__u64)dentry, -EACCES);

@@ -20,7 +20,7 @@ static __always_inline int ask_path(const struct path *path, struct dentry *targ
 		return 0;
 	dentry = path->dentry;
 	mount = real_mount(path->mnt);
-	if (!is_ruled(dentry))
+	if (!is_ruled(dentry->d_sb, dentry->d_inode))
 		return 0;
 	if (found < 0)
 		return deny_storage(hook, (__u64)mount, (__u64)dentry, -EACCES);

@@ -192,6 +192,15 @@ static long view_step(__u32 index, struct viewing **context)
 	}
 }
 
+static __always_inline _Bool is_in_tree(const struct question *question)
+{
+	struct inode *inode = CAST(struct inode, question->inode);
+
+	if (!question->inode) /* a name without an object */
+		return is_ruled(CAST(struct dentry, question->dentry)->d_sb, NULL);
+	return is_ruled(inode->i_sb, inode);
+}
+
 struct looking {
 	struct viewing *viewing;
 	struct question *question;
@@ -210,7 +219,7 @@ static long try_to_view(__u32 index, struct looking *looking)
 	if (!question->dentry) {
 		viewing->alias = first_alias(question->inode);
 		if (!viewing->alias) {
-			question->error = -ENOENT;
+			question->error = -ESTALE;
 			looking->still = 1;
 			return 1;
 		}
@@ -231,7 +240,12 @@ static long try_to_view(__u32 index, struct looking *looking)
 	return looking->still;
 }
 
-/* Look the marks of a question's object up in a set of views. */
+/*
+ * Look the marks of a question's object up in a set of views. question->error is -ENOENT
+ * for what is neither marked nor in any tree, -ESTALE for an inode without a name, -EAGAIN
+ * where renames or mounts went on all the while, -ELOOP where there are more names, mounts
+ * or directories than are looked at.
+ */
 __noinline int view(struct task *task, struct question *question, __u64 set)
 {
 	struct looking looking = {};
@@ -247,6 +261,8 @@ __noinline int view(struct task *task, struct question *question, __u64 set)
 		question->error = -EAGAIN;
 	else if (!question->error && task->viewing.step != VIEWING_STEP_END)
 		question->error = -ELOOP;
+	else if (!question->error && !task->viewing.found.all && !is_in_tree(question))
+		question->error = -ENOENT;
 	if (question->error)
 		__builtin_memset(&question->seen, 0, sizeof(question->seen));
 	else
