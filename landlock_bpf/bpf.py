@@ -14,6 +14,10 @@ from typing import TypeVar
 
 from landlock_bpf import libbpf
 
+PROG_TYPE_LSM = 29  # enum bpf_prog_type
+INSTRUCTION = 8  # bytes of one; a load of 64 bits takes two
+_LOG = 1 << 24  # bytes of the verifier's log that are kept: the last ones
+
 _Info = TypeVar("_Info", bound=ctypes.Structure)
 
 
@@ -57,6 +61,20 @@ def obj_get(path: Path) -> int:
 def obj_pin(fd: int, path: Path) -> None:
     """Pin a map, program or link at a path under the bpffs that does not exist yet."""
     libbpf.check(libbpf.library().bpf_obj_pin(fd, bytes(path)), "make the pin", str(path))
+
+
+def prog_load_lsm(code: bytes, name: str, attach_type: AttachType, attach_btf_id: int) -> tuple[int, str]:
+    """Load a program of an LSM hook, which `attach_btf_id` names: its descriptor, or -errno, with the verifier's log."""
+    log = ctypes.create_string_buffer(_LOG)
+    opts = libbpf.ProgLoadOpts(sz=ctypes.sizeof(libbpf.ProgLoadOpts), expected_attach_type=attach_type)
+    opts.attach_btf_id = attach_btf_id
+    load = libbpf.library().bpf_prog_load
+    fd: int = load(PROG_TYPE_LSM, name.encode(), b"GPL", code, len(code) // INSTRUCTION, ctypes.byref(opts))
+    if fd < 0:
+        # Asked for only now: most programs load, and a log costs the verifier time.
+        opts.log_level, opts.log_size, opts.log_buf = 1, _LOG, ctypes.cast(log, ctypes.c_void_p)
+        fd = load(PROG_TYPE_LSM, name.encode(), b"GPL", code, len(code) // INSTRUCTION, ctypes.byref(opts))
+    return fd, log.value.decode(errors="replace")
 
 
 def map_info(fd: int) -> MapInfo:

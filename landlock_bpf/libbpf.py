@@ -65,7 +65,7 @@ class LinkCreateOpts(ctypes.Structure):
 
 
 class ProgLoadOpts(ctypes.Structure):
-    """struct bpf_prog_load_opts up to attach_btf_id."""
+    """struct bpf_prog_load_opts up to log_buf."""
 
     _fields_ = [
         ("sz", c_size_t),
@@ -76,6 +76,18 @@ class ProgLoadOpts(ctypes.Structure):
         ("prog_ifindex", c_uint32),
         ("kern_version", c_uint32),
         ("attach_btf_id", c_uint32),
+        ("attach_prog_fd", c_uint32),
+        ("attach_btf_obj_fd", c_uint32),
+        ("fd_array", c_void_p),
+        ("func_info", c_void_p),
+        ("func_info_cnt", c_uint32),
+        ("func_info_rec_size", c_uint32),
+        ("line_info", c_void_p),
+        ("line_info_cnt", c_uint32),
+        ("line_info_rec_size", c_uint32),
+        ("log_level", c_uint32),
+        ("log_size", c_uint32),
+        ("log_buf", c_void_p),
     ]
 
 
@@ -105,6 +117,7 @@ _FUNCTIONS = {
     "bpf_object__next_program": (c_void_p, (c_void_p, c_void_p)),
     "bpf_map__name": (c_char_p, (c_void_p,)),
     "bpf_map__fd": (c_int, (c_void_p,)),
+    "bpf_map__reuse_fd": (c_int, (c_void_p, c_int)),
     "bpf_map__initial_value": (c_void_p, (c_void_p, POINTER(c_size_t))),
     "bpf_map__key_size": (c_uint32, (c_void_p,)),
     "bpf_map__value_size": (c_uint32, (c_void_p,)),

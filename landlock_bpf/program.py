@@ -11,7 +11,7 @@ from ctypes import c_size_t
 from pathlib import Path
 from typing import Any
 
-from landlock_bpf import abi, btf, errors, libbpf, maps
+from landlock_bpf import abi, btf, errors, libbpf, maps, verifier
 
 # The marks that libbpf puts around the verifier's log (libbpf_prog_load).
 _LOG_BEGIN, _LOG_END = "-- BEGIN PROG LOAD LOG --", "-- END PROG LOAD LOG --"
@@ -77,6 +77,10 @@ class Object:
         """Leave programs out of load(): hooks that this kernel has not, or that nobody needs."""
         for name in names:
             libbpf.check(self._lib.bpf_program__set_autoload(self._program(name), False), "leave out", name)
+
+    def reuse(self, name: str, fd: int) -> None:
+        """Let a map be one that exists already, before load(); the descriptor remains the caller's."""
+        libbpf.check(self._lib.bpf_map__reuse_fd(self._map(name), fd), "reuse the map", name)
 
     def load(self, *, verbose: bool = False) -> str:
         """Create the maps and load the programs; give back libbpf's words: with `verbose` the verifier's full logs.
@@ -158,16 +162,9 @@ def _refusal(number: int, attempted: str, subject: str, words: list[tuple[int, s
         log = message.partition(_LOG_BEGIN)[2].partition(_LOG_END)[0].strip("\n")
         if log:
             name = message.split("'")[1]
-            return errors.VerifierError(f"the verifier refuses the program {name}: {_reason(log)}", log)
+            return errors.VerifierError(f"the verifier refuses the program {name}: {verifier.reason(log)}", log)
     said = "".join(warnings).replace("libbpf: ", "").strip()
     if number >= libbpf.OWN_ERRORS:
         return errors.CompileError(f"cannot {attempted} {subject}: libbpf finds it unfit (its error {number})", said)
     first = said.partition("\n")[0]
     return libbpf.failure(number, attempted, f"{subject} ({first})" if first else subject)
-
-
-def _reason(log: str) -> str:
-    """The verifier's last words before its statistics."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("processed ", "verification time ", "stack depth "))]
-    return told[-1] if told else "no reason given"

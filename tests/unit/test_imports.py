@@ -22,7 +22,7 @@ LAYERS = (
         ("policy", "policy_actions", "policy_format", "policy_reader", "policy_schema", "policy_source", "policy_variables"),
     ),
     ("resolution", ("marking", "mounts", "resolution", "route")),
-    ("sources", ("compiler", "template")),
+    ("sources", ("compiler", "elf", "template", "verifier")),
     (
         "rule sources",
         (
@@ -41,6 +41,7 @@ LAYERS = (
     ("system calls", ("bpf", "btf", "cgroup", "landlock", "libbpf", "maps", "ringbuf")),
     ("uses of them", ("grace", "identifier", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
+    ("loaders of rule programs", ("loader", "loader_bcc", "loader_libbpf")),
     ("domains", ("change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "views")),
     ("commands on domains", ("attachment", "confinement", "inventory", "rule_request")),
     ("controller", ("canary", "controller", "events")),

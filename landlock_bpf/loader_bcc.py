@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The loader bcc: rule programs compiled in our own process, with no clang installed and no package of kernel headers.
+
+bcc knows neither subprograms nor maps of others, and passes no attach type of BPF_LSM_CGROUP. So the templates put all
+into one function, maps are numbers that are exchanged for descriptors here, and the load is libbpf's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import struct
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from landlock_bpf import abi, bpf, btf, compiler, elf, errors, libbpf, loader, questions, ruleset, verifier
+
+if TYPE_CHECKING:
+    from landlock_bpf import engine
+
+KERNEL = "bcc"  # the folder that bcc takes for the kernel's source tree
+REMEDY = "install it (Debian: apt-get install python3-bpfcc), or use --loader libbpf"
+_FLAGS = ("-g", "-w", "-Wno-error")  # -g: for the lines in the verifier's log
+_LOAD_MAP = 0x18, 1  # opcode of a load of 64 bits, and the source register that makes it one of a map's descriptor
+_LOG = 1 << 24
+_WHAT = "the rules of a layer"
+_TASKS, _RULES = 1, 2  # the numbers of maps in a text
+_IMMEDIATE = struct.Struct("=i")
+
+
+class Loader:
+    """See loader.Loader."""
+
+    name = loader.BCC
+
+    def compile(self, text: str, files: Mapping[str, str], what: str) -> dict[str, elf.Function]:
+        return {name: elf.Function(code) for name, code in _compiled(text, files, what).items()}
+
+    def load(self, layer: loader.Layer, attach: str, live: engine.Engine) -> dict[abi.Hook, int]:
+        hooks = loader.present(layer, attach, live)
+        with contextlib.ExitStack() as undo, btf.Btf.vmlinux() as vmlinux:
+            texts = _Texts(layer, attach, _offsets(vmlinux) if attach == ruleset.LSM_CGROUP else None)
+            functions = _compiled(*texts.of_all, _WHAT)
+            descriptors = {}
+            for row in hooks:
+                name = loader.PROGRAM + row.hook
+                maps = {_TASKS: live.tasks.fd, _RULES: live.rules(row.hook).fd} if attach == ruleset.ENGINE else {}
+                code = _with_maps(functions.get(name) or functions[texts.shared], maps)
+                function = vmlinux.find(f"bpf_lsm_{row.hook}", btf.Kind.FUNC)
+                assert function is not None, row.hook
+                fd, log = bpf.prog_load_lsm(code, name, loader.ATTACH_TYPES[attach], function)
+                if fd < 0 and log:
+                    log = _explain(*texts.of(row), name, code) or log
+                    raise verifier.refusal(log, "this rule", dict(layer.sources))
+                libbpf.check(fd, "load the rule programs of the hook", row.hook)
+                undo.callback(os.close, fd)
+                descriptors[row.number] = fd
+            undo.pop_all()
+            return descriptors
+
+
+class _Texts:
+    """The C texts of a layer. With the engine all programs are alike but for one map, so only one is compiled."""
+
+    def __init__(self, layer: loader.Layer, attach: str, offsets: Mapping[str, Sequence[int]] | None) -> None:
+        self._layer, self._attach, self._offsets = layer, attach, offsets
+        self._rows = loader.rows(layer)
+        self.shared = loader.PROGRAM + self._rows[0].hook
+        self.of_all = self._render(self._rows[:1] if attach == ruleset.ENGINE else self._rows)
+
+    def of(self, row: questions.Row) -> tuple[str, dict[str, str]]:
+        """Give the text with the program of one hook."""
+        return self._render([row])
+
+    def _render(self, rows: Sequence[questions.Row]) -> tuple[str, dict[str, str]]:
+        maps = {"tasks": _TASKS, **{f"rules_{row.hook}": _RULES for row in rows}}
+        return loader.render(self._layer, self._attach, hooks=rows, maps=maps, offsets=self._offsets)
+
+
+def _compiled(text: str, files: Mapping[str, str], what: str) -> dict[str, bytes]:
+    """Compile, or find what was compiled before: all functions by name."""
+
+    def make(path: Path) -> None:
+        with _module(text, files, what) as module:
+            found = {name: code.hex() for name, code in _functions(module)}
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".compile-", delete=False) as file:
+            json.dump(found, file)
+        os.replace(file.name, path)
+
+    contents = (part for item in sorted(files.items()) for part in item)
+    path = compiler.find_compiled("rule-bcc", (loader.BCC, _version(), *_FLAGS, text, *contents), make)
+    return {name: bytes.fromhex(code) for name, code in json.loads(path.read_text()).items()}
+
+
+def _version() -> str:
+    return str(_bcc().__version__)
+
+
+def _bcc() -> Any:
+    try:
+        import bcc
+        import bcc.libbcc
+    except ImportError as cause:
+        raise errors.UnsupportedError(f"bcc is not installed ({cause})", REMEDY) from cause
+    return bcc
+
+
+@contextlib.contextmanager
+def _module(text: str, files: Mapping[str, str], what: str) -> Iterator[int]:
+    """Have bcc compile a text; CompileError with clang's words."""
+    lib = _bcc().libbcc.lib
+    sources = compiler.source_dir()
+    with tempfile.TemporaryDirectory() as folder, _environment(BCC_KERNEL_SOURCE=str(sources / KERNEL)):
+        for name, content in files.items():
+            Path(folder, name).write_text(content)
+        flags = [*_FLAGS, f"-I{folder}", f"-I{sources}"]
+        array = (ctypes.c_char_p * len(flags))(*map(str.encode, flags))
+        with _quiet() as words:
+            module = lib.bpf_module_create_c_from_string(text.encode(), 0, array, len(flags), False, None)
+        if not module:
+            said = "".join(words).replace(f"{folder}/", "").strip()
+            raise errors.CompileError(f"bcc refuses {what}", said)
+    try:
+        yield module
+    finally:
+        lib.bpf_module_destroy(module)
+
+
+def _functions(module: int) -> Iterator[tuple[str, bytes]]:
+    lib = _bcc().libbcc.lib
+    for number in range(lib.bpf_num_functions(module)):
+        name = lib.bpf_function_name(module, number)
+        start, size = lib.bpf_function_start(module, name), lib.bpf_function_size(module, name)
+        yield name.decode(), ctypes.string_at(start, size)
+
+
+def _explain(text: str, files: Mapping[str, str], name: str, code: bytes) -> str:
+    """Have the verifier refuse once more through bcc, which knows the lines of the source, and give its log."""
+    lib = _bcc().libbcc.lib
+    log = ctypes.create_string_buffer(_LOG)
+    with _module(text, files, _WHAT) as module, _quiet():
+        arguments = (module, bpf.PROG_TYPE_LSM, name.encode(), code, len(code), b"GPL", 0, 1, log, len(log), None, 0)
+        fd = lib.bcc_func_load(*arguments)
+    if fd >= 0:
+        os.close(fd)
+        return ""
+    return log.value.decode(errors="replace")
+
+
+def _with_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
+    """Exchange the numbers of maps for descriptors."""
+    changed = bytearray(code)
+    place = 0
+    while place < len(code):
+        if code[place] == _LOAD_MAP[0]:
+            if code[place + 1] >> 4 == _LOAD_MAP[1]:
+                (number,) = _IMMEDIATE.unpack_from(code, place + 4)
+                _IMMEDIATE.pack_into(changed, place + 4, maps[number])
+            place += bpf.INSTRUCTION
+        place += bpf.INSTRUCTION
+    return bytes(changed)
+
+
+def _offsets(vmlinux: btf.Btf) -> dict[str, list[int]]:
+    """Ask the running kernel where the members of loader.STRUCTS are; one that it lacks is asked for by no hook of its."""
+    return {
+        name: [vmlinux.offset_of(name, member) or 0 for _kind, member in members] for name, members in loader.STRUCTS.items()
+    }
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set variables while the block runs, and stay in this folder: bcc goes to the kernel's source tree."""
+    before = {name: os.environ.get(name) for name in variables}
+    here = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.fchdir(here)
+        os.close(here)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[list[str]]:
+    """Keep what C code writes to stderr from the terminal; once the block is over, the list has it."""
+    words: list[str] = []
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.memfd_create("stderr"), "rb") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield words
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            words.append(file.read().decode(errors="replace"))
