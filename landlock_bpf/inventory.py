@@ -24,6 +24,8 @@ from landlock_bpf import (
     views,
 )
 
+_ASKED = "rule programs"
+
 
 @dataclasses.dataclass(frozen=True)
 class DomainInfo:
@@ -210,8 +212,11 @@ def _programs(live: engine.Engine, programs: ruleset.Programs) -> ProgramsInfo:
 
 
 def _hooks(live: engine.Engine, slot: domain.Slot, handled: int, found: record.Record) -> Iterator[HookInfo]:
+    """Say what each attached hook is attached for; one may have two programs, that of policies and that which asks."""
     attached = live.attached()
     places = ruleset.places(found.layers)
+    asking = {row.hook: row.number for row in questions.ROWS if rule_slots.ask_row(row).name in attached}
+    asked = {hook for hook, number in asking.items() if any(1 << number & place.hooks for place in places)}
     for row in hooks.HOOKS:
         if row.name in attached:
             reasons = list(hooks.names(row.actions & handled))
@@ -223,8 +228,8 @@ def _hooks(live: engine.Engine, slot: domain.Slot, handled: int, found: record.R
                 reasons.append("denials, which seal their objects")
             if row.need & hooks.Need.PROGRAMS and places:
                 reasons.append("rule programs, which bind tracers")
+            if row.name in asked:
+                reasons.append(_ASKED)
+            asking.pop(row.name, None)
             yield HookInfo(row.name, ", ".join(reasons))
-    for asking in questions.ROWS:
-        if rule_slots.ask_row(asking).name in attached:
-            asked = any(1 << asking.number & place.hooks for place in places)
-            yield HookInfo(asking.hook, "rule programs" if asked else "")
+    yield from (HookInfo(hook, _ASKED if hook in asked else "") for hook in asking)

@@ -84,7 +84,7 @@ def loaded(live: engine.Engine, request: Request, serial: int, marks: tuple[rule
     """
     from landlock_bpf import loader
 
-    _check_abilities(request)
+    check_abilities(request)
     if request.attach == ruleset.ENGINE:
         installation.load_questions(live, request.rows)
     chosen = loader.choose(request.loader)
@@ -114,7 +114,7 @@ def loaded(live: engine.Engine, request: Request, serial: int, marks: tuple[rule
         )
 
 
-def _check_abilities(request: Request) -> None:
+def check_abilities(request: Request) -> None:
     """Raise PrivilegeError where a subtype has an ability that we may not give."""
     words = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
     if int(words["CapEff"], 16) >> CAP_SYS_ADMIN & 1:

@@ -61,10 +61,18 @@ def state(live: controller.Controller) -> tuple[Any, ...]:
     found = engine.find()
     assert found
     with found:
-        keys = sorted(key[:-8] for key, _ in found.fsview.items())
+        keys = sorted(key[:-8] for key, _ in [*found.fsview.items(), *found.views.items()])
         cgroups = len(list(found.cgroups.items()))
         processes = found.state.process_domains
-        return names, keys, cgroups, processes, found.attached(), len(record.serials()), sorted(os.listdir(engine.BPFFS))
+        pins = sorted(os.listdir(engine.BPFFS)), [path.name for path in (found.pins / "lsm_cgroup").glob("*")]
+        return names, keys, cgroups, processes, found.attached(), len(record.serials()), rule_programs(found), pins
+
+
+def rule_programs(found: engine.Engine) -> list[int]:
+    """Tell which slots have rule programs."""
+    if not (found.pins / "maps" / "rules_file_lock").exists():
+        return []
+    return [slot for slot in range(1, 9) if found.rules("file_lock").lookup(slot) is not None]
 
 
 def each_step(command: Callable[[], object], every: int = 1) -> Iterator[int]:

@@ -107,3 +107,37 @@ def test_lines() -> None:
 
 def test_every_reason_has_words() -> None:
     assert set(events.REASONS) == set(abi.Reason)
+
+
+PROGRAMS = ruleset.Programs(
+    2,
+    1,
+    ruleset.ENGINE,
+    "",
+    "libbpf",
+    (ruleset.RuleProgram("a.c", 3, "first", 1, 0), ruleset.RuleProgram("a.c", 9, "second", 2, 0)),
+)
+ASKED = {
+    "actions": (abi.Event.FS, abi.ActionFs.READ | abi.ActionFs.GET, 0, ("FS_READ", "FS_GET"), "a.c:3 first()"),
+    "nothing": (abi.Event.FS, 0, 0, (), "a.c:3 first()"),
+    "a command": (abi.Event.FS_IOCTL, 0x5401, 1, ("FS_IOCTL:cmd=0x5401",), "a.c:9 second()"),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_denial_of_a_rule_program(name: str) -> None:
+    event, arg2, rule, asked, where = ASKED[name]
+    record.write(record.Record(8, 3, "work", "", (ruleset.of_programs("work", 8, PROGRAMS),)))
+    raw = denial(abi.Reason.PROGRAM, serial=8, event=event, refused=arg2, rule=rule, hook=abi.Hook.INODE_PERMISSION, error=-1)
+    found = events.parse(bytes(raw))
+    assert (found.event, found.asked, found.action, found.function) == (event.name, asked, Action(0), where.split()[1][:-2])
+    what = ",".join(asked) or "inode_permission"
+    text = events.format_text(found)
+    assert f" DENIED EPERM {what} /.ssh/id " in text and text.endswith(f"a rule program denies it: {where}")
+    assert json.loads(events.format_json(found))["asked"] == list(asked)
+
+
+def test_a_denial_of_ptrace_is_of_no_layer() -> None:
+    found = events.parse(bytes(denial(abi.Reason.PTRACE, refused=0, hook=abi.Hook.PTRACE_ACCESS_CHECK)))
+    assert (found.policy_name, found.rule) == ("", None)
+    assert events.format_text(found).endswith("it is not under all rule programs of the tracer")

@@ -80,3 +80,32 @@ def test_a_second_reader_of_events_is_told_of_the_first(tmp_path: Path, monkeypa
         with pytest.raises(errors.BusyError, match=f"process {os.getpid()} reads events already"):
             with record.alone("events", "reads events"):
                 pytest.fail("two at once")
+
+
+def programs(slot: int, attach: str = ruleset.ENGINE, serial: int = 0) -> ruleset.Layer:
+    rule = ruleset.RuleProgram("r.c", 3, "decide", int(abi.Event.FS), 1)
+    mark = ruleset.Mark(identity.OBJECT.pack(7, 0, 8, 0), 0, 2, "/x")
+    views = (ruleset.View("trees", 4),) if serial else ()
+    marks = (mark,) if serial else ()
+    made = ruleset.Programs(slot, 0b110, attach, "why", "libbpf", (rule,), views, serial, marks)
+    return ruleset.of_programs("d", 1, made)
+
+
+def test_rule_programs_are_asked_the_newest_first_and_say_their_layer() -> None:
+    layers = (programs(5, serial=9), layer(), programs(6, ruleset.LSM_CGROUP), programs(7))
+    made = ruleset.record(layers, 5)
+    told = [(each.slot, each.hooks, each.views, each.layer) for each in made.programs if each.slot]
+    # What BPF_LSM_CGROUP asks, the engine does not; its slot is there for ptrace.
+    assert told == [(7, 0b110, 0, 3), (6, 0, 0, 2), (5, 0b110, 9, 0)]
+    assert (made.hooks_any, made.handled_any, made.default_allow) == (0b110, 0b111, 0b1101)
+    assert list(ruleset.places_of(made)) == [*ruleset.places(layers)][::-1]
+
+
+def test_a_record_of_rule_programs_reads_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "RULESETS", tmp_path)
+    written = record.Record(7, 3, "d", "", (layer(entry(1, 1)), programs(4, serial=9)))
+    record.write(written)
+    assert record.read(7) == written
+    head = record.read(7, whole=False)
+    assert head and head.layers[1].programs
+    assert (head.layers[1].programs.views, head.layers[1].programs.marks) == ((ruleset.View("trees", 4),), ())
