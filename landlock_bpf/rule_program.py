@@ -9,11 +9,12 @@ the check is the same with every loader.
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from landlock_bpf import abi, errors, rule_calls, rule_outline, rule_renaming, rule_source, rule_subtype
+from landlock_bpf import abi, errors, questions, rule_calls, rule_outline, rule_renaming, rule_source, rule_subtype, terminal
 
 SUBTYPE_MAX = 256
 _PROBE = "landlock_probe"
@@ -86,18 +87,19 @@ class RuleLayer:
         return frozenset(rule.event for rule in self.rules)
 
 
-def compile(paths: Sequence[Path], compiler: Compiler) -> RuleLayer:
+def compile(files: Sequence[Path], compiler: Compiler) -> RuleLayer:
     """Read rule sources and check them with a compiler; all mistakes of all files are told at once.
 
     Raises PolicyError, CompileError with the compiler's words at the lines of the sources, and what the compiler raises.
     """
-    sources, problems = _read(paths)
+    sources, problems = _read(files)
     if problems:
         raise errors.PolicyError(problems)
     views = _views(sources)
     numbers = {view.name: number for number, view in enumerate(views)}
     texts: list[str] = []
     rules: list[RuleProgram] = []
+    refusals: list[tuple[str, str]] = []
     for place, source in enumerate(sources):
         prefix = f"rule{place}_"
         text = rule_renaming.rename(source, prefix, numbers) + "".join(
@@ -106,15 +108,34 @@ def compile(paths: Sequence[Path], compiler: Compiler) -> RuleLayer:
         try:
             functions = compiler.compile(_BEFORE + text + _probes(source, place, prefix), {}, "a rule source")
         except errors.CompileError as error:
-            words = rule_renaming.restore(error.words)
-            raise errors.CompileError(f"{source.path} does not compile", words or error.words) from error
+            refusals.append((source.path, rule_renaming.restore(error.words)))
+            continue
         found, wrong = _check(source, place, functions)
         texts.append(text)
         rules += found
         problems += wrong
+    if refusals:
+        paths = " and ".join(dict.fromkeys(path for path, _words in refusals))
+        words = [words for _path, words in refusals] + [str(problem) for problem in sorted(problems, key=_position)]
+        raise errors.CompileError(f"cannot compile {paths}", "\n".join(words))
     if problems:
-        raise errors.PolicyError(problems)
+        raise errors.PolicyError(sorted(problems, key=_position))
     return RuleLayer(tuple(texts), tuple(rules), views, tuple((source.path, source.text) for source in sources))
+
+
+def describe(layer: RuleLayer) -> str:
+    """Tell a layer in a few lines for a person: each rule with its event and the hooks that ask it, and the views."""
+    lines = ["rule programs, the newest last"]
+    for rule in layer.rules:
+        debug = ", with the helpers for debugging" if rule.ability else ""
+        lines.append(f"  {rule.function}  event {rule.event.name}{debug}  ({rule.source}:{rule.line})")
+    for event in sorted(layer.events):
+        hooks = ", ".join(row.hook for row in questions.asked([event]))
+        lines += textwrap.wrap(hooks, 100, initial_indent=f"  {event.name} is asked at ", subsequent_indent="    ")
+    for view in layer.views:
+        lines.append(f"  view {view.name}  at most {view.max} objects")
+    lines.append("  not yet seen by the kernel's verifier: it looks at them when they are loaded, which takes root")
+    return "\n".join(map(terminal.shown, lines))
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[rule_outline.Source], list[errors.Problem]]:
@@ -135,6 +156,10 @@ def _read(paths: Sequence[Path]) -> tuple[list[rule_outline.Source], list[errors
         what = f"more than {int(abi.Limit.VIEWS)} views in a layer"
         problems.append(errors.Problem(source.path, view.line, view.name, what, "take some out, or make two layers"))
     return sources, problems
+
+
+def _position(problem: errors.Problem) -> tuple[str, int]:
+    return problem.file, problem.line
 
 
 def _views(sources: Iterable[rule_outline.Source]) -> tuple[View, ...]:

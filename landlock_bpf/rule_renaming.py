@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from landlock_bpf import rule_headers, rule_outline, rule_scanner, rule_text
 
 ANSWER = "__landlock_"
-_MESSAGE = re.compile(r"(.+?:\d+)(?::\d+)?: ((?:fatal )?error|note): (.*)")
+_MESSAGE = re.compile(r"(?:(.+?:\d+)(?::\d+)?: )?((?:fatal )?error|note): (.*)")
 _RENAMED = re.compile(r"\brule\d+_")
 # Whatever a loader's flags: what only warns in C is no rule that one should rely on. Everything is inlined, since
 # neither the BPF of 2017 nor bcc has calls, and nothing is seen from outside.
@@ -108,8 +108,11 @@ def _header(name: str, prefix: str) -> str:
 
 def restore(words: str) -> str:
     """Give a compiler's errors with the names as they are in the sources; the text that it shows is not theirs."""
-    told = [found for found in map(_MESSAGE.fullmatch, words.splitlines()) if found]
-    return "\n".join(f"{found[1]}: {found[2]}: {_RENAMED.sub('', found[3])}" for found in told)
+    told: list[str] = []
+    for found in filter(None, map(_MESSAGE.fullmatch, words.splitlines())):
+        place = f"{found[1]}: " if found[1] else ""
+        told.append(f"{place}{found[2]}: {_RENAMED.sub('', found[3])}")
+    return "\n".join(told) or words.strip()
 
 
 def line(number: int, path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import NoReturn
 
 from landlock_bpf import errors, rule_headers, rule_names, rule_outline, rule_text
 from landlock_bpf.abi import Limit
@@ -13,11 +14,12 @@ LICENSES = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual 
 # What bpf_helpers.h of 2017 had; a source that brings its own means the same.
 _OWN_SEC = re.compile(r"SEC\((\w+)\)__attribute__\(\(section\(\1\),used\)\)")
 _SECTION = re.compile(r"[A-Za-z0-9_./-]{1,80}")
-# Each stands for a search through what follows it.
-EDITS_MAX = 1000
+# More than LIMIT_SOURCES rules have, each with a subtype. Each stands for a search through what follows it.
+MARKED_MAX = 200
+DECLARATION_MAX = 2000  # tokens
+PROBLEMS_MAX = 100  # told at once
 _DIRECTIVES = frozenset(("define", "undef", "include", "if", "ifdef", "ifndef", "elif", "else", "endif", "error", "warning"))
 _PRAGMAS = re.compile(r"(unroll|nounroll|once|clang loop)\b")
-_KEPT_SECTIONS = {"maps": "rules have no maps", "kprobe": "only rules can be in it"}
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 _ATTRIBUTE = ("__attribute__", "__attribute")
 
@@ -63,9 +65,16 @@ class _Scanner:
         # Outside of directives, without blanks: places in `tokens`; and those of them inside #if.
         self.code: list[int] = []
         self.conditional: set[int] = set()
+        self.ends: dict[int, int] = {}
+        self.marked = 0
 
     def problem(self, at: int, what: str, remedy: str, key: str = "") -> None:
         self.problems.append(errors.Problem(self.file, self.tokens[at].line, key[:80], what, remedy))
+        if len(self.problems) >= PROBLEMS_MAX:
+            self.refuse()
+
+    def refuse(self) -> NoReturn:
+        raise errors.PolicyError(sorted(self.problems, key=lambda problem: problem.line))
 
     # Lines: directives are looked at, the rest is code.
 
@@ -113,7 +122,8 @@ class _Scanner:
         elif first.text == "endif":
             depth.pop()
         elif first.text in ("define", "undef"):
-            self.define(line, end)
+            if self.define(line, end):
+                return
         elif first.text == "include":
             self.include(line, end)
             return
@@ -126,15 +136,16 @@ class _Scanner:
             return
         self.attributes(rest)
 
-    def define(self, line: list[int], end: int) -> None:
+    def define(self, line: list[int], end: int) -> bool:
+        """Look at a #define or #undef; tell whether it is the one of SEC(), which is left out."""
         rest = line[2:]
         texts = [self.tokens[at].text for at in rest]
         if not rest:
-            return  # the compiler says so better
+            return False  # the compiler says so better
         name = texts[0]
         if name == "SEC" and _OWN_SEC.fullmatch("".join(texts)):
             self.edits.append(rule_outline.Edit(line[0], end))
-            return
+            return True
         if is_own(name) or name == "defined":
             self.problem(rest[0], "a word of C itself", "name the macro otherwise", name)
         for place, text in enumerate(texts):
@@ -144,6 +155,7 @@ class _Scanner:
                 self.problem(rest[place], f"# {_SHOWN}", "write the string out", name)
             elif text == "##" and (not place or texts[place - 1] != ","):
                 self.problem(rest[place], "## makes names, which cannot be told before", "write the name out", name)
+        return False
 
     def include(self, line: list[int], end: int) -> None:
         words = "".join(self.tokens[at].text for at in line[2:])
@@ -164,12 +176,17 @@ class _Scanner:
     # Code: attributes, and the declarations with a section.
 
     def declarations(self) -> None:
+        self.match()
         begin = depth = at = 0
         body = False
         before = ""
         while at < len(self.code):
             text = self.text(at)
             if text in ("SEC", "LANDLOCK_FSVIEW") or text in _ATTRIBUTE:
+                self.marked += text not in _ATTRIBUTE
+                if self.marked > MARKED_MAX:
+                    line = self.tokens[self.code[at]].line
+                    raise rule_text.TextError(line, f"more than {MARKED_MAX} sections and views", "is it a rule source?")
                 if text == "SEC":
                     at = self.section(begin, at, depth)
                 elif text == "LANDLOCK_FSVIEW":
@@ -193,16 +210,19 @@ class _Scanner:
         token = self.tokens[self.code[at]]
         return token.text if token.kind in ("name", "mark", "number") else token.text[0]
 
+    def match(self) -> None:
+        """Find for each opening bracket of the code the place after the one that closes it."""
+        open_: list[int] = []
+        for at in range(len(self.code)):
+            text = self.text(at)
+            if text in _OPEN:
+                open_.append(at)
+            elif text in _CLOSE and open_:
+                self.ends[open_.pop()] = at + 1
+
     def closed(self, at: int) -> int:
-        """Give the place after the bracket that closes the one at `at`."""
-        depth = 0
-        while at < len(self.code):
-            depth += self.text(at) in _OPEN
-            depth -= self.text(at) in _CLOSE
-            at += 1
-            if not depth:
-                break
-        return at
+        """Give the place after the bracket that closes the one at `at`; of anything else the place after it."""
+        return self.ends.get(at, len(self.code) if self.text(at) in _OPEN else at + 1)
 
     def attributes(self, line: list[int]) -> None:
         at = 0
@@ -234,8 +254,6 @@ class _Scanner:
 
     def section(self, begin: int, at: int, depth: int) -> int:
         place = self.code[at]
-        if len(self.edits) > EDITS_MAX:
-            raise rule_text.TextError(self.tokens[place].line, "more sections than rules can have", "is it a rule source?")
         end = self.closed(at + 1) if self.text(at + 1) == "(" else at + 1
         inside = [self.tokens[place] for place in self.code[at + 2 : end - 1]]
         if not inside or any(token.kind != "string" for token in inside):
@@ -264,14 +282,14 @@ class _Scanner:
 
     def declaration(self, begin: int, at: int, end: int) -> _Declaration | None:
         """Find what a SEC() from `at` to `end` belongs to, in the declaration that begins at `begin`."""
-        front, _stop, _called = self.words(begin, at)
-        back, stop, called = self.words(end, len(self.code))
+        front, _stop, _called = self.words(max(begin, at - DECLARATION_MAX), at)
+        back, stop, called = self.words(end, min(len(self.code), end + DECLARATION_MAX))
         prefix = any(not is_own(word) for word in back)
         if not prefix:
             back = front
             called = ""
         names = [word for word in back if not is_own(word)]
-        if not names or not self.text(stop):
+        if not names or self.text(stop) not in ("{", ";", "="):
             return None
         return _Declaration(called or names[-1], bool(called), "static" in front + back, prefix, stop)
 
@@ -317,7 +335,7 @@ class _Scanner:
         elif section == "license":
             self.license(found, place)
         elif section != "version":
-            what = _KEPT_SECTIONS.get(section.partition("/")[0], "no section of rules")
+            what = "rules have no maps" if section == "maps" else "no section of rules"
             self.problem(place, what, "theirs are landlock..., subtype, subtype/SECTION, license, version", section)
 
     def alone(self, at: int, place: int, section: str) -> None:
@@ -331,7 +349,7 @@ class _Scanner:
     def license(self, found: _Declaration, place: int) -> None:
         values: list[str] = []
         at = found.end
-        while self.text(at) not in ("", ";"):
+        while self.text(at) not in ("", ";") and len(values) < 10:
             token = self.tokens[self.code[at]]
             if token.kind == "string":
                 values.append(token.text[1:-1])
@@ -347,8 +365,6 @@ class _Scanner:
 
     def view(self, begin: int, at: int, depth: int) -> int:
         place = self.code[at]
-        if len(self.edits) > EDITS_MAX:
-            raise rule_text.TextError(self.tokens[place].line, "more views than rules can have", "is it a rule source?")
         end = self.closed(at + 1) if self.text(at + 1) == "(" else at + 1
         inside = [self.tokens[place] for place in self.code[at + 2 : end - 1]]
         number = re.fullmatch(r"(0[xX][0-9a-fA-F]+|[0-9]+)[uUlL]*", inside[2].text) if len(inside) == 3 else None
@@ -391,7 +407,7 @@ class _Scanner:
         if len(self.licenses) > 1:
             self.problems.append(errors.Problem(self.file, 0, "license", "there is more than one", "keep one of them"))
         if self.problems:
-            raise errors.PolicyError(sorted(self.problems, key=lambda problem: problem.line))
+            self.refuse()
         return rule_outline.Source(
             self.file,
             text,

@@ -21,7 +21,7 @@ from pathlib import Path
 from landlock_bpf import errors, rule_outline, rule_scanner, rule_text
 
 # Many times what a rule needs; keeps /dev/zero out of memory.
-SIZE_MAX = 1 << 20
+SIZE_MAX = 256 << 10
 
 
 def read(path: Path) -> rule_outline.Source:
@@ -34,7 +34,7 @@ def read(path: Path) -> rule_outline.Source:
         words = getattr(error, "strerror", None) or str(error)
         raise _unreadable(file, 0, f"cannot be read: {words}", "name a rule source that you may read") from error
     if len(data) > SIZE_MAX:
-        raise _unreadable(file, 0, f"is larger than {SIZE_MAX >> 20} MiB", "is it a rule source?")
+        raise _unreadable(file, 0, f"is larger than {SIZE_MAX >> 10} KiB", "is it a rule source?")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

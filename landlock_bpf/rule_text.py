@@ -70,7 +70,7 @@ def _scan(text: str) -> Iterator[Token]:
     at = 0
     while at < len(spliced):
         found = _TOKEN.match(spliced, at)
-        if not found:
+        if not found or (found.lastgroup == "mark" and spliced.startswith("/*", at)):
             raise _refusal(spliced, at, line_of(at))
         kind, words, end = str(found.lastgroup), found.group(), found.end()
         if kind != "comment":

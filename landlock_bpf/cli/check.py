@@ -58,10 +58,10 @@ def main(args: argparse.Namespace) -> int:
             problems += error.problems
         except errors.CompileError as error:
             refused = error
+    if refused:
+        raise errors.CompileError(refused.what, "\n".join([refused.words, *map(str, problems)]))
     if problems:
         raise errors.PolicyError(problems)
-    if refused:
-        raise refused
     return 0
 
 
