@@ -15,10 +15,11 @@ _NUMBER = re.compile(r"[0-9]{1,10}")
 
 @dataclasses.dataclass(frozen=True)
 class Invoker:
-    """A user to become; the name is empty where the user database has no entry."""
+    """A user to become, with all groups; the name is empty where the user database has no entry."""
 
     uid: int
     gid: int
+    groups: tuple[int, ...]
     name: str
     home: str
     shell: str
@@ -39,8 +40,10 @@ def find(environ: Mapping[str, str]) -> Invoker | None:
     try:
         entry = pwd.getpwuid(int(uid))
     except KeyError:
-        return Invoker(int(uid), int(gid), "", "/", "/bin/sh")
-    return Invoker(int(uid), int(gid), entry.pw_name, entry.pw_dir, entry.pw_shell or "/bin/sh")
+        return Invoker(int(uid), int(gid), (int(gid),), "", "/", "/bin/sh")
+    # Asked now: whoever becomes that user is confined, and may not be allowed to read /etc/group any more.
+    groups = tuple(os.getgrouplist(entry.pw_name, int(gid)))
+    return Invoker(int(uid), int(gid), groups, entry.pw_name, entry.pw_dir, entry.pw_shell or "/bin/sh")
 
 
 def environment(environ: Mapping[str, str], invoker: Invoker | None) -> dict[str, str]:
@@ -57,9 +60,6 @@ def environment(environ: Mapping[str, str], invoker: Invoker | None) -> dict[str
 
 def become(invoker: Invoker) -> None:
     """Give up root for good; groups first, since only root may change them."""
-    if invoker.name:
-        os.initgroups(invoker.name, invoker.gid)
-    else:
-        os.setgroups([invoker.gid])
+    os.setgroups(invoker.groups)
     os.setresgid(invoker.gid, invoker.gid, invoker.gid)
     os.setresuid(invoker.uid, invoker.uid, invoker.uid)
