@@ -145,11 +145,13 @@ def _hooks(new: record.Record, kind: abi.Kind) -> Iterator[hooks.HookRow]:
     places = ruleset.places(new.layers)
     if places:
         need |= hooks.Need.PROGRAMS
-    yield from hooks.needed(ruleset.handled(new.layers), need)
     mask = 0
     for place in places:
         mask |= place.hooks
+    # Of the programs of a hook, the kernel runs that first which was attached last: policies before rule programs, if both
+    # come at once. What is attached already is not detached for that.
     yield from rule_slots.ask_rows(mask)
+    yield from hooks.needed(ruleset.handled(new.layers), need)
 
 
 def retire(live: engine.Engine, rulesets: Iterable[int]) -> None:
