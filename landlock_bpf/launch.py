@@ -222,8 +222,8 @@ def _execute(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         os.execvpe(command[0], list(command), dict(environ))
     except OSError as error:
         message = f"cannot execute {command[0]}: {error.strerror}"
-        if error.errno == errno.EACCES:
-            message += '; if a policy denies it, "landlock-bpf events --no-follow" tells which rule'
+        if error.errno in (errno.EACCES, errno.EPERM):  # policies say the one, rule programs the other
+            message += '; if a rule denies it, "landlock-bpf events --no-follow" tells which'
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
         raise LaunchError(message, NOT_FOUND if missing else NOT_EXECUTABLE) from error
 
