@@ -24,8 +24,7 @@ class Loader:
         return elf.functions(_compiled(text, files, what).read_bytes())
 
     def load(self, layer: loader.Layer, attach: str, live: engine.Engine) -> dict[abi.Hook, int]:
-        text, files = loader.render(layer, attach)
-        compiled = _compiled(text, files, "the rules of a layer")
+        compiled = compile_layer(layer, attach)
         hooks = loader.present(layer, attach, live)
         with program.Object.open_file(compiled) as opened, contextlib.ExitStack() as undo:
             opened.skip(set(opened.program_names()) - {loader.PROGRAM + row.hook for row in hooks})
@@ -44,6 +43,12 @@ class Loader:
                 descriptors[row.number] = fd
             undo.pop_all()
             return descriptors
+
+
+def compile_layer(layer: loader.Layer, attach: str) -> Path:
+    """Compile the rule programs of a layer, or find them compiled before, and give the object file's path."""
+    text, files = loader.render(layer, attach)
+    return _compiled(text, files, "the rules of a layer")
 
 
 def _compiled(text: str, files: Mapping[str, str], what: str) -> Path:

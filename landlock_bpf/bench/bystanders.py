@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import abi, errors, policy, policy_actions
+from landlock_bpf import abi, course, errors, policy, policy_actions, rule_request
 from landlock_bpf.bench import cases, crowd, rig, tree, workload
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ def measure(bench: rig.Rig, case: cases.Bystander, live: controller.Controller) 
         return min((bench.sample(paths, lambda: None) for _ in range(bench.rounds)), key=lambda each: each.median)
 
 
+def rule_programs() -> rule_request.Request:
+    """Compile the rule that rule programs are measured with."""
+    return rule_request.Request(rule_request.compile((course.source(cases.RULE),), "libbpf"), "libbpf")
+
+
 @contextlib.contextmanager
 def domains(bench: rig.Rig, live: controller.Controller, case: cases.Bystander) -> Iterator[None]:
     """Put domains in force elsewhere: on cgroups of their own, and one on a process that waits."""
@@ -38,7 +43,10 @@ def domains(bench: rig.Rig, live: controller.Controller, case: cases.Bystander) 
             undo.enter_context(rig.make_cgroup(path))
         # Ending all at once is quick, ending each of a thousand is not.
         undo.callback(live.unload)
-        crowd.attach(paths, wanted)
+        if case.programs:
+            crowd.attach_rules(paths, rule_programs())
+        else:
+            crowd.attach(paths, wanted)
         if case.process:
             undo.enter_context(process_domain(live, wanted, bench.elsewhere))
         yield

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 
+# What rule programs are measured with: it is asked at every hook, and at most of them allows without a look at the object.
+RULE = "read-only.c"
+
 
 @dataclasses.dataclass(frozen=True)
 class Case:
@@ -14,6 +17,7 @@ class Case:
     rules: int = 1
     layers: int = 1
     process: bool = False  # ours alone: a process domain (`run`) instead of a cgroup's (`attach`)
+    programs: bool = False  # ours alone: RULE instead of a policy
     quick: bool = False  # a target speaks of it
 
 
@@ -34,6 +38,8 @@ CASES = (
     Case(depth=64, rules=10_000),
     Case(depth=64, rules=600, layers=16),  # about as many as a domain may have
     Case(depth=16, process=True),
+    Case(programs=True, quick=True),
+    Case(depth=16, programs=True),
 )
 
 
@@ -44,9 +50,11 @@ class Bystander:
     domains: int
     process: bool = False
     one_hook: bool = True  # they handle read_file alone, so of an open's hooks only file_open is attached
+    programs: bool = False  # they have RULE instead of a policy, and hooks of their own
 
 
-# Those of one hook first: the kernel lets go of others late.
+# Those of one hook first, those with rule programs last: the kernel lets go of hooks late.
+RULE_BYSTANDERS = (Bystander(1, one_hook=False, programs=True), Bystander(64, one_hook=False, programs=True))
 BYSTANDERS = (
     Bystander(1),
     Bystander(2, process=True),
@@ -56,4 +64,5 @@ BYSTANDERS = (
     Bystander(2, process=True, one_hook=False),
     Bystander(1_000, one_hook=False),
     Bystander(1_000, process=True, one_hook=False),
+    *RULE_BYSTANDERS,
 )

@@ -8,7 +8,36 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, installation, policy, record, resolution, sweep
+from landlock_bpf import (
+    abi,
+    cgroup,
+    change,
+    domain,
+    engine,
+    installation,
+    policy,
+    record,
+    resolution,
+    rule_request,
+    rule_slots,
+    ruleset,
+    sweep,
+)
+
+
+def attach_rules(cgroups: Sequence[Path], request: rule_request.Request) -> None:
+    """Put rule programs in force on every cgroup, each with a slot of its own; all slots have the same programs."""
+    with record.locked(), installation.load() as live:
+        sweep.sweep(live)
+        serial = record.new_serial()
+        with rule_request.loaded(live, request, serial, ()) as loaded:
+            changes = []
+            for number, path in enumerate(cgroups):
+                programs = dataclasses.replace(loaded.programs, slot=loaded.programs.slot + number)
+                rule_slots.install(live, dataclasses.replace(loaded, programs=programs))
+                slot = domain.Slot(1 + number, 0, abi.Kind.CGROUP, path.name, cgroup.id_of(path))
+                changes.append(change.Wanted(slot, (ruleset.of_programs(path.name, serial, programs),)))
+            _put(live, changes, cgroups, serial)
 
 
 def attach(cgroups: Sequence[Path], wanted: policy.Policy) -> None:
@@ -24,8 +53,12 @@ def attach(cgroups: Sequence[Path], wanted: policy.Policy) -> None:
         for path, index in zip(cgroups, free, strict=False):
             slot = domain.Slot(index, 0, abi.Kind.CGROUP, path.name, cgroup.id_of(path))
             changes.append(change.Wanted(slot, (dataclasses.replace(layer, owner=path.name),)))
-        with change.prepared(live, changes, serial) as made:
-            for each, path in zip(changes, cgroups, strict=True):
-                domain.write(live, each.slot)
-                domain.give_cgroups(live, path, each.slot.index, 0)
-            change.switch(live, changes, made)
+        _put(live, changes, cgroups, serial)
+
+
+def _put(live: engine.Engine, changes: Sequence[change.Wanted], cgroups: Sequence[Path], serial: int) -> None:
+    with change.prepared(live, changes, serial) as made:
+        for each, path in zip(changes, cgroups, strict=True):
+            domain.write(live, each.slot)
+            domain.give_cgroups(live, path, each.slot.index, 0)
+        change.switch(live, changes, made)

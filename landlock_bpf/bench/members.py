@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landlock_bpf import hooks, landlock, policy, policy_actions
-from landlock_bpf.bench import cases, results, rig, tree, workload
+from landlock_bpf.bench import bystanders, cases, results, rig, tree, workload
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
@@ -81,7 +81,7 @@ def syscalls(case: cases.Case) -> Iterator[Enter]:
 
 @contextlib.contextmanager
 def engine(live: controller.Controller, case: cases.Case, cgroup: Path) -> Iterator[Enter]:
-    """Set up a domain of ours: a process domain, or one on the cgroup in which all samples run."""
+    """Set up a domain of ours: a process domain, or one on the cgroup in which all samples run; with policies or a rule."""
     rules = []
     for number, path in enumerate(rule_paths(case)):
         allowed = HANDLED & (hooks.FILE if number else hooks.ALL)  # the first is a directory
@@ -92,6 +92,9 @@ def engine(live: controller.Controller, case: cases.Case, cgroup: Path) -> Itera
             confinement = undo.enter_context(live.prepare(policies, cgroup=cgroup))
             yield confinement.enter
         else:
-            live.attach("bench", policies, cgroup)
+            if case.programs:
+                live.attach("bench", (), cgroup, rules=bystanders.rule_programs())
+            else:
+                live.attach("bench", policies, cgroup)
             undo.callback(live.detach, "bench")
             yield lambda: None

@@ -16,7 +16,7 @@ HEAD = """\
 {operation} on {filesystem}: {unit} of one, the median; Linux {kernel}, {cpus} CPU
 Each dimension is varied with the others at depth 4, 1 rule, 1 layer; some corners follow.
 warm: one file again and again; cold: {siblings} files in as many sibling directories in turn,
-more directories than a task under the engine remembers."""
+more directories than a task under the engine remembers. {rule}: a rule program instead of policies."""
 
 Table = tuple[str, list[str], list[list[str]]]
 
@@ -33,7 +33,13 @@ def member_table(rows: Sequence[results.Row]) -> Table:
 
 
 def _member(case: cases.Case, row: results.Row) -> list[str]:
-    words = [str(case.depth), f"{case.rules:,}", str(case.layers), "process" if case.process else "cgroup", row.files]
+    words = [
+        str(case.depth),
+        cases.RULE if case.programs else f"{case.rules:,}",
+        str(case.layers),
+        "process" if case.process else "cgroup",
+        row.files,
+    ]
     added = [figure(row.added(name), "+,.0f") for name in (results.SYSCALLS, results.ENGINE)]
     return [*words, figure(row.samples[results.UNRESTRICTED].median), *added, figure(row.ratio, ".2f")]
 
@@ -41,7 +47,7 @@ def _member(case: cases.Case, row: results.Row) -> list[str]:
 def bystander_table(rows: Sequence[results.Row]) -> Table:
     """Show the task in no domain."""
     title = "In no domain: what domains elsewhere add, at depth 4 (the system calls add nothing)"
-    head = ["domains", "kinds", "they handle", "unrestricted", "ours"]
+    head = ["domains", "kinds", "they have", "unrestricted", "ours"]
     return title, head, [_bystander(row.subject, row) for row in rows if isinstance(row.subject, cases.Bystander)]
 
 
@@ -49,7 +55,7 @@ def _bystander(case: cases.Bystander, row: results.Row) -> list[str]:
     words = [
         f"{case.domains:,}",
         "cgroup + process" if case.process else "cgroup",
-        "read_file" if case.one_hook else "all rights",
+        cases.RULE if case.programs else "read_file" if case.one_hook else "all rights",
     ]
     return [*words, figure(row.samples[results.UNRESTRICTED].median), figure(row.added(results.ENGINE), "+,.0f")]
 
@@ -63,7 +69,7 @@ def mark_table(marks: Sequence[results.Mark]) -> Table:
 def print_report(unit: clock.Clock, rows: Sequence[results.Row], marks: Sequence[results.Mark]) -> None:
     """Print what was measured and how: with rich to a terminal, else in plain columns."""
     facts = conditions(unit)
-    print(HEAD.format(**facts, siblings=tree.SIBLINGS))
+    print(HEAD.format(**facts, siblings=tree.SIBLINGS, rule=cases.RULE))
     if not unit.counts_instructions:
         print("Wall time wavers; `vm/run --icount -- python3 -m landlock_bpf bench` counts instructions.")
     tables = [table for table in (member_table(rows), bystander_table(rows), mark_table(marks)) if table[2]]
@@ -75,7 +81,7 @@ def print_report(unit: clock.Clock, rows: Sequence[results.Row], marks: Sequence
         for title, head, lines in tables:
             shown = rich.table.Table(title=title, title_justify="left")
             for word in head:
-                shown.add_column(word, justify="right" if word not in ("what", "kinds", "they handle") else "left")
+                shown.add_column(word, justify="right" if word not in ("what", "kinds", "they have") else "left")
             for line in lines:
                 shown.add_row(*line)
             console.print(shown)

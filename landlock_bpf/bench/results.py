@@ -67,6 +67,7 @@ def marks(rows: Iterable[Row], unit: clock.Clock) -> tuple[Mark, ...]:
 
     deep = cases.Case(depth=16, quick=True)
     one, many = (cases.Bystander(domains) for domains in (1, 1_000))
+    one_rule, many_rules = cases.RULE_BYSTANDERS
     one_process, many_process = (cases.Bystander(domains, process=True) for domains in (2, 1_000))
     found = [
         Mark("ratio at depth 4", 0.50, ratio(cases.BASE)),
@@ -76,6 +77,7 @@ def marks(rows: Iterable[Row], unit: clock.Clock) -> tuple[Mark, ...]:
         Mark("1,000 rules / 1 rule", 1.03, divide(added(cases.Case(rules=1_000, quick=True)), added(cases.BASE))),
         Mark("bystander, 1,000 domains / 1", 1.03, divide(added(many), added(one))),
         Mark("bystander, 1,000 domains / 2, one a process's", 1.03, divide(added(many_process), added(one_process))),
+        Mark("bystander, 64 domains of rule programs / 1", 1.03, divide(added(many_rules), added(one_rule))),
     ]
     if unit.counts_instructions:
         found += [

@@ -50,14 +50,18 @@ def measure(bench: rig.Rig, chosen: Sequence[cases.Case]) -> list[results.Row]:
     rows = []
     if bench.live:
         plain = samples[cases.BASE][results.WARM][results.UNRESTRICTED]
-        for number, bystander in enumerate(cases.BYSTANDERS):
-            show_progress(f"bystanders: case {number + 1} of {len(cases.BYSTANDERS)}")
-            found = bystanders.measure(bench, bystander, bench.live)
-            rows.append(results.Row(bystander, results.WARM, {results.UNRESTRICTED: plain, results.ENGINE: found}))
-        for number, case in enumerate(chosen):
-            show_progress(f"our engine: case {number + 1} of {len(chosen)}")
-            for files, found_by in members.measure_engine(bench, case, bench.live).items():
-                samples[case][files].update(found_by)
+        # What has rule programs comes last, for most hooks are attached then.
+        for programs in (False, True):
+            for bystander in cases.BYSTANDERS:
+                if bystander.programs == programs:
+                    show_progress(f"bystanders of {bystander.domains} domains")
+                    found = bystanders.measure(bench, bystander, bench.live)
+                    rows.append(results.Row(bystander, results.WARM, {results.UNRESTRICTED: plain, results.ENGINE: found}))
+            for case in chosen:
+                if case.programs == programs:
+                    show_progress(f"our engine at depth {case.depth}, with {case.rules} rules in {case.layers} layers")
+                    for files, found_by in members.measure_engine(bench, case, bench.live).items():
+                        samples[case][files].update(found_by)
     return [results.Row(case, files, found) for case, by_files in samples.items() for files, found in by_files.items()] + rows
 
 

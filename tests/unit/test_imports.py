@@ -41,7 +41,7 @@ LAYERS = (
     ("system calls", ("bpf", "btf", "cgroup", "landlock", "libbpf", "maps", "ringbuf")),
     ("uses of them", ("grace", "identifier", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
-    ("loaders of rule programs", ("loader", "loader_bcc", "loader_libbpf")),
+    ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
     ("domains", ("change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "views")),
     ("commands on domains", ("attachment", "confinement", "inventory", "rule_request")),
     ("controller", ("canary", "controller", "events")),
