@@ -72,7 +72,8 @@ def functions(image: bytes) -> dict[str, Function]:
     for symbol in symbols:
         if symbol.info & 0xF == _FUNC and 0 < symbol.section < count:
             code = _content(image, sections[symbol.section])[symbol.value : symbol.value + symbol.size]
-            called = frozenset(starts[target] for target in _calls(code, symbol, calls))
+            # What is not in the object has no name here.
+            called = frozenset(starts.get(target, "") for target in _calls(code, symbol, calls))
             found[_string(names, symbol.name)] = Function(code, called)
     return found
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from landlock_bpf import abi, bpf, btf, compiler, elf, errors, libbpf, loader, questions, ruleset, verifier
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 KERNEL = "bcc"  # the folder that bcc takes for the kernel's source tree
 REMEDY = "install it (Debian: apt-get install python3-bpfcc), or use --loader libbpf"
-_FLAGS = ("-g", "-w", "-Wno-error")  # -g: for the lines in the verifier's log
+# For the lines in the verifier's log. Not -w: it would silence what the texts make errors of, too.
+_FLAGS = ("-g",)
 _LOAD_MAP = 0x18, 1  # opcode of a load of 64 bits, and the source register that makes it one of a map's descriptor
 _LOG = 1 << 24
 _WHAT = "the rules of a layer"
@@ -86,15 +87,35 @@ def _compiled(text: str, files: Mapping[str, str], what: str) -> dict[str, bytes
     """Compile, or find what was compiled before: all functions by name."""
 
     def make(path: Path) -> None:
-        with _module(text, files, what) as module:
-            found = {name: code.hex() for name, code in _functions(module)}
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".compile-", delete=False) as file:
-            json.dump(found, file)
+            # What LLVM cannot make code of, such as too large a stack, ends the process that it is in.
+            with _quiet() as words:
+                child = os.fork()
+                if not child:
+                    _write_functions(text, files, what, file)
+                _child, status = os.waitpid(child, 0)
+        if status:
+            os.unlink(file.name)
+            raise errors.CompileError(f"bcc refuses {what}", "".join(words).strip())
         os.replace(file.name, path)
 
     contents = (part for item in sorted(files.items()) for part in item)
     path = compiler.find_compiled("rule-bcc", (loader.BCC, _version(), *_FLAGS, text, *contents), make)
     return {name: bytes.fromhex(code) for name, code in json.loads(path.read_text()).items()}
+
+
+def _write_functions(text: str, files: Mapping[str, str], what: str, file: IO[str]) -> NoReturn:
+    """Compile in a process of its own, which ends here: with 0 where the file has the functions."""
+    status = 1
+    try:
+        with _module(text, files, what, quiet=False) as module:
+            json.dump({name: code.hex() for name, code in _functions(module)}, file)
+        file.flush()
+        status = 0
+    except errors.CompileError:
+        pass  # the words are on stderr
+    finally:
+        os._exit(status)
 
 
 def _version() -> str:
@@ -111,8 +132,8 @@ def _bcc() -> Any:
 
 
 @contextlib.contextmanager
-def _module(text: str, files: Mapping[str, str], what: str) -> Iterator[int]:
-    """Have bcc compile a text; CompileError with clang's words."""
+def _module(text: str, files: Mapping[str, str], what: str, *, quiet: bool = True) -> Iterator[int]:
+    """Have bcc compile a text; CompileError with clang's words, which stay on stderr unless `quiet`."""
     lib = _bcc().libbcc.lib
     sources = compiler.source_dir()
     with tempfile.TemporaryDirectory() as folder, _environment(BCC_KERNEL_SOURCE=str(sources / KERNEL)):
@@ -120,7 +141,10 @@ def _module(text: str, files: Mapping[str, str], what: str) -> Iterator[int]:
             Path(folder, name).write_text(content)
         flags = [*_FLAGS, f"-I{folder}", f"-I{sources}"]
         array = (ctypes.c_char_p * len(flags))(*map(str.encode, flags))
-        with _quiet() as words:
+        words: list[str] = []
+        with contextlib.ExitStack() as stack:
+            if quiet:
+                words = stack.enter_context(_quiet())
             module = lib.bpf_module_create_c_from_string(text.encode(), 0, array, len(flags), False, None)
         if not module:
             said = "".join(words).replace(f"{folder}/", "").strip()

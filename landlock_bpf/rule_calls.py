@@ -25,7 +25,10 @@ def check(source: rule_outline.Source, rule: rule_outline.Rule, code: bytes, *, 
     for number in sorted(calls - allowed, key=lambda number: -1 if number is None else number):
         name = rule_names.HELPERS.get(number or 0, f"helper {number}")
         if number is None:
-            problem("calls a function that is not inlined", "BPF of 2017 has no calls: no recursion, no pointers to functions")
+            problem(
+                "calls a function that is not there, or cannot be inlined",
+                "BPF of 2017 has no calls, so no recursion and no C library",
+            )
         elif number in rule_names.DEBUG_HELPERS:
             what = f"calls {name}, a helper for rules with LANDLOCK_SUBTYPE_ABILITY_DEBUG"
             problem(what, "give the subtype this ability, or take the call out", name)

@@ -15,7 +15,9 @@ from collections.abc import Iterable, Mapping
 from landlock_bpf import rule_headers, rule_outline, rule_scanner, rule_text
 
 ANSWER = "__landlock_"
-_MESSAGE = re.compile(r"(?:(.+?:\d+)(?::\d+)?: )?((?:fatal )?error|note): (.*)")
+_MESSAGE = re.compile(r"(?:(.+?:\d+)(?::\d+)?: |clang[^:]*: )?((?:fatal )?error|LLVM ERROR|note): (.*)")
+# Of the backend, which tells the function's line as well, and of a crash.
+_NOISE = ("could not determine the original source location", "diagnostic msg", "clang frontend command failed")
 _RENAMED = re.compile(r"\brule\d+_")
 # Whatever a loader's flags: what only warns in C is no rule that one should rely on. Everything is inlined, since
 # neither the BPF of 2017 nor bcc has calls, and nothing is seen from outside.
@@ -110,9 +112,11 @@ def restore(words: str) -> str:
     """Give a compiler's errors with the names as they are in the sources; the text that it shows is not theirs."""
     told: list[str] = []
     for found in filter(None, map(_MESSAGE.fullmatch, words.splitlines())):
+        if found[3].startswith(_NOISE):
+            continue
         place = f"{found[1]}: " if found[1] else ""
         told.append(f"{place}{found[2]}: {_RENAMED.sub('', found[3])}")
-    return "\n".join(told) or words.strip()
+    return "\n".join(told) or words.strip() or "the compiler ended without a word"
 
 
 def line(number: int, path: str) -> str:

@@ -47,6 +47,7 @@ class _Declaration:
     name: str
     function: bool
     static: bool
+    const: bool
     prefix: bool
     end: int
 
@@ -274,7 +275,7 @@ class _Scanner:
             self.problem(place, "cannot tell what has this section", "write it before a function or variable", section)
             return end
         self.edits.append(rule_outline.Edit(place, self.code[end - 1] + 1, "__attribute__((unused))"))
-        words = ("" if found.static else "static ") + ("" if found.function else "const ")
+        words = ("" if found.static else "static ") + ("" if found.function or found.const else "const ")
         start = self.code[at if found.prefix else begin]
         self.edits.append(rule_outline.Edit(start, start, words))
         self.place(section, found, place)
@@ -291,7 +292,7 @@ class _Scanner:
         names = [word for word in back if not is_own(word)]
         if not names or self.text(stop) not in ("{", ";", "="):
             return None
-        return _Declaration(called or names[-1], bool(called), "static" in front + back, prefix, stop)
+        return _Declaration(called or names[-1], bool(called), "static" in front + back, "const" in front + back, prefix, stop)
 
     def words(self, at: int, end: int) -> tuple[list[str], int, str]:
         """Give the names outside of brackets up to the end of a declarator, its place, and the name before a `(`."""

@@ -289,7 +289,8 @@ def test_shipped_rules_are_understood(path: Path) -> None:
 
 PIECES = strategies.sampled_from(
     [
-        *WHOLE.split(" "), *HIDDEN.values(), RULE, SUBTYPE, LICENSE, INCLUDES, "\n", "\\\n", "\\ \n", " ", "{", "}", "(", ")", "[", "]",
+        *WHOLE.split(" "), *HIDDEN.values(), RULE, SUBTYPE, LICENSE, INCLUDES,
+        "\n", "\\\n", "\\ \n", " ", "{", "}", "(", ")", "[", "]",
         ";", ",", "=", "#", "##", "%:", "<:", "SEC", 'SEC("landlock1")', 'SEC("subtype")', "LANDLOCK_FSVIEW(", "__attribute__((",
         "/*", "*/", "//", '"', "'", "\\", "0x", "1e+", "é", "\0", "\r", "static", "#if 1\n", "#endif\n", "#define A ",
     ]
