@@ -42,9 +42,7 @@ def remove(live: engine.Engine, index: int, objects: Iterable[bytes]) -> None:
     keys = [object + tail for object in objects]
     live.fsview.delete_batch(keys)
     live.rulesets.update(index, abi.Ruleset())
-    if record.count_stale(len(keys)) > _STALE_BITS:
-        refresh_filter(live)
-        record.forget_stale()
+    count_removed(live, len(keys))
 
 
 def keys_of(live: engine.Engine, index: int) -> set[bytes]:
@@ -57,6 +55,13 @@ def living(live: engine.Engine, index: int, objects: Iterable[bytes]) -> set[byt
     """Give those objects of a ruleset that still have a key."""
     tail = _TAIL.pack(index, 0)
     return {object for object in objects if live.fsview.lookup(object + tail) is not None}
+
+
+def count_removed(live: engine.Engine, keys: int) -> None:
+    """Count keys whose bits of the filter stay set, and make the filter anew once that pays."""
+    if record.count_stale(keys) > _STALE_BITS:
+        refresh_filter(live)
+        record.forget_stale()
 
 
 def refresh_filter(live: engine.Engine) -> None:

@@ -33,7 +33,9 @@ def install(live: engine.Engine, programs: ruleset.Programs) -> None:
 def remove(live: engine.Engine, serial: int) -> None:
     """Remove a set that no ruleset in force names."""
     tail = _SERIAL.pack(serial)
-    live.views.delete_batch([key for key, _marks in live.views.items() if key.endswith(tail)])
+    keys = [key for key, _marks in live.views.items() if key.endswith(tail)]
+    live.views.delete_batch(keys)
+    fsview.count_removed(live, len(keys))
 
 
 def living(live: engine.Engine, serial: int, objects: Iterable[bytes]) -> set[bytes]:
