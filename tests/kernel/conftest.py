@@ -14,7 +14,7 @@ import member
 import pytest
 import rule
 
-from landlock_bpf import bpf, controller, hooks, policy
+from landlock_bpf import bpf, controller, hooks, policy, rule_request
 from landlock_bpf import cgroup as groups
 
 CGROUPS = Path("/sys/fs/cgroup/landlock-bpf-tests")
@@ -108,12 +108,12 @@ def remove(path: Path) -> None:
 
 @pytest.fixture
 def attach(live: controller.Controller, cgroup: Path) -> Iterator[rule.Attach]:
-    """Put policies in force on the test's control group, or another one, till the test ends; gives the domain's name."""
+    """Put policies and rule programs in force on the test's control group, or another, till the test ends; gives the name."""
     names: list[str] = []
 
-    def attach(*policies: policy.Policy, cgroup: Path = cgroup) -> str:
+    def attach(*policies: policy.Policy, cgroup: Path = cgroup, rules: rule_request.Request | None = None) -> str:
         name = f"d{next(_numbers)}"
-        live.attach(name, policies, cgroup)
+        live.attach(name, policies, cgroup, rules=rules)
         names.append(name)
         return name
 

@@ -7,11 +7,13 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-from landlock_bpf import abi, policy
+from landlock_bpf import abi, marking, policy, rule_request, ruleset
 
 # The fixture attach(*policies, cgroup=): gives the name of the domain it made.
 Attach = Callable[..., str]
 NOTHING = abi.Action(0)
+PROGRAMS = Path(__file__).with_name("rules")
+LOADERS = ("libbpf", "bcc")
 _lines = itertools.count(1)
 
 
@@ -25,3 +27,15 @@ def deny(path: Path | str, actions: abi.Action) -> policy.Rule:
 
 def make(handled: abi.Action, *rules: policy.Rule, default: str = "deny", name: str = "test") -> policy.Policy:
     return policy.Policy(name, handled, default, rules, "test")
+
+
+def programs(
+    *names: str | Path, loader: str = "libbpf", attach: str = ruleset.ENGINE, trees: marking.Trees | None = None
+) -> rule_request.Request:
+    """Compile rule programs: those of rules/ by their names, others by their paths."""
+    from landlock_bpf import loader as loaders
+    from landlock_bpf import rule_program
+
+    paths = [name if isinstance(name, Path) else PROGRAMS / f"{name}.c" for name in names]
+    compiled = rule_program.compile(paths, loaders.choose(loader))
+    return rule_request.Request(compiled, loader, attach, trees or {})

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Everything may be done. */
+/* Everything may be done: asked at one hook alone, it is loaded quickly. */
 #include <uapi/linux/bpf.h>
 #include "bpf_helpers.h"
 
@@ -13,7 +13,7 @@ SEC("subtype")
 static const union bpf_prog_subtype _subtype = {
 	.landlock_rule = {
 		.abi = 1,
-		.event = LANDLOCK_EVENT_FS,
+		.event = LANDLOCK_EVENT_FS_LOCK,
 	},
 };
 

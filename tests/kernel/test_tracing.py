@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whom a task under rule programs may trace: those that are under all of its rules. The seven cases of 2017, and more."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import rule
+import trial
+from member import Member
+from operation import check
+
+from landlock_bpf import controller
+from landlock_bpf.abi import Action
+
+PTRACE_TRACEME, PTRACE_ATTACH = 0, 16
+SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
+GROUPS = ("outer", "outer/a", "outer/b")
+# The same rule in each: programs loaded twice are two.
+OUTER, A, B = GROUPS
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+_libc.ptrace.restype = ctypes.c_long
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Which control groups have rules, in which the tracer and its child are, and whether it may trace it."""
+
+    name: str
+    rules: tuple[str, ...]
+    tracer: str
+    tracee: str
+    allowed: bool
+
+
+CASES = (
+    Case("without_sandbox", (), A, B, True),
+    Case("with_one_sandbox", (B,), A, B, True),
+    Case("with_nested_sandbox", (OUTER, B), OUTER, B, True),
+    Case("deny_with_parent_sandbox", (A,), A, B, False),
+    Case("deny_with_nested_and_parent_sandbox", (OUTER, A), A, OUTER, False),
+    Case("deny_with_forked_sandbox", (OUTER, A, B), A, B, False),
+    Case("deny_with_sibling_sandbox", (A, B), A, B, False),
+    Case("with_the_same_sandbox", (OUTER,), A, B, True),
+)
+by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@contextlib.contextmanager
+def child(place: Path, function: Callable[[], object] = signal.pause) -> Iterator[int]:
+    """Have a child in a control group, that calls a function; its end is the end of the block."""
+    ready, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        (place / "cgroup.procs").write_text("0")
+        os.write(told, b"1")
+        os._exit(trial.errno_of(lambda: function()))
+    os.close(told)
+    os.read(ready, 1)
+    os.close(ready)
+    try:
+        yield pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def attach_to(pid: int) -> None:
+    check(_libc.ptrace(PTRACE_ATTACH, pid, None, None))
+    os.waitpid(pid, 0)
+
+
+def be_traced() -> None:
+    check(_libc.ptrace(PTRACE_TRACEME, 0, None, None))
+
+
+def open_memory(pid: int) -> None:
+    os.close(os.open(f"/proc/{pid}/mem", os.O_RDONLY))
+
+
+def read_environment(pid: int) -> None:
+    Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def read_link(pid: int) -> None:
+    os.readlink(f"/proc/{pid}/cwd")
+
+
+def read_memory(pid: int) -> None:
+    here = (ctypes.c_size_t * 2)(ctypes.addressof(ctypes.create_string_buffer(8)), 8)
+    # Our own address: it is a fork.
+    check(_libc.process_vm_readv(pid, here, ctypes.c_ulong(1), here, ctypes.c_ulong(1), ctypes.c_ulong(0)))
+
+
+def take_descriptor(pid: int) -> None:
+    pidfd = check(_libc.syscall(SYS_PIDFD_OPEN, pid, 0))
+    check(_libc.syscall(SYS_PIDFD_GETFD, pidfd, 0, 0))
+
+
+# What asks the kernel the same as ptrace(2), with the errno that each makes of a refusal.
+ACCESSES = (
+    (attach_to, errno.EPERM),
+    (open_memory, errno.EACCES),
+    (read_environment, errno.EACCES),
+    (read_link, errno.EACCES),
+    (read_memory, errno.EPERM),
+    (take_descriptor, errno.EPERM),
+)
+
+
+def try_access(function: Callable[[int], None], place: Path) -> None:
+    """Try something on a child in a control group."""
+    with child(place) as pid:
+        function(pid)
+
+
+def try_traceme(place: Path) -> None:
+    """Have a child in a control group ask to be traced by us."""
+    with child(place, be_traced) as pid:
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        raise OSError(status, os.strerror(status))
+
+
+@pytest.fixture
+def groups(cgroup: Path) -> Path:
+    """A control group with those of GROUPS in it."""
+    for name in GROUPS:
+        (cgroup / name).mkdir()
+    return cgroup
+
+
+@by_case
+def test_case(case: Case, groups: Path, attach: rule.Attach) -> None:
+    with Member(groups / case.tracer) as tracer:
+        for name in case.rules:
+            attach(cgroup=groups / name, rules=rule.programs("nothing"))
+        for access, refusal in ACCESSES:
+            found = tracer.errno(try_access, access, groups / case.tracee)
+            assert found == (0 if case.allowed else refusal), access
+        assert tracer.errno(try_traceme, groups / case.tracee) == (0 if case.allowed else errno.EPERM)
+
+
+def test_policies_do_not_count(groups: Path, attach: rule.Attach) -> None:
+    """As in 2017, only rule programs do."""
+    attach(rule.make(Action.MAKE_DIR), cgroup=groups / A)
+    with Member(groups / A) as tracer:
+        assert tracer.errno(try_access, attach_to, groups / B) == 0
+
+
+def test_process_domain(groups: Path, live: controller.Controller) -> None:
+    """Who is in a process domain may trace what was forked there, and nobody else."""
+    with live.prepare([], rules=rule.programs("nothing")) as confinement:
+        with Member(before=confinement.enter) as tracer, child(groups / A) as outsider:
+            for access, refusal in ACCESSES:
+                assert tracer.errno(access, outsider) == refusal, access
+                assert tracer.errno(try_access, access, groups / A) == 0, access
+            assert tracer.errno(try_traceme, groups / A) == 0
