@@ -96,3 +96,8 @@ HELPERS = {
     53: "bpf_sock_map_update",
 }
 DEBUG_HELPERS = frozenset((6, 14, 15, 16))
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a name is C's own, and so means the same in every file."""
+    return name in OWN or name.startswith(OWN_PREFIXES)

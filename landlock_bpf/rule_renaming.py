@@ -12,7 +12,7 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 
-from landlock_bpf import rule_headers, rule_outline, rule_scanner, rule_text
+from landlock_bpf import rule_headers, rule_names, rule_outline, rule_scanner, rule_text
 
 ANSWER = "__landlock_"
 _MESSAGE = re.compile(r"(?:(.+?:\d+)(?::\d+)?: |clang[^:]*: )?((?:fatal )?error|LLVM ERROR|note): (.*)")
@@ -77,7 +77,7 @@ def _render(
 def _word(token: rule_text.Token, kept: bool, prefix: str, answer: str) -> str:
     text = token.text
     if token.kind == "name":
-        if not (kept or rule_scanner.is_own(text) or (answer and text.startswith(answer))):
+        if not (kept or rule_names.is_own(text) or (answer and text.startswith(answer))):
             text = prefix + text
     elif token.kind == "comment":
         text = " "

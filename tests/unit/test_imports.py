@@ -28,6 +28,7 @@ LAYERS = (
         (
             "rule_calls",
             "rule_headers",
+            "rule_lines",
             "rule_names",
             "rule_outline",
             "rule_program",

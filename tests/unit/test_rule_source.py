@@ -189,6 +189,9 @@ HIDDEN = {
     "a word of C defined": "#define int long",
     "an attribute undone": "#define __attribute__(x)",
     "a built-in defined": "#define __builtin_memcpy(...) 0",
+    "the name of an attribute": "#define packed\nstruct a { char b; int c; } __attribute__((packed));",
+    "the compiler": "#ifdef __x86_64__\n#endif",
+    "the machine": "#if __SIZEOF_LONG__ == 8\n#endif",
     "a name in a string": "#define S(x) #x",
     "a comment without an end": "/* ",
     "a string without an end": 'char *a = "x;',
@@ -234,6 +237,8 @@ def test_what_could_hide_something_is_refused(what: str) -> None:
         "#if defined(A) && !defined B\n#elif 1\n#else\n#endif\n",
         '#error "x"\n',
         "#\n",
+        "#ifndef __GUARD__\n#define __GUARD__\n#endif\n",
+        "#define unused __attribute__((unused))\nstatic int a unused;\n",
         'u32 _version SEC("version") = 1;\n',
     ],
 )
