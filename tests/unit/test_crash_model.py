@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 import types
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ from landlock_bpf import (
     change,
     domain,
     engine,
+    errors,
     fsview,
     grace,
     hooks,
@@ -431,3 +433,32 @@ def test_a_process_keeps_the_layers_of_domains_that_ended_around_it() -> None:
     assert change.kept(slot, layers, "a") == layers[1:]
     assert change.kept(slot, layers, "b") == layers[2:]
     assert change.kept(domain.Slot(3, 3, abi.Kind.CGROUP, "c", 1, parent=1), layers, "a") == layers[2:]
+
+
+def test_nothing_is_left_where_records_were_removed(new: Callable[[], Kernel]) -> None:
+    kernel = new()
+    run(kernel, "attach", "o", "/a", "pR")
+    run(kernel, "attach", "x", "/d", "L")
+    for path in record.RULESETS.iterdir():
+        path.unlink()
+    for name in ("o", "x"):
+        run(kernel, "detach", name)
+    clean(kernel)
+    assert not kernel.rules("file_lock").entries
+
+
+def test_no_room_for_links_changes_nothing(new: Callable[[], Kernel], monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = new()
+    run(kernel, "attach", "o", "/a", "R")
+    before = in_force(kernel)
+
+    def full(*args: object, **kwargs: object) -> int:
+        raise errors.KernelError("attach", "it", errno.EINVAL)
+
+    monkeypatch.setattr(bpf, "link_create", full)
+    for command in (("attach", "i", "/a/b", "qL"), ("update", "o", "L")):
+        with pytest.raises(rule_slots.NoRoomError, match="none for file_lock"):
+            run(kernel, *command)
+        assert in_force(kernel) == before
+        left_over(kernel)
+    clean(kernel)
