@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from landlock_bpf import abi, engine, errors, hooks, policy, record, ringbuf, terminal
+from landlock_bpf import abi, engine, errors, hooks, policy, questions, record, ringbuf, terminal
 
 # How often a reader that waits looks whether the engine is still the one it reads from.
 _LOOK_SECONDS = 1.0
@@ -36,6 +36,11 @@ REASONS = {
     abi.Reason.MISSING: "a rule program that must be asked is not there",
 }
 
+# The hooks that are given dentries or inodes; no hook is given both these and what has a mount.
+_MOUNTLESS = {
+    row.number for row in questions.ROWS if all(each.handle in (abi.Handle.DENTRY, abi.Handle.INODE) for each in row.questions)
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Denial:
@@ -46,7 +51,8 @@ class Denial:
     on; without one, `policy_name` tells whose silence it was. A path that was too long begins with `...`.
 
     Where a rule program denied, `rule` is where its `function` was written, `event` is the one of its subtype, and `asked`
-    tells arg2: the action bits by their names of 2017, or the command.
+    tells arg2: the action bits by their names of 2017, or the command. `mountless`: the hook was not told through which mount,
+    so the path begins at the root of its filesystem.
     """
 
     time: float
@@ -68,6 +74,7 @@ class Denial:
     function: str = ""
     event: str = ""
     asked: tuple[str, ...] = ()
+    mountless: bool = False
 
 
 def read(*, follow: bool = True) -> Iterator[Denial]:
@@ -129,6 +136,7 @@ def parse(data: bytes) -> Denial:
         function,
         abi.Event(told.event).name if told.event else "",
         tuple(_asked(told.event, told.refused)),
+        bool(told.event) and told.hook in _MOUNTLESS,
     )
 
 
@@ -148,6 +156,8 @@ def format_text(denial: Denial) -> str:
     """Write a denial as one line for people."""
     when = datetime.datetime.fromtimestamp(denial.time).isoformat(" ", "milliseconds")
     where = f"{denial.path} -> {denial.path2}" if denial.path2 else denial.path
+    if denial.mountless:
+        where = f"fs:{where}"
     what = ",".join(hooks.names(denial.action) or denial.asked) or denial.hook
     why = REASONS[abi.Reason[denial.reason.upper()]]
     if denial.rule:

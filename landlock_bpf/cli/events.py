@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Print denials as they happen: when, in which domain, who, what, on which path, by which hook, by which rule of which file.
 
+A path that begins with `fs:` is as its filesystem has it, for some hooks are not told through which mount it was reached.
+
 Denials of before are kept, as long as there is room, until somebody reads them. Each goes to one reader only.
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, events, identity, policy, record, ruleset
+from landlock_bpf import abi, events, identity, policy, questions, record, ruleset
 from landlock_bpf.abi import Action
 
 OBJECT = identity.OBJECT.pack(42, 0, 8, 1)
@@ -133,7 +133,7 @@ def test_a_denial_of_a_rule_program(name: str) -> None:
     assert (found.event, found.asked, found.action, found.function) == (event.name, asked, Action(0), where.split()[1][:-2])
     what = ",".join(asked) or "inode_permission"
     text = events.format_text(found)
-    assert f" DENIED EPERM {what} /.ssh/id " in text and text.endswith(f"a rule program denies it: {where}")
+    assert f" DENIED EPERM {what} fs:/.ssh/id " in text and text.endswith(f"a rule program denies it: {where}")
     assert json.loads(events.format_json(found))["asked"] == list(asked)
 
 
@@ -141,3 +141,9 @@ def test_a_denial_of_ptrace_is_of_no_layer() -> None:
     found = events.parse(bytes(denial(abi.Reason.PTRACE, refused=0, hook=abi.Hook.PTRACE_ACCESS_CHECK)))
     assert (found.policy_name, found.rule) == ("", None)
     assert events.format_text(found).endswith("it is not under all rule programs of the tracer")
+
+
+def test_each_hook_is_given_mounts_or_none() -> None:
+    for row in questions.ROWS:
+        mountless = {each.handle in (abi.Handle.DENTRY, abi.Handle.INODE) for each in row.questions}
+        assert mountless == {row.number in events._MOUNTLESS}, row.hook
