@@ -42,10 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--verifier-log", action="store_true", help="if the kernel refuses a rule program, print all it says")
 
 
-def require(args: argparse.Namespace) -> None:
-    """Refuse a command line without anything to enforce."""
-    if not (args.policies or args.rules):
-        args.parser.error("nothing to enforce: give -p or -r")
+def require(args: argparse.Namespace, also: str = "", *, other: bool = False) -> None:
+    """Refuse a command line without anything to enforce; `other` is whether it has any of the options `also`."""
+    if not (args.policies or args.rules or other):
+        args.parser.error(f"nothing to enforce: give {also}-p or -r")
+    if args.views and not args.rules:
+        args.parser.error("--view fills the views of rule programs: give -r as well")
 
 
 @contextlib.contextmanager
@@ -76,8 +78,6 @@ def load(paths: Iterable[Path]) -> tuple[policy.Policy, ...]:
 def load_rules(args: argparse.Namespace) -> rule_request.Request | None:
     """Compile the rule programs of a command line, and read what is marked in their views; None where it has none."""
     if not args.rules:
-        if args.views:
-            args.parser.error("--view fills the views of rule programs: give -r as well")
         return None
     from landlock_bpf import rule_request
 

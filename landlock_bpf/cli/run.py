@@ -48,8 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     keep = launch.descriptors() if args.keep_fds else ()
     words = (args.ro, args.rox, args.rw, args.rwx, args.deny)
-    if not (args.policies or args.rules or any(words)):
-        args.parser.error("nothing to enforce: give -p, -r, --ro, --rox, --rw, --rwx or --deny")
+    layers.require(args, "--ro, --rox, --rw, --rwx, --deny, ", other=any(words))
     policies, rules = layers.load(args.policies), layers.load_rules(args)
     if any(words):
         policies += (policy.from_words(*words),)
