@@ -343,7 +343,7 @@ def test_killed_while_attaching(
     live.attach("test", [], cgroup, rules=request)  # compiles what is not in the cache yet
     live.detach("test")
     before = state(live)
-    for number in each_step(lambda: live.attach("test", [], cgroup, rules=request), every=2):
+    for number in each_step(lambda: live.attach("test", [], cgroup, rules=request), every=4):
         now = seen(inside, file)
         assert now in ((0, 0), (NO, 0)), number
         left = state(live)
@@ -363,7 +363,7 @@ def test_killed_while_updating(
     live.attach("test", [], cgroup, rules=new)
     live.update("test", [], rules=old)
     before = state(live)
-    for number in each_step(lambda: live.update("test", [], rules=new), every=2):
+    for number in each_step(lambda: live.update("test", [], rules=new), every=4):
         now = seen(inside, file)
         assert now in ((NO, 0), (0, NO)), number
         left = state(live)
@@ -381,7 +381,7 @@ def test_killed_while_detaching(
     request = compiled("shared")
     before = state(live)
     live.attach("test", [], cgroup, rules=request)
-    for number in each_step(lambda: live.detach("test"), every=2):
+    for number in each_step(lambda: live.detach("test"), every=4):
         now = seen(inside, file)
         left = state(live)
         assert seen(inside, file) == now == ((NO, 0) if "test" in left[0] else (0, 0)), number
