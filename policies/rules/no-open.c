@@ -20,6 +20,9 @@
  *   READ | GET  of the file's inode: may it be opened for this?
  *   GET         of the file, once it is open
  *
+ * With O_CREAT the directory is asked about WRITE and the name about NEW before the GET, so that a
+ * denied open leaves an empty file behind.
+ *
  * So a rule need not know of open(2), openat(2), creat(2), execve(2) or of system calls that come
  * later: all ask about GET.
  */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""README.md typed into a shell, with its policy: every command, and what it prints."""
+"""README.md typed into a shell, with its policy and its rule: every command, and what it prints."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ SESSION = [step for block in blocks("console session") for step in re.findall(r"
 
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home directory that is also the working directory, with the policy in it and `landlock-bpf` on the PATH."""
-    (policy,) = blocks("toml policy")
+    """A home directory that is also the working directory, with the policy and the rule in it, `landlock-bpf` on the PATH."""
+    (policy,), (rule,) = blocks("toml policy"), blocks("c rule")
     (tmp_path / "work.toml").write_text(policy)
+    (tmp_path / "rule.c").write_text(rule)
     programs = tmp_path / "bin"
     programs.mkdir()
     command = programs / "landlock-bpf"
@@ -47,7 +48,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def type_in(command: str) -> str:
     done = subprocess.run(
         ["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=deadline.SECONDS, check=False,
+        text=True, timeout=10 * deadline.SECONDS, check=False,
     )  # fmt: skip
     return done.stdout
 

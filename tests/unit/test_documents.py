@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import test_imports
 
-from landlock_bpf import abi, cli, hooks, policy, policy_format, policy_variables
+from landlock_bpf import abi, cli, hooks, policy, policy_format, policy_variables, questions
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -59,7 +60,12 @@ def commands(text: str) -> Iterator[list[str]]:
 
 
 COMMANDS = [words for text in DOCUMENTS.values() for words in commands(text)]
-OURS = [words[at + 1 :] for words in COMMANDS for at, word in enumerate(words) if word.split("/")[-1] == cli.PROGRAM]
+OURS = [
+    list(itertools.takewhile(lambda word: word != "|", words[at + 1 :]))
+    for words in COMMANDS
+    for at, word in enumerate(words)
+    if word.split("/")[-1] == cli.PROGRAM
+]
 
 
 def test_the_readme_policy_is_understood_and_has_ten_lines(tmp_path: Path) -> None:
@@ -108,6 +114,12 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
     names = (
         limit.RULES,
         limit.DOMAINS,
+        limit.SOURCES,
+        limit.PROGRAMS,
+        limit.VIEWS,
+        limit.MARKED,
+        limit.ALIASES,
+        limit.SHOWN,
         limit.LAYERS,
         limit.DEPTH,
         limit.CROSSED,
@@ -116,6 +128,17 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
         limit.OPENED,
     )
     assert [row[1] for row in table(README, "limit", "")] == [f"{int(each):,}" for each in names]
+
+
+def test_the_table_of_lessons_has_all() -> None:
+    told = [re.sub(r"\[(.*)\]\(.*", r"policies/rules/\1", row[0]) for row in table(README, "rule", "what it shows")]
+    assert sorted(told) == sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("policies/rules/*.c"))
+
+
+def test_the_count_of_hooks_is_that_of_the_code() -> None:
+    (row,) = (row for row in table(README, "", "2017 (v7)", "here") if row[0] == "hooks")
+    added = sum(bool(row.added) for row in questions.ROWS)
+    assert row[2] == f"{len(questions.ROWS) - added} of them (one is not to be had), and {added} that came since"
 
 
 def test_the_table_of_keys_is_that_of_the_code() -> None:
