@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import deadline
+import locking
 import member
 import pytest
 import rule
@@ -135,3 +136,25 @@ def inside(cgroup: Path) -> Iterator[member.Member]:
 def tree(tmp_path: Path) -> Path:
     """A folder of the test's own, on tmpfs in a guest."""
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> locking.Compiled:
+    """Compile the rule programs of locking.py, by name."""
+    return locking.compile_into(tmp_path_factory.mktemp("rules"))
+
+
+@pytest.fixture
+def file(tree: Path) -> Path:
+    """A file to be locked."""
+    path = tree / "file"
+    path.write_text("")
+    return path
+
+
+@pytest.fixture
+def cleared(live: controller.Controller, listed: Callable[[], list[str]]) -> Iterator[None]:
+    """End the domains that the test leaves."""
+    yield
+    for name in listed():
+        live.detach(name)
