@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import json
 import os
 import struct
@@ -16,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from landlock_bpf import abi, bpf, btf, compiler, elf, errors, libbpf, loader, questions, ruleset, verifier
 
@@ -87,30 +88,29 @@ def _compiled(text: str, files: Mapping[str, str], what: str) -> dict[str, bytes
     """Compile, or find what was compiled before: all functions by name."""
 
     def make(path: Path) -> None:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".compile-", delete=False) as file:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".compile-") as folder:
+            made = Path(folder, path.name)
             # What LLVM cannot make code of, such as too large a stack, ends the process that it is in.
             with _quiet() as words:
                 child = os.fork()
                 if not child:
-                    _write_functions(text, files, what, file)
+                    _write_functions(text, files, Path(folder), made)
                 _child, status = os.waitpid(child, 0)
-        if status:
-            os.unlink(file.name)
-            raise errors.CompileError(f"bcc refuses {what}", "".join(words).strip())
-        os.replace(file.name, path)
+            if status:
+                raise errors.CompileError(f"bcc refuses {what}", "".join(words).replace(f"{folder}/", "").strip())
+            made.replace(path)
 
     contents = (part for item in sorted(files.items()) for part in item)
     path = compiler.find_compiled("rule-bcc", (loader.BCC, _version(), *_FLAGS, text, *contents), make)
     return {name: bytes.fromhex(code) for name, code in json.loads(path.read_text()).items()}
 
 
-def _write_functions(text: str, files: Mapping[str, str], what: str, file: IO[str]) -> NoReturn:
-    """Compile in a process of its own, which ends here: with 0 where the file has the functions."""
+def _write_functions(text: str, files: Mapping[str, str], folder: Path, made: Path) -> NoReturn:
+    """Compile in a process of its own, which ends here: with 0 where `made` has the functions."""
     status = 1
     try:
-        with _module(text, files, what, quiet=False) as module:
-            json.dump({name: code.hex() for name, code in _functions(module)}, file)
-        file.flush()
+        with _module(text, files, folder) as module:
+            made.write_text(json.dumps({name: code.hex() for name, code in _functions(module)}))
         status = 0
     except errors.CompileError:
         pass  # the words are on stderr
@@ -119,7 +119,12 @@ def _write_functions(text: str, files: Mapping[str, str], what: str, file: IO[st
 
 
 def _version() -> str:
-    return str(_bcc().__version__)
+    """Say which bcc there is, without the time that importing it takes: another version comes as other files."""
+    found = importlib.util.find_spec("bcc")
+    if found is None or found.origin is None:
+        raise errors.UnsupportedError("bcc is not installed", REMEDY)
+    status = os.stat(found.origin)
+    return f"{found.origin} {status.st_size} {status.st_mtime_ns}"
 
 
 def _bcc() -> Any:
@@ -132,23 +137,18 @@ def _bcc() -> Any:
 
 
 @contextlib.contextmanager
-def _module(text: str, files: Mapping[str, str], what: str, *, quiet: bool = True) -> Iterator[int]:
-    """Have bcc compile a text; CompileError with clang's words, which stay on stderr unless `quiet`."""
+def _module(text: str, files: Mapping[str, str], folder: Path) -> Iterator[int]:
+    """Have bcc compile a text, its files put into the folder; the words of a CompileError are on stderr."""
     lib = _bcc().libbcc.lib
     sources = compiler.source_dir()
-    with tempfile.TemporaryDirectory() as folder, _environment(BCC_KERNEL_SOURCE=str(sources / KERNEL)):
-        for name, content in files.items():
-            Path(folder, name).write_text(content)
-        flags = [*_FLAGS, f"-I{folder}", f"-I{sources}"]
-        array = (ctypes.c_char_p * len(flags))(*map(str.encode, flags))
-        words: list[str] = []
-        with contextlib.ExitStack() as stack:
-            if quiet:
-                words = stack.enter_context(_quiet())
-            module = lib.bpf_module_create_c_from_string(text.encode(), 0, array, len(flags), False, None)
-        if not module:
-            said = "".join(words).replace(f"{folder}/", "").strip()
-            raise errors.CompileError(f"bcc refuses {what}", said)
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    flags = [*_FLAGS, f"-I{folder}", f"-I{sources}"]
+    array = (ctypes.c_char_p * len(flags))(*map(str.encode, flags))
+    with _environment(BCC_KERNEL_SOURCE=str(sources / KERNEL)):
+        module = lib.bpf_module_create_c_from_string(text.encode(), 0, array, len(flags), False, None)
+    if not module:
+        raise errors.CompileError("bcc refuses")
     try:
         yield module
     finally:
@@ -164,10 +164,10 @@ def _functions(module: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _explain(text: str, files: Mapping[str, str], name: str, code: bytes) -> str:
-    """Have the verifier refuse once more through bcc, which knows the lines of the source, and give its log."""
+    """Have the verifier refuse once more, through bcc, which knows the lines of the source, and give its log."""
     lib = _bcc().libbcc.lib
     log = ctypes.create_string_buffer(_LOG)
-    with _module(text, files, _WHAT) as module, _quiet():
+    with _quiet(), tempfile.TemporaryDirectory() as folder, _module(text, files, Path(folder)) as module:
         arguments = (module, bpf.PROG_TYPE_LSM, name.encode(), code, len(code), b"GPL", 0, 1, log, len(log), None, 0)
         fd = lib.bcc_func_load(*arguments)
     if fd >= 0:

@@ -36,6 +36,7 @@ class Object:
         self._image = image  # libbpf keeps pointers into it
         self._btf = btf.Btf(self._lib.bpf_object__btf(self._handle), name, owned=False)
         self._maps = dict(self._walk("bpf_object__next_map", self._lib.bpf_map__name))
+        self._reused: set[str] = set()
         self._programs = dict(self._walk("bpf_object__next_program", self._lib.bpf_program__name))
 
     @classmethod
@@ -80,6 +81,7 @@ class Object:
 
     def reuse(self, name: str, fd: int) -> None:
         """Let a map be one that exists already, before load(); the descriptor remains the caller's."""
+        self._reused.add(name)
         libbpf.check(self._lib.bpf_map__reuse_fd(self._map(name), fd), "reuse the map", name)
 
     def load(self, *, verbose: bool = False) -> str:
@@ -122,6 +124,8 @@ class Object:
     def _compare_sizes(self) -> None:
         """Compare the maps' keys and values that are structs of abi.h with the classes of abi.py."""
         for name, handle in self._maps.items():
+            if name in self._reused:
+                continue  # compared when it was made; its type ids are of another object's BTF
             for what, type_id, size in (
                 ("keys", self._lib.bpf_map__btf_key_type_id(handle), self._lib.bpf_map__key_size(handle)),
                 ("values", self._lib.bpf_map__btf_value_type_id(handle), self._lib.bpf_map__value_size(handle)),

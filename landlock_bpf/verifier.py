@@ -12,7 +12,7 @@ from typing import NamedTuple
 from landlock_bpf import errors
 
 # "; return *(int *)ctx->arg1; @ rule.c:12", before the instructions of that line (verbose_linfo).
-_LINE = re.compile(r"^(?:\d+: .*)?; (?P<text>.*) @ (?P<file>[^/]+):(?P<line>\d+)$", re.M)
+_LINE = re.compile(r"^(?:\d+: .*)?; (?P<text>.*) @ (?P<file>[^/\n]+):(?P<line>\d+)$", re.M)
 # Its last words, after the reason.
 _STATISTICS = ("processed ", "verification time ", "stack depth ", "mark_precise: ")
 
