@@ -296,7 +296,8 @@ PIECES = strategies.sampled_from(
     [
         *WHOLE.split(" "), *HIDDEN.values(), RULE, SUBTYPE, LICENSE, INCLUDES,
         "\n", "\\\n", "\\ \n", " ", "{", "}", "(", ")", "[", "]",
-        ";", ",", "=", "#", "##", "%:", "<:", "SEC", 'SEC("landlock1")', 'SEC("subtype")', "LANDLOCK_FSVIEW(", "__attribute__((",
+        ";", ",", "=", "#", "##", "%:", "<:", "SEC", 'SEC("landlock1")', 'SEC("subtype")', "LANDLOCK_FSVIEW(",
+        "__attribute__((",
         "/*", "*/", "//", '"', "'", "\\", "0x", "1e+", "é", "\0", "\r", "static", "#if 1\n", "#endif\n", "#define A ",
     ]
 )  # fmt: skip
