@@ -69,6 +69,21 @@ def lock(path: Path, how: int) -> None:
         fcntl.flock(opened, how | fcntl.LOCK_NB)
 
 
+def hammer(path: Path, stop: Path) -> dict[int, int]:
+    """Try for shared locks until a file is there; count the errnos."""
+    found: dict[int, int] = {}
+    with path.open() as opened:
+        while not stop.exists():
+            for _ in range(100):
+                try:
+                    fcntl.flock(opened, SHARED | fcntl.LOCK_NB)
+                    number = 0
+                except OSError as error:
+                    number = error.errno or -1
+                found[number] = found.get(number, 0) + 1
+    return found
+
+
 def move(cgroup: Path) -> None:
     (cgroup / "cgroup.procs").write_text("0")
 

@@ -192,3 +192,21 @@ def test_the_command_line(tree: Path, file: Path) -> None:
     assert status and "Operation not permitted" in words
     status, words = run("--view", "tree=rw:/")
     assert status == 125 and "is no view of these rule programs; views are declared with LANDLOCK_FSVIEW: trees" in words
+
+
+def test_no_moment_without_rules(
+    compiled: Compiled, file: Path, tree: Path, cgroup: Path, inside: Member, live: controller.Controller
+) -> None:
+    """While slots are taken and freed and marks come and go, each call is decided by the old rules or the new ones."""
+    requests = compiled("shared", "view"), compiled("view", "nothing"), compiled("shared", attach=locking.LSM_CGROUP)
+    live.attach("test", [], cgroup, rules=requests[0])
+    list(events.read(follow=False))
+    inside.begin(locking.hammer, file, tree / "stop")
+    for number in range(12):
+        live.update("test", [], rules=requests[number % 3])
+        if number % 3 < 2:
+            live.mark("test", marking.parse([f"trees=ro:{tree}" if number % 2 else "trees="]))
+    (tree / "stop").write_text("")
+    found = inside.end()
+    assert set(found) == {NO} and found[NO] > 1000
+    assert {each.reason for each in events.read(follow=False)} == {"program"}
