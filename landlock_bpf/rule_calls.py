@@ -17,7 +17,7 @@ def check(source: rule_outline.Source, rule: rule_outline.Rule, code: bytes, *, 
     """Find calls in the instructions of a rule that it may not make, and data of its own."""
     problems: list[errors.Problem] = []
     allowed = rule_names.DEBUG_HELPERS if debug else frozenset[int]()
-    calls, data = scan(code)
+    calls, data, answers = scan(code)
 
     def problem(what: str, remedy: str, name: str = "") -> None:
         problems.append(errors.Problem(source.path, _line(source, rule, name), rule.function, what, remedy))
@@ -39,6 +39,8 @@ def check(source: rule_outline.Source, rule: rule_outline.Rule, code: bytes, *, 
                 f"there are bpf_handle_fs_get_mode, bpf_fsview_lookup and bpf_fsview_beneath, and with ABILITY_DEBUG {legal}",
                 name,
             )
+    if not answers:
+        problem("never returns, whatever it is asked", "return 0 to allow, anything else to deny")
     if data:
         problem(
             "has data that outlives a call, or too much to be on the stack",
@@ -47,10 +49,13 @@ def check(source: rule_outline.Source, rule: rule_outline.Rule, code: bytes, *, 
     return problems
 
 
-def scan(code: bytes) -> tuple[set[int | None], bool]:
-    """Name the helpers that instructions call, None for any other call, and whether they refer to data."""
+def scan(code: bytes) -> tuple[set[int | None], bool, bool]:
+    """Name the helpers that instructions call, None for any other call; whether they refer to data, and ever end.
+
+    They do not end where a loop has no end, and where clang found that a rule's behaviour is undefined.
+    """
     calls: set[int | None] = set()
-    data = False
+    data = answers = False
     at = 0
     while at < len(code):
         opcode, registers, _offset, value = _INSTRUCTION.unpack_from(code, at)
@@ -58,13 +63,15 @@ def scan(code: bytes) -> tuple[set[int | None], bool]:
             calls.add(None if registers >> 4 else value)
         elif opcode == _CALL_REGISTER:
             calls.add(None)
+        elif opcode == _EXIT:
+            answers = True
         elif opcode == _LOAD_64:
             # A constant that fits 32 bits is moved, not loaded: this is an address that a loader fills in.
             high = _INSTRUCTION.unpack_from(code, at + 8)[3] if at + 16 <= len(code) else 0
             data = data or bool(registers >> 4) or (high == 0 and value >= 0)
             at += 8
         at += 8
-    return calls, data
+    return calls, data, answers
 
 
 def constant(code: bytes) -> int | None:

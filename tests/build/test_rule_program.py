@@ -239,6 +239,8 @@ HIDDEN = {
         "static int go(long x) { return x ? go(x >> 1) ^ x << go(x >> 2) : 0; }\n",
         "cannot be inlined",
     ),
+    "a loop without an end": ("for (;;)\n;", "", "r0.c:3: rule: never returns"),
+    "nothing that is defined": ("__builtin_unreachable();\nreturn 0;", "", "r0.c:3: rule: never returns"),
     "a global": ("return counter++;", "static int counter;\n", DATA),
     "a global that others see": ("return counter;", "int counter = 1;\n", DATA),
     "a static variable": ("static int counter;\nreturn counter++;", "", DATA),
