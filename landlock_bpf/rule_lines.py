@@ -131,7 +131,7 @@ class Lines:
         return False
 
     def include(self, line: list[int], end: int) -> None:
-        words = "".join(token.text for token in self.tokens[line[1] + 1 : line[-1] + 1]).strip(" \t")
+        words = "".join(token.text for token in self.tokens[line[2] : line[-1] + 1]) if len(line) > 2 else ""
         name = words[1:-1]
         if words[:1] + words[-1:] not in ('""', "<>") or name not in rule_headers.names():
             self.problem(line[0], "no header that rules have", f"they have {', '.join(rule_headers.names())}", words)
