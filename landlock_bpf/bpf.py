@@ -64,16 +64,17 @@ def obj_pin(fd: int, path: Path) -> None:
 
 
 def prog_load_lsm(code: bytes, name: str, attach_type: AttachType, attach_btf_id: int) -> tuple[int, str]:
-    """Load a program of an LSM hook, which `attach_btf_id` names: its descriptor, or -errno, with the verifier's log."""
-    log = ctypes.create_string_buffer(_LOG)
+    """Load a program of an LSM hook, which `attach_btf_id` names: its descriptor, or -errno with the verifier's log."""
     opts = libbpf.ProgLoadOpts(sz=ctypes.sizeof(libbpf.ProgLoadOpts), expected_attach_type=attach_type)
     opts.attach_btf_id = attach_btf_id
-    load = libbpf.library().bpf_prog_load
-    fd: int = load(PROG_TYPE_LSM, name.encode(), b"GPL", code, len(code) // INSTRUCTION, ctypes.byref(opts))
-    if fd < 0:
-        # Asked for only now: most programs load, and a log costs the verifier time.
-        opts.log_level, opts.log_size, opts.log_buf = 1, _LOG, ctypes.cast(log, ctypes.c_void_p)
-        fd = load(PROG_TYPE_LSM, name.encode(), b"GPL", code, len(code) // INSTRUCTION, ctypes.byref(opts))
+    arguments = (PROG_TYPE_LSM, name.encode(), b"GPL", code, len(code) // INSTRUCTION, ctypes.byref(opts))
+    fd: int = libbpf.library().bpf_prog_load(*arguments)
+    if fd >= 0:
+        return fd, ""
+    # Asked for only now: most programs load.
+    log = ctypes.create_string_buffer(_LOG)
+    opts.log_level, opts.log_size, opts.log_buf = 1, _LOG, ctypes.cast(log, ctypes.c_void_p)
+    fd = libbpf.library().bpf_prog_load(*arguments)
     return fd, log.value.decode(errors="replace")
 
 

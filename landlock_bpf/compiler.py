@@ -21,7 +21,7 @@ LIBBPF_HEADERS = Path("/usr/include/bpf")
 # Debian keeps <asm/types.h>, which <linux/types.h> includes, where clang does not look for a foreign target.
 ASM_HEADERS = f"/usr/include/{os.uname().machine}-linux-gnu"
 WARNINGS = ("-Wall", "-Wextra", "-Wno-unused-parameter")  # a hook body need not look at each argument of its hook
-_KEPT = 200  # files of one kind that the cache holds
+_KEPT = 400  # files of one kind that the cache holds
 FLAGS = ("-target", "bpf", "-mcpu=v3", "-O2", "-g", "-std=gnu11", *WARNINGS, "-idirafter", ASM_HEADERS)
 
 

@@ -62,4 +62,4 @@ def _compiled(text: str, files: Mapping[str, str], what: str) -> Path:
 
     parts = (loader.LIBBPF, *map(str, compiler.FLAGS), compiler.clang_version(clang), text)
     contents = (part for item in sorted(files.items()) for part in item)
-    return compiler.find_compiled("rule", (*parts, *contents), make)
+    return compiler.find_compiled("rule-libbpf", (*parts, *contents), make)
