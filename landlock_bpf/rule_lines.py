@@ -9,6 +9,7 @@ from typing import NoReturn
 from landlock_bpf import errors, rule_headers, rule_names, rule_outline, rule_text
 
 PROBLEMS_MAX = 100  # told at once
+INCLUDES_MAX = 100  # each is put in whole
 # What bpf_helpers.h of 2017 had; a source that brings its own means the same.
 _OWN_SEC = re.compile(r"SEC\((\w+)\)__attribute__\(\(section\(\1\),used\)\)")
 _DIRECTIVES = frozenset(("define", "undef", "include", "if", "ifdef", "ifndef", "elif", "else", "endif", "error", "warning"))
@@ -29,6 +30,7 @@ class Lines:
         self.problems: list[errors.Problem] = []
         self.edits: list[rule_outline.Edit] = []
         self.kept: set[int] = set()
+        self.included = 0
         # Outside of directives, without blanks: places in `tokens`; and those of them inside #if.
         self.code: list[int] = []
         self.conditional: set[int] = set()
@@ -136,6 +138,10 @@ class Lines:
         if words[:1] + words[-1:] not in ('""', "<>") or name not in rule_headers.names():
             self.problem(line[0], "no header that rules have", f"they have {', '.join(rule_headers.names())}", words)
             return
+        self.included += 1
+        if self.included > INCLUDES_MAX:
+            line_number = self.tokens[line[0]].line
+            raise rule_text.TextError(line_number, f"more than {INCLUDES_MAX} times #include", "one of each is enough")
         self.edits.append(rule_outline.Edit(line[0], end, header=name, after=self.tokens[end].line + 1))
 
     def pragma(self, rest: list[int], at: int) -> None:

@@ -89,12 +89,15 @@ def _breaks(token: rule_text.Token) -> int:
     return token.breaks + (token.text.count("\n") if token.kind == "comment" else 0)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.cache
+def _scanned(name: str) -> tuple[tuple[rule_text.Token, ...], tuple[rule_outline.Edit, ...], frozenset[int]]:
+    return rule_scanner.header(rule_headers.read(name), name)
+
+
 def _header(name: str, prefix: str) -> str:
     """Give a header of ours, and all that it includes, renamed as the file that includes it."""
-    text = rule_headers.read(name)
     parts: list[str] = []
-    tokens, edits, kept = rule_scanner.header(text, name)
+    tokens, edits, kept = _scanned(name)
     done = 0
     for edit in edits:
         parts += [_word(tokens[at], at in kept, prefix, ANSWER) for at in range(done, edit.start)]

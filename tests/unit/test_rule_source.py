@@ -326,7 +326,8 @@ def test_no_file_crashes(tmp_path_factory: pytest.TempPathFactory, data: bytes) 
 
 
 @pytest.mark.parametrize(
-    "piece", ["SEC(", 'SEC("landlock1")', "(", "__attribute__((", "/*", '"a" ', "LANDLOCK_FSVIEW(a,", "\\\n", "#if 1\n"]
+    "piece",
+    ["SEC(", 'SEC("landlock1")', "(", "__attribute__((", "/*", '"a" ', "LANDLOCK_FSVIEW(a,", "\\\n", "#if 1\n", INCLUDES],
 )
 def test_a_large_source_is_no_burden(piece: str) -> None:
     # What is quadratic in the size of a file would take minutes.
