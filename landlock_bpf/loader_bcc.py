@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The loader bcc: rule programs compiled in our own process, with no clang installed and no package of kernel headers.
+"""The loader bcc: rule programs compiled by a library, with no clang installed and no package of kernel headers.
 
 bcc knows neither subprograms nor maps of others, and passes no attach type of BPF_LSM_CGROUP. So the templates put all
 into one function, maps are numbers that are exchanged for descriptors here, and the load is libbpf's.
