@@ -265,7 +265,7 @@ struct view_key {
 /* What fsviews say of one object, by their numbers in the set. */
 struct view_marks {
 	__u32 marks[LIMIT_VIEWS];
-	__u32 ways; /* mask of views that mark something beneath it */
+	__u32 ways; /* mask of views that mark it or something beneath it */
 	__u32 all;  /* mask of the views of the set */
 };
 

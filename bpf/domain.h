@@ -44,14 +44,13 @@ static __noinline __u32 ancestor_domain(struct cgroup *cgroup)
 }
 
 /* The domain of a task's cgroup, 0 for none. */
-static __always_inline __u32 cgroup_domain(struct task_struct *task)
+static __always_inline __u32 cgroup_domain(struct task_struct *task, const struct state *state)
 {
 	struct cgroup *cgroup = task->cgroups->dfl_cgrp;
-	struct state *state = the_state();
 	__u64 id = cgroup->kn->id;
 	__u32 domain = domain_of(id);
 
-	return !domain && state && state->orphans ? ancestor_domain(cgroup) : domain;
+	return !domain && state->orphans ? ancestor_domain(cgroup) : domain;
 }
 
 /* Find who asks. Returns 0 in no domain, 1 in one, -ENOMEM where that task has no storage. */
@@ -60,9 +59,10 @@ static __always_inline int find_subject(struct subject *subject)
 	struct task_struct *current = bpf_get_current_task_btf();
 	struct state *state = the_state();
 
-	*subject = (struct subject){ .cgroup = cgroup_domain(current) };
+	*subject = (struct subject){};
 	if (!state)
 		return -ENOMEM;
+	subject->cgroup = cgroup_domain(current, state);
 	if (!subject->cgroup && !state->process_domains)
 		return 0;
 	subject->task = bpf_task_storage_get(&tasks, current, NULL,

@@ -33,9 +33,11 @@ static __always_inline struct ruleset *ruleset_of(struct rulesets_of *all, __u32
 static __always_inline void find_rulesets(struct rulesets_of *all, struct task_struct *task)
 {
 	struct task *own = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct state *state = the_state();
 
 	all->process = ruleset_of(all, own ? own->domain : 0);
-	all->cgroup = ruleset_of(all, cgroup_domain(task));
+	if (state)
+		all->cgroup = ruleset_of(all, cgroup_domain(task, state));
 }
 
 static __always_inline _Bool has_slot(const struct ruleset *ruleset, __u32 slot)

@@ -145,10 +145,9 @@ def view_marks(marks: Iterable[Mark], views: int) -> dict[bytes, bytes]:
     said: dict[bytes, abi.ViewMarks] = {}
     for object, view, mark, _path in marks:
         here = said.setdefault(object, abi.ViewMarks(all=(1 << views) - 1))
+        here.ways |= 1 << view  # a marked object is the end of the way to it
         if mark:
             here.marks[view] = mark
-        else:
-            here.ways |= 1 << view
     return {object: bytes(here) for object, here in said.items()}
 
 

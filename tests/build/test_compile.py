@@ -54,15 +54,15 @@ def test_engine_is_compiled_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_key_follows_each_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = tmp_path / "bpf"
     sources.mkdir()
-    for name in (compiler.ENGINE, "abi.h", "other.h"):
+    for name in (compiler.ENGINE, compiler.QUESTIONS, "abi.h", "other.h"):
         (sources / name).write_text("one")
     monkeypatch.setattr(compiler, "source_dir", lambda: sources)
     clang = compiler.find_clang()
     keys = {compiler._key(clang)}
-    for name in (compiler.ENGINE, "abi.h", "other.h"):
+    for name in (compiler.ENGINE, compiler.QUESTIONS, "abi.h", "other.h"):
         (sources / name).write_text("two")
         keys.add(compiler._key(clang))
-    assert len(keys) == 4
+    assert len(keys) == 5
 
 
 def test_refusal_carries_the_words_of_clang_and_leaves_nothing(tmp_path: Path) -> None:

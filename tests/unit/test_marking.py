@@ -136,6 +136,6 @@ def test_what_views_say_of_an_object() -> None:
     )
     assert set(said) == {here, above}
     marks = abi.ViewMarks.from_buffer_copy(said[here])
-    assert (list(marks.marks)[:3], marks.ways, marks.all) == ([2, 7, 0], 0, 3)
+    assert (list(marks.marks)[:3], marks.ways, marks.all) == ([2, 7, 0], 3, 3)
     marks = abi.ViewMarks.from_buffer_copy(said[above])
     assert (list(marks.marks)[:3], marks.ways, marks.all) == ([0, 0, 0], 1, 3)
