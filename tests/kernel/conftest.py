@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -54,6 +55,7 @@ def engine() -> Iterator[None]:
     for each in (CGROUPS / KEEPER, CGROUPS):
         if each.exists():
             each.rmdir()
+    gc.collect()  # what is in a cycle with a traceback may have a map in memory
     for kind, read in ids.items():
         deadline.until(functools.partial(_same, read, before[kind]), f"the {kind} of before the tests are all there are")
 

@@ -112,6 +112,27 @@ def test_denied(row: Trigger, kernel: frozenset[str], confined: Path, tree: Path
             assert (record.refusal.event, record.refusal.refused) == (ask.event, ask.arg2)
 
 
+def test_what_is_asked_in_the_shadow(confined: Path, live: controller.Controller, tree: Path) -> None:
+    """Where the hook before is not attached, as no controller leaves it, the one after is what denies."""
+    for hook, before in SHADOWED.items():
+        (row,) = (row for row in trigger.TRIGGERS if row.hook == hook)
+        found = engine.find()
+        assert found
+        with found:
+            link = found.pins / "links" / f"ask_{before}"
+        link.unlink()
+        try:
+            tried = asking.attempt(row, tree / hook, confined, 0)
+        finally:
+            # Any command attaches what is missing.
+            live.attach("mended", [], confined, rules=rule.programs("nothing"))
+            live.detach("mended")
+        assert link.exists()
+        assert tried.errno == errno.EPERM and tried.inquiry
+        assert abi.Hook(tried.inquiry.hook).name.lower() == hook
+        assert asked(tried) == expected(row, tried)
+
+
 def asked(tried: asking.Tried) -> list[tuple[abi.Handle, abi.Event, int, int]]:
     """Give the questions that the engine holds: kind, event, arg2, and the mode in the handle or the errno."""
     assert tried.inquiry
