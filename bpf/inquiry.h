@@ -227,6 +227,12 @@ static __noinline __u32 next_slot(struct task *task)
 
 	if (inquiry->place >= inquiry->places)
 		return 0;
+	/*
+	 * link(2) asks of the old name what reading it would. But under its new name the file
+	 * has other marks: where there are views, what may not be written may not get one.
+	 */
+	if (inquiry->hook == HOOK_INODE_LINK)
+		inquiry->question[0].arg2 = FS(READ) | (asked->programs.views ? FS(WRITE) : 0);
 	if (asked->programs.views) {
 		for (__u32 number = 0; number < LIMIT_QUESTIONS; number++) {
 			if (number < inquiry->questions)
