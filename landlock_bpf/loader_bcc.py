@@ -164,7 +164,10 @@ def _functions(module: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _explain(text: str, files: Mapping[str, str], name: str, code: bytes) -> str:
-    """Have the verifier refuse once more, through bcc, which knows the lines of the source, and give its log."""
+    """Have the verifier refuse once more, through bcc, which knows the lines of the source, and give its log.
+
+    The log lacks them where the verifier's errno is EINVAL: then bcc takes the kernel for an old one, and tries without.
+    """
     lib = _bcc().libbcc.lib
     log = ctypes.create_string_buffer(_LOG)
     with _quiet(), tempfile.TemporaryDirectory() as folder, _module(text, files, Path(folder)) as module:

@@ -85,9 +85,13 @@ def test_the_verifier_refuses_at_the_line_of_the_rule(
     with pytest.raises(errors.VerifierError) as caught:
         loader.choose(name).load(layer, attach, live)
     line = HEAD.count("\n") + 3
-    assert caught.value.summary.startswith(f"{tmp_path}/rule.c:{line}: the verifier refuses this rule: ")
-    assert REFUSED[body] in caught.value.summary
-    assert caught.value.summary.endswith(f"\n    {body.splitlines()[2].strip()}")
+    assert REFUSED[body] in caught.value.log
+    if (name, REFUSED[body]) == (loader.BCC, "stack"):
+        # The verifier's errno is EINVAL here, which makes bcc try again without the lines.
+        assert caught.value.summary.startswith("the verifier refuses this rule: invalid variable-offset write to stack")
+    else:
+        assert caught.value.summary.startswith(f"{tmp_path}/rule.c:{line}: the verifier refuses this rule: ")
+        assert caught.value.summary.endswith(f"\n    {body.splitlines()[2].strip()}")
     assert caught.value.log.count("\n") > 3
     assert set(bpf.prog_ids()) == before
     assert capfd.readouterr() == ("", "")
