@@ -13,7 +13,7 @@
 struct rulesets_of {
 	struct ruleset *process;
 	struct ruleset *cgroup;
-	struct sight sight; /* of the last one that has rule programs */
+	struct sight sight; /* of the last one that has rule programs; its index is 0 if none has */
 };
 
 static __always_inline struct ruleset *ruleset_of(struct rulesets_of *all, __u32 domain)
@@ -71,7 +71,7 @@ static __always_inline int ask_ptrace(__u32 hook, struct task_struct *tracer,
 	struct rulesets_of above = {}, below = {};
 
 	find_rulesets(&above, tracer);
-	if (!above.process && !above.cgroup)
+	if (!above.sight.index)
 		return 0;
 	find_rulesets(&below, tracee);
 	if ((!above.process || is_within(above.process, below.process, below.cgroup)) &&
