@@ -15,6 +15,7 @@ from landlock_bpf import errors
 _LINE = re.compile(r"^(?:\d+: .*)?; (?P<text>.*) @ (?P<file>[^/\n]+):(?P<line>\d+)$", re.M)
 # Its last words, after the reason.
 _STATISTICS = ("processed ", "verification time ", "stack depth ", "mark_precise: ")
+_REPORT = "\nVerification failed: "
 
 
 class Place(NamedTuple):
@@ -25,8 +26,8 @@ class Place(NamedTuple):
 
 
 def reason(log: str) -> str:
-    """Give the verifier's last words before its statistics."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    """Give the verifier's last words before its statistics, and before the report that newer kernels add (seen on 7.3)."""
+    lines = [line.strip() for line in log.partition(_REPORT)[0].splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(_STATISTICS)]
     return told[-1] if told else "no reason given"
 

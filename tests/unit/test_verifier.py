@@ -21,12 +21,32 @@ arg#0 reference type('UNKNOWN ') size cannot be determined: -22
 invalid variable-offset write to stack R1 var_off=(0x0; 0xff) off=-4 size=1
 processed 36 insns (limit 1000000) max_states_per_insn 0 total_states 2 peak_states 2 mark_read 1
 """
+# What 7.3 says between the reason and the statistics.
+REPORT = """
+Verification failed: Register Type Safety: Invalid dereference
+
+Reason:
+  R1 is an integer scalar here, not a pointer to memory.
+
+At:
+  rule @ rule.c:3:61
+
+Suggestion:
+  Preserve a pointer-valued register where needed.
+
+"""
 SOURCE = "{\n\tvolatile char few[4] = {};\n\tfew[ctx->arg2 & 0xff] = 1;\n}\n"
 
 
 def test_the_reason_is_what_comes_before_the_statistics() -> None:
     assert verifier.reason(LOG) == "invalid variable-offset write to stack R1 var_off=(0x0; 0xff) off=-4 size=1"
     assert verifier.reason("\n") == "no reason given"
+
+
+def test_the_reason_is_what_comes_before_the_report() -> None:
+    refused, statistics = LOG.rsplit("\n", 2)[0], "processed 36 insns\n"
+    assert verifier.reason(refused + "\n" + REPORT + statistics) == verifier.reason(LOG)
+    assert verifier.place(refused + "\n" + REPORT + statistics, {"rule.c": SOURCE}) == verifier.place(LOG, {"rule.c": SOURCE})
 
 
 def test_the_last_line_of_a_source() -> None:
