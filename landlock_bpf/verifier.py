@@ -47,11 +47,11 @@ def place(log: str, sources: Mapping[str, str]) -> Place | None:
 
 
 def refusal(log: str, what: str, sources: Mapping[str, str]) -> errors.VerifierError:
-    """Make the error for a refusal of `what`, at the line of the source where there is one."""
+    """Make the error for a refusal of `what`: at the line of the source where the log has it, else with the sources' names."""
     at = place(log, sources)
     said = f"the verifier refuses {what}: {reason(log)}"
     if at is None:
-        return errors.VerifierError(said, log)
+        return errors.VerifierError(f"{', '.join(sources)}: {said}", log)
     text = sources[at.file].splitlines()[at.line - 1].strip()
     return errors.VerifierError(f"{at.file}:{at.line}: {said}\n    {text}", log)
 

@@ -88,7 +88,8 @@ def test_the_verifier_refuses_at_the_line_of_the_rule(
     assert REFUSED[body] in caught.value.summary
     if (name, REFUSED[body]) == (loader.BCC, "stack"):
         # The verifier's errno is EINVAL here, which makes bcc try again without the lines.
-        assert caught.value.summary.startswith("the verifier refuses this rule: invalid variable-offset write to stack")
+        summary = f"{tmp_path}/rule.c: the verifier refuses this rule: invalid variable-offset write to stack"
+        assert caught.value.summary.startswith(summary)
     else:
         assert caught.value.summary.startswith(f"{tmp_path}/rule.c:{line}: the verifier refuses this rule: ")
         assert caught.value.summary.endswith(f"\n    {body.splitlines()[2].strip()}")
