@@ -69,4 +69,5 @@ def test_a_refusal_says_where_and_why_and_keeps_the_log() -> None:
         "/a/rule.c:3: the verifier refuses this rule: "
         "invalid variable-offset write to stack R1 var_off=(0x0; 0xff) off=-4 size=1\n    few[ctx->arg2 & 0xff] = 1;"
     )
-    assert str(verifier.refusal(LOG, "this rule", {})).startswith("the verifier refuses this rule: invalid")
+    unknown = str(verifier.refusal(LOG, "this rule", {"/a/rule.c": ""}))
+    assert unknown.startswith("/a/rule.c: the verifier refuses this rule: invalid")
