@@ -75,7 +75,7 @@ def test_a_program_for_each_hook(live: engine.Engine, tmp_path: Path, name: str,
 
 
 # Of the four pairs two, for bcc takes long in a guest.
-@pytest.mark.parametrize(("name", "attach"), zip(loader.NAMES, loader.ATTACH_TYPES, strict=True))
+@pytest.mark.parametrize(("name", "attach"), list(zip(loader.NAMES, loader.ATTACH_TYPES, strict=True)))
 @pytest.mark.parametrize("body", REFUSED, ids=REFUSED.values())
 def test_the_verifier_refuses_at_the_line_of_the_rule(
     live: engine.Engine, tmp_path: Path, name: str, attach: str, body: str, capfd: pytest.CaptureFixture[str]
