@@ -113,11 +113,12 @@ def test_made_at_random(loader: str, tree: Path, cgroup: Path, live: controller.
         else:
             live.detach("made")
             ends.add(None)
-        deadline.until(lambda: state() == before, f"all is as it was before\n{path.read_text()}")
+        # What the first ones had may have been there yet, for the kernel frees late.
+        deadline.until(lambda: not any(map(set.difference, state(), before)), f"nothing is left\n{path.read_text()}")
     assert {None, errors.PolicyError} <= ends, "chance was one-sided"
 
 
-def state() -> tuple[object, ...]:
+def state() -> tuple[set[int] | set[str], ...]:
     """Say what is loaded and attached."""
     found = engine.find()
     assert found
