@@ -73,27 +73,33 @@ static __always_inline int find_subject(struct subject *subject)
 	return subject->process || subject->cgroup;
 }
 
-/* See the ruleset that a domain has in force now. Returns whether it has one. */
-static __always_inline _Bool see(struct sight *sight, __u32 domain)
+/* See the ruleset that a domain has in force now; NULL: none. */
+static __always_inline struct ruleset *see_ruleset(struct sight *sight, __u32 domain)
 {
 	struct ruleset *ruleset;
 	struct domain *entry;
 
 	sight->domain = domain;
 	if (!domain)
-		return 0;
+		return NULL;
 	entry = bpf_map_lookup_elem(&domains, &domain);
 	if (!entry)
-		return 0; /* cannot be: whoever writes an index checks it against the limit */
+		return NULL; /* cannot be: whoever writes an index checks it against the limit */
 	sight->index = *(volatile __u32 *)&entry->ruleset;
 	if (!sight->index)
-		return 0;
+		return NULL;
 	ruleset = bpf_map_lookup_elem(&rulesets, &sight->index);
 	if (!ruleset)
-		return 0;
+		return NULL;
 	sight->serial = ruleset->serial;
 	sight->handled_any = ruleset->handled_any;
-	return 1;
+	return ruleset;
+}
+
+/* Returns whether it has one. */
+static __always_inline _Bool see(struct sight *sight, __u32 domain)
+{
+	return see_ruleset(sight, domain) != NULL;
 }
 
 /* A child begins in its parent's process domain; one that cannot be put there is not made. */

@@ -100,30 +100,25 @@ static long list_place(__u32 place, struct listing *listing)
 	return 0;
 }
 
+/* See the ruleset of a domain that has rule programs at a hook (1 << enum hook), or NULL. */
+static __always_inline struct ruleset *see_asking(struct sight *sight, __u32 domain, __u64 hook)
+{
+	struct ruleset *ruleset = see_ruleset(sight, domain);
+
+	return ruleset && ruleset->hooks_any & hook ? ruleset : NULL;
+}
+
 /* List the rule programs that a domain has at a hook. Returns whether there was room for all. */
 static __always_inline _Bool list_asked(struct inquiry *inquiry, __u32 domain, __u64 hook,
 					struct sight *sight)
 {
 	struct listing listing = { .inquiry = inquiry, .sight = sight, .hook = hook };
 
-	if (!see(sight, domain))
-		return 1;
-	listing.ruleset = bpf_map_lookup_elem(&rulesets, &sight->index);
-	if (!listing.ruleset || !(listing.ruleset->hooks_any & hook))
+	listing.ruleset = see_asking(sight, domain, hook);
+	if (!listing.ruleset)
 		return 1;
 	bpf_loop(LIMIT_LAYERS, list_place, &listing, 0);
 	return !listing.full;
-}
-
-/* Whether a domain has rule programs at a hook. */
-static __always_inline _Bool asks(struct sight *sight, __u32 domain, __u32 hook)
-{
-	struct ruleset *ruleset;
-
-	if (!see(sight, domain))
-		return 0;
-	ruleset = bpf_map_lookup_elem(&rulesets, &sight->index);
-	return ruleset && ruleset->hooks_any & (1ULL << hook);
 }
 
 /*
@@ -141,9 +136,10 @@ static __noinline int begin_inquiry(__u32 hook, struct task **task)
 	hook &= 63;
 	if (!found)
 		return 0;
+	if (found < 0 && !see_asking(&sight, subject.cgroup, 1ULL << hook))
+		return 0;
 	if (found < 0)
-		return asks(&sight, subject.cgroup, hook) ? deny_inquiry(hook, REASON_FULL, &sight)
-							  : 0;
+		return deny_inquiry(hook, REASON_FULL, &sight);
 	inquiry = &subject.task->inquiry;
 	inquiry->hook = hook;
 	inquiry->questions = 0;

@@ -12,8 +12,10 @@
 
 #define SEEN_THROUGH_OVERLAY (1ULL << SUBVOL_OVERLAY)
 
-/* Whether an object is in a tree: pipes, sockets and memory files are not, and no policy speaks of
- * them. */
+/*
+ * Whether an object is in a tree: pipes, sockets and memory files are not, and no policy
+ * speaks of them.
+ */
 static __always_inline _Bool is_ruled(const struct super_block *sb, const struct inode *inode)
 {
 	return !(sb->s_flags & SB_NOUSER) && !(inode && inode->i_flags & S_PRIVATE);

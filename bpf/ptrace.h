@@ -19,11 +19,8 @@ struct rulesets_of {
 static __always_inline struct ruleset *ruleset_of(struct rulesets_of *all, __u32 domain)
 {
 	struct sight sight;
-	struct ruleset *found;
+	struct ruleset *found = see_ruleset(&sight, domain);
 
-	if (!see(&sight, domain))
-		return NULL;
-	found = bpf_map_lookup_elem(&rulesets, &sight.index);
 	if (!found || !found->programs[0].slot)
 		return NULL;
 	all->sight = sight;

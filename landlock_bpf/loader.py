@@ -116,10 +116,8 @@ def render(
     return text, texts
 
 
-def present(layer: Layer, attach: str, live: engine.Engine) -> list[questions.Row]:
-    """Leave out the hooks that this kernel has not."""
-    if attach == ruleset.ENGINE:
-        return [row for row in rows(layer) if (live.pins / "maps" / f"rules_{row.hook}").exists()]
+def present(layer: Layer) -> list[questions.Row]:
+    """Leave out the hooks that this kernel has not: the kernel says so, for one that ought to be asked must not go missing."""
     with btf.Btf.vmlinux() as vmlinux:
         return [row for row in rows(layer) if vmlinux.hook_args(row.hook) is not None]
 

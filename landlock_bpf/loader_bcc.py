@@ -44,7 +44,7 @@ class Loader:
         return {name: elf.Function(code) for name, code in _compiled(text, files, what).items()}
 
     def load(self, layer: loader.Layer, attach: str, live: engine.Engine) -> dict[abi.Hook, int]:
-        hooks = loader.present(layer, attach, live)
+        hooks = loader.present(layer)
         with contextlib.ExitStack() as undo, btf.Btf.vmlinux() as vmlinux:
             texts = _Texts(layer, attach, _offsets(vmlinux) if attach == ruleset.LSM_CGROUP else None)
             functions = _compiled(*texts.of_all, _WHAT)

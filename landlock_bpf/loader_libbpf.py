@@ -25,7 +25,7 @@ class Loader:
 
     def load(self, layer: loader.Layer, attach: str, live: engine.Engine) -> dict[abi.Hook, int]:
         compiled = compile_layer(layer, attach)
-        hooks = loader.present(layer, attach, live)
+        hooks = loader.present(layer)
         with program.Object.open_file(compiled) as opened, contextlib.ExitStack() as undo:
             opened.skip(set(opened.program_names()) - {loader.PROGRAM + row.hook for row in hooks})
             if attach == ruleset.ENGINE:
