@@ -13,29 +13,35 @@
 #include <linux/types.h>
 
 enum limit {
-	LIMIT_LAYERS = 16,	/* rulesets that one task can be under */
-	LIMIT_RULES = 10000,	/* rules of a domain */
-	LIMIT_DOMAINS = 1000,	/* domains in force at once */
-	LIMIT_RULESETS = 2048,	/* a domain has two while it is being replaced */
-	LIMIT_OBJECTS = 262144, /* objects with rules, all domains together */
-	LIMIT_CGROUPS = 65536,	/* cgroups in all domains, nested ones counted */
-	LIMIT_DEPTH = 256,	/* directories from an object up to the root */
-	LIMIT_OPENED = 65536,	/* open files with a right refused at open */
-	LIMIT_NAME = 64,	/* bytes of a domain's name, the final 0 counted */
-	LIMIT_PATH = 4096,	/* bytes of a path in an event */
-	LIMIT_COMPONENT = 256,	/* bytes of one name of a path, the final 0 counted */
-	LIMIT_CROSSED = 64,	/* mounts on the way from an object up to the root */
-	LIMIT_WALKED = 16,	/* walks that a task remembers; a power of two */
-	LIMIT_MARKS = 65536,	/* of cgroup ids, by their low bits; a power of two */
-	LIMIT_MARK_BITS = 16,	/* of a mark, for the domain; the others are of the id */
-	LIMIT_FILTER_BITS = 22, /* log2 of the bits of the filter before fsview */
-	LIMIT_PROGRAMS = 1024,	/* layers of rule programs in force at once */
-	LIMIT_SOURCES = 64,	/* rule programs of a domain */
-	LIMIT_QUESTIONS = 4,	/* that one hook asks of rule programs */
-	LIMIT_VIEWS = 8,	/* fsviews of a layer of rule programs */
-	LIMIT_MARKED = 65536,	/* objects marked in fsviews, all domains together */
-	LIMIT_ALIASES = 16,	/* names of an inode that are looked at */
-	LIMIT_SHOWN = 64,	/* mounts of a filesystem that are looked at */
+	LIMIT_LAYERS = 16,	    /* rulesets that one task can be under */
+	LIMIT_RULES = 10000,	    /* rules of a domain */
+	LIMIT_DOMAINS = 1000,	    /* domains in force at once */
+	LIMIT_RULESETS = 2048,	    /* a domain has two while it is being replaced */
+	LIMIT_OBJECTS = 262144,	    /* objects with rules, all domains together */
+	LIMIT_CGROUPS = 65536,	    /* cgroups in all domains, nested ones counted */
+	LIMIT_DEPTH = 256,	    /* directories from an object up to the root */
+	LIMIT_OPENED = 65536,	    /* open files with a right refused at open */
+	LIMIT_NAME = 64,	    /* bytes of a domain's name, the final 0 counted */
+	LIMIT_PATH = 4096,	    /* bytes of a path in an event */
+	LIMIT_COMPONENT = 256,	    /* bytes of one name of a path, the final 0 counted */
+	LIMIT_CROSSED = 64,	    /* mounts on the way from an object up to the root */
+	LIMIT_WALKED = 16,	    /* walks that a task remembers; a power of two */
+	LIMIT_MARKS = 65536,	    /* of cgroup ids, by their low bits; a power of two */
+	LIMIT_MARK_BITS = 16,	    /* of a mark, for the domain; the others are of the id */
+	LIMIT_FILTER_BITS = 22,	    /* log2 of the bits of the filter before fsview */
+	LIMIT_PROGRAMS = 1024,	    /* layers of rule programs in force at once */
+	LIMIT_SOURCES = 64,	    /* rule programs of a domain */
+	LIMIT_QUESTIONS = 4,	    /* that one hook asks of rule programs */
+	LIMIT_VIEWS = 8,	    /* fsviews of a layer of rule programs */
+	LIMIT_MARKED = 65536,	    /* objects marked in fsviews, all domains together */
+	LIMIT_ALIASES = 16,	    /* names of an inode that are looked at */
+	LIMIT_SHOWN = 64,	    /* mounts of a filesystem that are looked at */
+	LIMIT_PATTERNS = 64,	    /* of names, in a ruleset; the bits of rule.trees */
+	LIMIT_NAMES = 65536,	    /* names with rules, all domains together */
+	LIMIT_MISSING = 8,	    /* names from a directory down to what does not exist yet */
+	LIMIT_COMMAND_CLASSES = 15, /* sets of ioctl commands that rules tell apart, in a ruleset */
+	LIMIT_COMMANDS = 65536,	    /* ioctl commands named by rules, all domains together */
+	LIMIT_CREATORS = 4096,	    /* overlay filesystems that are mounted */
 };
 
 /* What a rule program of 2017 is asked about: the event of its subtype. */
@@ -77,7 +83,8 @@ enum handle_part {
 	HANDLE_PART_MAGIC = 0x4c4c,
 };
 
-/* Bit numbers of access rights: Landlock's own (include/uapi/linux/landlock.h, ABI 5). */
+/* Bit numbers of access rights; the first 16 are Landlock's own (include/uapi/linux/landlock.h, ABI
+ * 5). */
 enum action {
 	ACTION_EXECUTE = 0,
 	ACTION_WRITE_FILE = 1,
@@ -95,6 +102,36 @@ enum action {
 	ACTION_REFER = 13,
 	ACTION_TRUNCATE = 14,
 	ACTION_IOCTL_DEV = 15,
+	/* What Landlock lacks, but for RESOLVE_UNIX (its ABI 9). */
+	ACTION_CHDIR = 16,
+	ACTION_ACCESS = 17,
+	ACTION_STAT = 18,
+	ACTION_READLINK = 19,
+	ACTION_GETXATTR = 20,
+	ACTION_LISTXATTR = 21,
+	ACTION_FILE_GETATTR = 22,
+	ACTION_CHMOD = 23,
+	ACTION_CHOWN = 24,
+	ACTION_UTIME = 25,
+	ACTION_SETXATTR = 26,
+	ACTION_REMOVEXATTR = 27,
+	ACTION_SET_ACL = 28,
+	ACTION_FILE_SETATTR = 29,
+	ACTION_LOCK = 30,
+	ACTION_FCNTL = 31,
+	ACTION_IOCTL = 32,
+	ACTION_MAP_EXEC = 33,
+	ACTION_CHROOT = 34,
+	ACTION_RECEIVE = 35,
+	ACTION_RESOLVE_UNIX = 36,
+	ACTION_MOUNT = 37,
+	ACTION_OPEN_BLOCK = 38,
+};
+
+/* Bit numbers beside those of enum action. */
+enum action_bit {
+	/* The first of LIMIT_COMMAND_CLASSES: ioctl with commands that rules name. */
+	ACTION_BIT_COMMANDS = 48,
 };
 
 /* The LSM hooks that deny, as events name them. */
@@ -151,6 +188,16 @@ enum hook {
 	HOOK_PATH_NOTIFY = 49,
 	HOOK_PTRACE_ACCESS_CHECK = 50,
 	HOOK_PTRACE_TRACEME = 51,
+	HOOK_PATH_CHMOD = 52,
+	HOOK_PATH_CHOWN = 53,
+	HOOK_PATH_CHROOT = 54,
+	HOOK_UNIX_STREAM_CONNECT = 55,
+	HOOK_UNIX_MAY_SEND = 56,
+	HOOK_TASK_ALLOC = 57,
+	HOOK_BPF = 58,
+	HOOK_LOCKED_DOWN = 59,
+	HOOK_KERNEL_LOAD_DATA = 60,
+	HOOK_KERNEL_READ_FILE = 61,
 };
 
 /* Why an access was denied. */
@@ -169,6 +216,8 @@ enum reason {
 	REASON_PROGRAM = 11,	 /* a rule program denies it */
 	REASON_PTRACE = 12,	 /* the tracee is not under all rule programs of the tracer */
 	REASON_MISSING = 13,	 /* a rule program that must be asked is not there */
+	REASON_NAMED = 14,	 /* a rule denies its name */
+	REASON_DOMAIN = 15,	 /* it would leave or weaken the domain */
 };
 
 /* How a walk ended. */
@@ -220,12 +269,46 @@ struct fsview_key {
 	__u32 pad;
 };
 
-/* What the layers of a ruleset say of one object; masks of 1 << enum action. */
+/* What the layers of a ruleset say of one object, or one name; masks of 1 << enum action. */
 struct rule {
-	__u64 allowed[LIMIT_LAYERS];
+	__u64 allowed[LIMIT_LAYERS]; /* 0 for names */
 	__u64 denied[LIMIT_LAYERS];
+	__u64 trees;  /* mask of the patterns of names that hold beneath it, by their numbers */
 	__u32 sealed; /* mask of layers in which it cannot be removed or replaced */
+	__u32 named;  /* whether paths from here on have rules, in the map names */
+};
+
+/*
+ * A path of up to LIMIT_MISSING names that begins at an object. hash is that of the last
+ * name, then mixed with each before it: see mix_name() in decide.h.
+ */
+struct name_key {
+	struct object parent;
+	__u64 hash;
+	__u32 ruleset;
 	__u32 pad;
+};
+
+struct pattern_key {
+	__u32 ruleset;
+	__u32 number; /* below ruleset.patterns */
+};
+
+/* A pattern of names, as its parts around the one `*`, which are known by their hashes. */
+struct pattern {
+	__u64 head_hash;
+	__u64 tail_hash;
+	__u32 head;  /* bytes before the `*`, or of the whole name */
+	__u32 tail;  /* bytes after the `*` */
+	__u32 exact; /* no `*`: tail is 0 */
+	__u32 pad;
+	struct rule rule;
+};
+
+/* An ioctl command that rules name. */
+struct command_key {
+	__u32 ruleset;
+	__u32 command;
 };
 
 /*
@@ -249,10 +332,15 @@ struct programs {
 struct ruleset {
 	__u64 serial; /* never used twice */
 	__u64 handled[LIMIT_LAYERS];
-	__u64 handled_any; /* the union of handled[] */
+	__u64 handled_any;		   /* the union of handled[] */
+	__u64 default_allow[LIMIT_LAYERS]; /* of handled[]: allowed where no rule decides */
 	__u32 layers;
-	__u32 default_allow; /* mask of layers that allow what no rule speaks of */
-	__u64 hooks_any;     /* the union of programs[].hooks */
+	__u32 permissive; /* mask of layers that report what they would deny */
+	__u64 lengths;	  /* of names in the map names: mask of 1 << length % 64 */
+	__u64 tails; /* of patterns: mask of 1 << last byte % 64; all bits where one ends in `*` */
+	__u32 patterns;
+	__u32 commands;				/* whether the map commands has some of it */
+	__u64 hooks_any;			/* the union of programs[].hooks */
 	struct programs programs[LIMIT_LAYERS]; /* the newest first; a slot of 0 ends them */
 };
 
@@ -277,7 +365,8 @@ struct domain {
 	__u32 maker;	   /* process id */
 	__u32 parent;	   /* of a process domain: the one it was made in, or 0 */
 	__u32 forks;	   /* tasks made in a process domain, counted before they exist */
-	__u32 pad;
+	__u32 sticky;	   /* of a cgroup's: whoever was in it stays in it, wherever he is moved */
+	__u64 born;	   /* serial number of the domain, never used twice */
 	char name[LIMIT_NAME];
 };
 
@@ -305,6 +394,8 @@ struct decision {
 	__u32 reason;		    /* enum reason, of the first denial */
 	__u32 layers;
 	__u32 denied; /* whether anything is refused */
+	__u32 skip;   /* mask of layers that are not asked; set before decide_begin() */
+	__u32 pad;
 };
 
 /* A walk in the making; addresses are kernel pointers, kept as numbers. */
@@ -322,6 +413,13 @@ struct walk {
 	__u32 rename_seq; /* of rename_lock and mount_lock when it began */
 	__u32 mount_seq;
 	__u32 unnamed; /* whether it met an object whose identity is not known */
+	__u32 index;   /* of the ruleset */
+	__u32 pad;
+	__u64 trees;   /* mask of the patterns of names in whose trees it is */
+	__u64 lengths; /* of the ruleset */
+	__u64 tails;
+	struct name_key name_key;
+	char name[LIMIT_COMPONENT];
 };
 
 /* A link or rename in the making. Its mount is one: the VFS says EXDEV across two. */
@@ -341,6 +439,7 @@ struct refer {
 /* An open file with rights that were refused when it was opened. */
 struct opened {
 	__u64 refused;
+	__u64 noted; /* refused by permissive layers alone */
 	__u64 serial;
 	struct object object;
 	__u32 domain;
@@ -351,8 +450,12 @@ struct opened {
 struct sight {
 	__u64 serial;
 	__u64 handled_any;
+	__u64 lengths;
+	__u64 tails;
 	__u32 index;
 	__u32 domain;
+	__u32 permissive;
+	__u32 patterns;
 };
 
 /* A question that a hook asks of rule programs; addresses are kernel pointers, 0 for none. */
@@ -415,8 +518,11 @@ struct viewing {
 
 /* What the engine keeps for a task. */
 struct task {
-	__u32 domain; /* the process domain, or 0 */
-	__u32 pad;
+	__u32 domain;	     /* the process domain, or 0 */
+	__u32 held;	     /* the domain of a cgroup that it was in when it last asked; 0: none */
+	__u64 held_born;     /* domain.born of that */
+	__u32 released;	     /* of a thread group's leader: times that outsiders moved the group */
+	__u32 held_released; /* the leader's .released when it was held */
 	struct sight sight;
 	struct refer refer;
 	struct opened kept; /* of the file being opened */
@@ -442,10 +548,10 @@ struct refusal {
 	__u32 layer;
 	__u32 hook;
 	__u32 reason;
-	__u32 event; /* enum event: that of the rule program */
-	__u32 rule;  /* number of the rule program in its layer */
-	__s32 error; /* negative errno */
-	__u32 pad;
+	__u32 event;	  /* enum event: that of the rule program */
+	__u32 rule;	  /* number of the rule program in its layer */
+	__s32 error;	  /* negative errno */
+	__u32 permissive; /* whether it was allowed all the same */
 };
 
 /* What the ring buffer reports. Only rename and link have the second path. */
@@ -455,7 +561,8 @@ struct denial {
 	__u32 pid; /* process (tgid) */
 	__u32 tid;
 	__u32 uid;
-	__u32 pad;
+	__u32 dropped; /* denials of the domain that were not reported since the last one that was
+			*/
 	char comm[16];
 	struct names path;
 	struct names second;
@@ -463,16 +570,26 @@ struct denial {
 
 /* Where foreign filesystems keep what identity needs, in bytes, from module BTF. */
 struct layout {
-	__u32 btrfs;	      /* whether the next three are known */
-	__s32 btrfs_root;     /* btrfs_inode.root, from its vfs_inode */
-	__u32 btrfs_objectid; /* btrfs_root.root_key.objectid */
-	__u32 overlay;	      /* whether the rest is known */
-	__s32 overlay_upper;  /* ovl_inode.__upperdentry, from its vfs_inode */
-	__s32 overlay_entry;  /* ovl_inode.oe, from its vfs_inode */
-	__u32 overlay_layers; /* ovl_entry.__numlower */
-	__u32 overlay_stack;  /* ovl_entry.__lowerstack */
-	__u32 overlay_step;   /* sizeof(struct ovl_path) */
-	__u32 overlay_dentry; /* ovl_path.dentry */
+	__u32 btrfs;	       /* whether the next three are known */
+	__s32 btrfs_root;      /* btrfs_inode.root, from its vfs_inode */
+	__u32 btrfs_objectid;  /* btrfs_root.root_key.objectid */
+	__u32 overlay;	       /* whether the rest is known */
+	__s32 overlay_upper;   /* ovl_inode.__upperdentry, from its vfs_inode */
+	__s32 overlay_entry;   /* ovl_inode.oe, from its vfs_inode */
+	__u32 overlay_layers;  /* ovl_entry.__numlower */
+	__u32 overlay_stack;   /* ovl_entry.__lowerstack */
+	__u32 overlay_step;    /* sizeof(struct ovl_path) */
+	__u32 overlay_dentry;  /* ovl_path.dentry */
+	__u32 overlay_creator; /* ovl_fs.creator_cred; 0: not known */
+	__u32 pad;
+};
+
+/* How many denials a domain has reported in the second that began at start. */
+struct rate {
+	__u64 start; /* ns, CLOCK_BOOTTIME */
+	__u32 reported;
+	__u32 dropped; /* since the last one that was reported */
+	__u64 dropped_ever;
 };
 
 /* What the engine counts, and what user space tells it; one page, mapped by both. */
@@ -481,6 +598,8 @@ struct state {
 	__u64 opened;	       /* entries of the map opened */
 	__u32 process_domains; /* live ones: 0 spares everyone a look-up */
 	__u32 orphans;	       /* cgroups made inside a domain that could not be recorded */
+	__u32 escaped; /* tasks moved out of a domain by itself: 0 spares everyone a look-up */
+	__u32 rate;    /* denials a second that a domain may report; 0: all */
 	struct layout layout;
 };
 

@@ -17,16 +17,43 @@
 
 #define MASK(action) (1ULL << (action))
 
-/* Rights that make sense on something that is not a directory. */
-#define ACTIONS_OF_FILES                                                           \
-	(MASK(ACTION_EXECUTE) | MASK(ACTION_WRITE_FILE) | MASK(ACTION_READ_FILE) | \
-	 MASK(ACTION_TRUNCATE) | MASK(ACTION_IOCTL_DEV))
+/* Rights that make no sense on something that is not a directory. */
+#define ACTIONS_OF_DIRECTORIES                                                        \
+	(MASK(ACTION_READ_DIR) | MASK(ACTION_REMOVE_DIR) | MASK(ACTION_REMOVE_FILE) | \
+	 MASK(ACTION_MAKE_CHAR) | MASK(ACTION_MAKE_DIR) | MASK(ACTION_MAKE_REG) |     \
+	 MASK(ACTION_MAKE_SOCK) | MASK(ACTION_MAKE_FIFO) | MASK(ACTION_MAKE_BLOCK) |  \
+	 MASK(ACTION_MAKE_SYM) | MASK(ACTION_REFER) | MASK(ACTION_CHDIR) | MASK(ACTION_CHROOT))
+#define ACTIONS_OF_FILES (~ACTIONS_OF_DIRECTORIES)
 
 /* The bit of the filter that must be set where a ruleset may have a rule on an inode number. */
 static inline __u64 filter_bit(__u64 ino, __u32 ruleset)
 {
 	return ((ino + ruleset * 0x9E3779B97F4A7C15ULL) * 0xD6E8FEB86659FD93ULL) >>
 	       (64 - LIMIT_FILTER_BITS);
+}
+
+/* The hashes of names: landlock_bpf/ruleset.py makes the same. */
+#define HASH_SEED 0xcbf29ce484222325ULL
+#define HASH_WORD 0x9E3779B97F4A7C15ULL
+#define HASH_END  0xD6E8FEB86659FD93ULL
+
+static inline __u64 hash_word(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * HASH_WORD;
+	return hash ^ hash >> 29;
+}
+
+static inline __u64 hash_end(__u64 hash, __u64 length)
+{
+	hash = (hash ^ length) * HASH_END;
+	return hash ^ hash >> 32;
+}
+
+/* Mix the hash of a name into that of the names beneath it, 0 for none. */
+static inline __u64 mix_name(__u64 hash, __u64 name)
+{
+	hash = (hash ^ name) * HASH_WORD;
+	return hash ^ hash >> 31;
 }
 
 /* Walk over the layers in a way that the verifier can bound. */
@@ -45,7 +72,8 @@ static inline __u32 decide_begin(struct decision *decision, const struct ruleset
 	decision->layers = ruleset->layers;
 	decision->denied = 0;
 	for_each_layer(layer, ruleset->layers) {
-		decision->pending[layer] = asked & ruleset->handled[layer];
+		decision->pending[layer] =
+			decision->skip & (1U << layer) ? 0 : asked & ruleset->handled[layer];
 		decision->refused[layer] = 0;
 		any |= decision->pending[layer];
 	}
@@ -129,9 +157,9 @@ static inline void decide_own(struct decision *decision, const struct rule *rule
 static inline void decide_end(struct decision *decision, const struct ruleset *ruleset)
 {
 	for_each_layer(layer, decision->layers) {
-		__u64 pending = decision->pending[layer];
+		__u64 pending = decision->pending[layer] & ~ruleset->default_allow[layer];
 
-		if (pending && !(ruleset->default_allow & (1U << layer)))
+		if (pending)
 			decide_refuse(decision, layer, pending, REASON_NO_RULE, 0);
 		decision->pending[layer] = 0;
 	}
@@ -145,6 +173,18 @@ static inline void decide_lost(struct decision *decision, __u32 reason)
 			decide_refuse(decision, layer, decision->pending[layer], reason, 0);
 		decision->pending[layer] = 0;
 	}
+}
+
+/* What layers refuse that do not merely report. */
+static inline __u64 decide_enforced(const struct decision *decision, __u32 permissive)
+{
+	__u64 refused = 0;
+
+	for_each_layer(layer, decision->layers) {
+		if (!(permissive & (1U << layer)))
+			refused |= decision->refused[layer];
+	}
+	return refused;
 }
 
 /* What any layer refuses. */

@@ -33,6 +33,12 @@ class Limit(enum.IntEnum):
     MARKED = 65536
     ALIASES = 16
     SHOWN = 64
+    PATTERNS = 64
+    NAMES = 65536
+    MISSING = 8
+    COMMAND_CLASSES = 15
+    COMMANDS = 65536
+    CREATORS = 4096
 
 
 class Event(enum.IntEnum):
@@ -97,6 +103,35 @@ class Action(enum.IntFlag):
     REFER = 1 << 13
     TRUNCATE = 1 << 14
     IOCTL_DEV = 1 << 15
+    CHDIR = 1 << 16
+    ACCESS = 1 << 17
+    STAT = 1 << 18
+    READLINK = 1 << 19
+    GETXATTR = 1 << 20
+    LISTXATTR = 1 << 21
+    FILE_GETATTR = 1 << 22
+    CHMOD = 1 << 23
+    CHOWN = 1 << 24
+    UTIME = 1 << 25
+    SETXATTR = 1 << 26
+    REMOVEXATTR = 1 << 27
+    SET_ACL = 1 << 28
+    FILE_SETATTR = 1 << 29
+    LOCK = 1 << 30
+    FCNTL = 1 << 31
+    IOCTL = 1 << 32
+    MAP_EXEC = 1 << 33
+    CHROOT = 1 << 34
+    RECEIVE = 1 << 35
+    RESOLVE_UNIX = 1 << 36
+    MOUNT = 1 << 37
+    OPEN_BLOCK = 1 << 38
+
+
+class ActionBit(enum.IntEnum):
+    """enum action_bit."""
+
+    COMMANDS = 48
 
 
 class Hook(enum.IntEnum):
@@ -154,6 +189,16 @@ class Hook(enum.IntEnum):
     PATH_NOTIFY = 49
     PTRACE_ACCESS_CHECK = 50
     PTRACE_TRACEME = 51
+    PATH_CHMOD = 52
+    PATH_CHOWN = 53
+    PATH_CHROOT = 54
+    UNIX_STREAM_CONNECT = 55
+    UNIX_MAY_SEND = 56
+    TASK_ALLOC = 57
+    BPF = 58
+    LOCKED_DOWN = 59
+    KERNEL_LOAD_DATA = 60
+    KERNEL_READ_FILE = 61
 
 
 class Reason(enum.IntEnum):
@@ -173,6 +218,8 @@ class Reason(enum.IntEnum):
     PROGRAM = 11
     PTRACE = 12
     MISSING = 13
+    NAMED = 14
+    DOMAIN = 15
 
 
 class End(enum.IntEnum):
@@ -230,13 +277,57 @@ class FsviewKey(ctypes.Structure):
 
 
 class Rule(ctypes.Structure):
-    """struct rule: 264 bytes."""
+    """struct rule: 272 bytes."""
 
     _fields_ = [
         ("allowed", ctypes.c_uint64 * 16),
         ("denied", ctypes.c_uint64 * 16),
+        ("trees", ctypes.c_uint64),
         ("sealed", ctypes.c_uint32),
+        ("named", ctypes.c_uint32),
+    ]
+
+
+class NameKey(ctypes.Structure):
+    """struct name_key: 40 bytes."""
+
+    _fields_ = [
+        ("parent", Object),
+        ("hash", ctypes.c_uint64),
+        ("ruleset", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
+    ]
+
+
+class PatternKey(ctypes.Structure):
+    """struct pattern_key: 8 bytes."""
+
+    _fields_ = [
+        ("ruleset", ctypes.c_uint32),
+        ("number", ctypes.c_uint32),
+    ]
+
+
+class Pattern(ctypes.Structure):
+    """struct pattern: 304 bytes."""
+
+    _fields_ = [
+        ("head_hash", ctypes.c_uint64),
+        ("tail_hash", ctypes.c_uint64),
+        ("head", ctypes.c_uint32),
+        ("tail", ctypes.c_uint32),
+        ("exact", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("rule", Rule),
+    ]
+
+
+class CommandKey(ctypes.Structure):
+    """struct command_key: 8 bytes."""
+
+    _fields_ = [
+        ("ruleset", ctypes.c_uint32),
+        ("command", ctypes.c_uint32),
     ]
 
 
@@ -260,14 +351,19 @@ class Programs(ctypes.Structure):
 
 
 class Ruleset(ctypes.Structure):
-    """struct ruleset: 544 bytes."""
+    """struct ruleset: 696 bytes."""
 
     _fields_ = [
         ("serial", ctypes.c_uint64),
         ("handled", ctypes.c_uint64 * 16),
         ("handled_any", ctypes.c_uint64),
+        ("default_allow", ctypes.c_uint64 * 16),
         ("layers", ctypes.c_uint32),
-        ("default_allow", ctypes.c_uint32),
+        ("permissive", ctypes.c_uint32),
+        ("lengths", ctypes.c_uint64),
+        ("tails", ctypes.c_uint64),
+        ("patterns", ctypes.c_uint32),
+        ("commands", ctypes.c_uint32),
         ("hooks_any", ctypes.c_uint64),
         ("programs", Programs * 16),
     ]
@@ -293,7 +389,7 @@ class ViewMarks(ctypes.Structure):
 
 
 class Domain(ctypes.Structure):
-    """struct domain: 104 bytes."""
+    """struct domain: 112 bytes."""
 
     _fields_ = [
         ("ruleset", ctypes.c_uint32),
@@ -303,7 +399,8 @@ class Domain(ctypes.Structure):
         ("maker", ctypes.c_uint32),
         ("parent", ctypes.c_uint32),
         ("forks", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("sticky", ctypes.c_uint32),
+        ("born", ctypes.c_uint64),
         ("name", ctypes.c_char * 64),
     ]
 
@@ -325,7 +422,7 @@ class Walked(ctypes.Structure):
 
 
 class Decision(ctypes.Structure):
-    """struct decision: 424 bytes."""
+    """struct decision: 432 bytes."""
 
     _fields_ = [
         ("pending", ctypes.c_uint64 * 16),
@@ -336,11 +433,13 @@ class Decision(ctypes.Structure):
         ("reason", ctypes.c_uint32),
         ("layers", ctypes.c_uint32),
         ("denied", ctypes.c_uint32),
+        ("skip", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
     ]
 
 
 class Walk(ctypes.Structure):
-    """struct walk: 520 bytes."""
+    """struct walk: 856 bytes."""
 
     _fields_ = [
         ("decision", Decision),
@@ -356,6 +455,13 @@ class Walk(ctypes.Structure):
         ("rename_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
         ("unnamed", ctypes.c_uint32),
+        ("index", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("trees", ctypes.c_uint64),
+        ("lengths", ctypes.c_uint64),
+        ("tails", ctypes.c_uint64),
+        ("name_key", NameKey),
+        ("name", ctypes.c_char * 256),
     ]
 
 
@@ -377,10 +483,11 @@ class Refer(ctypes.Structure):
 
 
 class Opened(ctypes.Structure):
-    """struct opened: 48 bytes."""
+    """struct opened: 56 bytes."""
 
     _fields_ = [
         ("refused", ctypes.c_uint64),
+        ("noted", ctypes.c_uint64),
         ("serial", ctypes.c_uint64),
         ("object", Object),
         ("domain", ctypes.c_uint32),
@@ -389,13 +496,17 @@ class Opened(ctypes.Structure):
 
 
 class Sight(ctypes.Structure):
-    """struct sight: 24 bytes."""
+    """struct sight: 48 bytes."""
 
     _fields_ = [
         ("serial", ctypes.c_uint64),
         ("handled_any", ctypes.c_uint64),
+        ("lengths", ctypes.c_uint64),
+        ("tails", ctypes.c_uint64),
         ("index", ctypes.c_uint32),
         ("domain", ctypes.c_uint32),
+        ("permissive", ctypes.c_uint32),
+        ("patterns", ctypes.c_uint32),
     ]
 
 
@@ -470,11 +581,14 @@ class Viewing(ctypes.Structure):
 
 
 class Task(ctypes.Structure):
-    """struct task: 3584 bytes."""
+    """struct task: 4304 bytes."""
 
     _fields_ = [
         ("domain", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("held", ctypes.c_uint32),
+        ("held_born", ctypes.c_uint64),
+        ("released", ctypes.c_uint32),
+        ("held_released", ctypes.c_uint32),
         ("sight", Sight),
         ("refer", Refer),
         ("kept", Opened),
@@ -509,7 +623,7 @@ class Refusal(ctypes.Structure):
         ("event", ctypes.c_uint32),
         ("rule", ctypes.c_uint32),
         ("error", ctypes.c_int32),
-        ("pad", ctypes.c_uint32),
+        ("permissive", ctypes.c_uint32),
     ]
 
 
@@ -522,7 +636,7 @@ class Denial(ctypes.Structure):
         ("pid", ctypes.c_uint32),
         ("tid", ctypes.c_uint32),
         ("uid", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("dropped", ctypes.c_uint32),
         ("comm", ctypes.c_char * 16),
         ("path", Names),
         ("second", Names),
@@ -530,7 +644,7 @@ class Denial(ctypes.Structure):
 
 
 class Layout(ctypes.Structure):
-    """struct layout: 40 bytes."""
+    """struct layout: 48 bytes."""
 
     _fields_ = [
         ("btrfs", ctypes.c_uint32),
@@ -543,17 +657,32 @@ class Layout(ctypes.Structure):
         ("overlay_stack", ctypes.c_uint32),
         ("overlay_step", ctypes.c_uint32),
         ("overlay_dentry", ctypes.c_uint32),
+        ("overlay_creator", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+    ]
+
+
+class Rate(ctypes.Structure):
+    """struct rate: 24 bytes."""
+
+    _fields_ = [
+        ("start", ctypes.c_uint64),
+        ("reported", ctypes.c_uint32),
+        ("dropped", ctypes.c_uint32),
+        ("dropped_ever", ctypes.c_uint64),
     ]
 
 
 class State(ctypes.Structure):
-    """struct state: 64 bytes."""
+    """struct state: 80 bytes."""
 
     _fields_ = [
         ("lost", ctypes.c_uint64),
         ("opened", ctypes.c_uint64),
         ("process_domains", ctypes.c_uint32),
         ("orphans", ctypes.c_uint32),
+        ("escaped", ctypes.c_uint32),
+        ("rate", ctypes.c_uint32),
         ("layout", Layout),
     ]
 
@@ -578,6 +707,10 @@ RECORDS = {
     "object": Object,
     "fsview_key": FsviewKey,
     "rule": Rule,
+    "name_key": NameKey,
+    "pattern_key": PatternKey,
+    "pattern": Pattern,
+    "command_key": CommandKey,
     "marks": Marks,
     "programs": Programs,
     "ruleset": Ruleset,
@@ -599,6 +732,7 @@ RECORDS = {
     "refusal": Refusal,
     "denial": Denial,
     "layout": Layout,
+    "rate": Rate,
     "state": State,
     "named": Named,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from landlock_bpf import abi
@@ -18,6 +18,9 @@ class ActionRow:
 
     `on` is the object that is asked: for a right on a directory's content, the directory. `landlock_abi` is the first
     ABI of the landlock syscalls that has the right, with upstream's name and meaning; None where it is ours alone.
+    `group` is the group of ours that it belongs to. `singly`: it must be named, for no group, `all` included, has it.
+    `withheld`: every policy handles it, and it is allowed only where a rule says so, whatever the default. `error` is the
+    errno of its denial.
     """
 
     name: str
@@ -25,6 +28,10 @@ class ActionRow:
     on: Literal["file", "dir", "both"]
     landlock_abi: int | None
     doc: str
+    group: str = ""
+    singly: bool = False
+    withheld: bool = False
+    error: str = "EACCES"
 
 
 ACTIONS = (
@@ -44,14 +51,54 @@ ACTIONS = (
     ActionRow("refer", Action.REFER, "dir", 2, "Link or rename a file from or to a different directory."),
     ActionRow("truncate", Action.TRUNCATE, "file", 3, "Truncate a file: truncate(2), ftruncate(2), creat(2), O_TRUNC."),
     ActionRow("ioctl_dev", Action.IOCTL_DEV, "file", 5, "Use ioctl(2) on an opened character or block device."),
+    ActionRow("chdir", Action.CHDIR, "dir", None, "Change the working directory: chdir(2), fchdir(2), chroot(2).", singly=True),
+    ActionRow("access", Action.ACCESS, "both", None, "Ask what would be allowed: access(2), faccessat2(2).", singly=True),
+    ActionRow("stat", Action.STAT, "both", None, "Read size, owner, mode and times: stat(2), statx(2).", "read_metadata"),
+    ActionRow("readlink", Action.READLINK, "file", None, "Read what a symbolic link says: readlink(2).", "read_metadata"),
+    ActionRow("getxattr", Action.GETXATTR, "both", None, "Read an extended attribute, or an ACL.", "read_metadata"),
+    ActionRow("listxattr", Action.LISTXATTR, "both", None, "List the extended attributes: listxattr(2).", "read_metadata"),
+    ActionRow("file_getattr", Action.FILE_GETATTR, "both", None, "Read flags, as lsattr(1) does: file_getattr(2).", "read_metadata"),
+    ActionRow("chmod", Action.CHMOD, "both", None, "Change the mode: chmod(2).", "write_metadata"),
+    ActionRow("chown", Action.CHOWN, "both", None, "Change the owner or the group: chown(2).", "write_metadata"),
+    ActionRow("utime", Action.UTIME, "both", None, "Set the times: utimensat(2).", "write_metadata"),
+    ActionRow("setxattr", Action.SETXATTR, "both", None, "Set an extended attribute: setxattr(2).", "write_metadata"),
+    ActionRow("removexattr", Action.REMOVEXATTR, "both", None, "Remove an extended attribute: removexattr(2).", "write_metadata"),
+    ActionRow("set_acl", Action.SET_ACL, "both", None, "Set or remove an ACL: setfacl(1).", "write_metadata"),
+    ActionRow("file_setattr", Action.FILE_SETATTR, "both", None, "Set flags, as chattr(1) does: file_setattr(2).", "write_metadata"),
+    ActionRow("lock", Action.LOCK, "both", None, "Lock an open file: flock(2), fcntl(2) with F_SETLK."),
+    ActionRow("fcntl", Action.FCNTL, "both", None, "Use fcntl(2) on an open file."),
+    ActionRow("ioctl", Action.IOCTL, "both", None, "Use ioctl(2) on any open file; commands can be named."),
+    ActionRow("map_exec", Action.MAP_EXEC, "file", None, "Map a file as code: mmap(2), mprotect(2) with PROT_EXEC."),
+    ActionRow("chroot", Action.CHROOT, "dir", None, "Make it the root directory: chroot(2)."),
+    ActionRow("receive", Action.RECEIVE, "both", None, "Receive it as a descriptor, over a socket or by pidfd_getfd(2)."),
+    ActionRow("resolve_unix", Action.RESOLVE_UNIX, "file", 9, "Connect or send to a UNIX domain socket by its path."),
+    ActionRow(
+        "mount",
+        Action.MOUNT,
+        "both",
+        None,
+        "Mount on it, unmount it, move it, remount it, make it the root by pivot_root(2).",
+        singly=True,
+        withheld=True,
+        error="EPERM",
+    ),
+    ActionRow("open_block", Action.OPEN_BLOCK, "file", None, "Open a block device.", singly=True, withheld=True),
 )
 
-ALL = Action(0)
-FILE = Action(0)  # those that make sense on an object that is not a directory
-for _row in ACTIONS:
-    ALL |= _row.action
-    if _row.on != "dir":
-        FILE |= _row.action
+
+def _union(rows: Iterable[ActionRow]) -> Action:
+    union = Action(0)
+    for row in rows:
+        union |= row.action
+    return union
+
+
+EVERY = _union(ACTIONS)
+# What the word `all` stands for.
+ALL = _union(row for row in ACTIONS if not row.singly)
+# Those that make sense on an object that is not a directory.
+FILE = _union(row for row in ACTIONS if row.on != "dir")
+WITHHELD = _union(row for row in ACTIONS if row.withheld)
 
 
 def names(actions: int) -> tuple[str, ...]:
@@ -74,7 +121,8 @@ class HookRow:
 
     `args` are the kernel's own, as (C type, name); for an LSM hook with a verdict, that of the LSM before comes after
     the last of them: `len(args)` must be what the running kernel's BTF says. `body` is the C function that the wrapper
-    calls with all of `args`. It is attached while a live domain handles one of `actions` or has what `need` says.
+    calls with all of `args`. It is attached while a live domain handles one of `actions` or has what `need` says. Kernels
+    may lack it if it is `optional`: then another hook of the same action is asked.
     """
 
     name: str
@@ -83,6 +131,7 @@ class HookRow:
     actions: Action = Action(0)
     need: Need = Need(0)
     void: bool = False
+    optional: bool = False
 
     @property
     def body(self) -> str:
