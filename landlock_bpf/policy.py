@@ -73,14 +73,23 @@ class Policy:
 
 
 def load(path: Path, environ: Mapping[str, str]) -> tuple[Policy, ...]:
-    """Read a policy file, TOML or JSON; its variables like ${HOME} come from `environ` and the invoking user.
+    """Read a policy in any of the forms of policy_forms.py, the one named env: from `environ`.
+
+    Raises PolicyError with every problem of the file (a syntax error hides the others).
+    """
+    from landlock_bpf import policy_forms  # its readers make policies
+
+    return (policy_forms.load(path, environ),)
+
+
+def from_source(source: policy_source.Source, environ: Mapping[str, str]) -> Policy:
+    """Read our own form, TOML or JSON; its variables like ${HOME} come from `environ` and the invoking user.
 
     One file is one policy: as in landlockconfig, its [[ruleset]] tables add up. What is handled: what the rulesets and
     rules name; every action, if the file says default = "deny" and has no ruleset; only what is denied, beside the
-    rulesets, under "allow". Raises PolicyError with every problem of the file (a syntax error hides the others), and Error
-    where sudo's variables name no user.
+    rulesets, under "allow". Raises PolicyError with every problem of the file, and Error where sudo's variables name no
+    user.
     """
-    source = policy_source.read(path)
     reader = policy_reader.Reader(source.file, policy_variables.User(environ))
     document = policy_format.check(source, reader.report)
     landlock_abi = None
@@ -105,7 +114,7 @@ def load(path: Path, environ: Mapping[str, str]) -> tuple[Policy, ...]:
         reader.problems.extend(_misfits(handled, default or "deny", rules, source.file))
     if reader.problems:
         raise errors.PolicyError(sorted(reader.problems, key=lambda problem: problem.line))
-    return (Policy(_text(document, "name") or path.stem, handled, default or "deny", rules, source.file),)
+    return Policy(_text(document, "name") or Path(source.file).stem, handled, default or "deny", rules, source.file)
 
 
 def from_words(

@@ -192,7 +192,12 @@ def parse_json(text: str, file: str) -> Source:
 
 
 def read(path: Path) -> Source:
-    """Read a policy file, JSON if it is named so or begins with "{", which no TOML can; else TOML."""
+    """Read a policy file, TOML or JSON."""
+    return parse(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """Read a policy file of any form as text."""
     file = str(path)
     try:
         with path.open("rb") as stream:
@@ -205,13 +210,17 @@ def read(path: Path) -> Source:
     if len(data) > SIZE_MAX:
         raise errors.PolicyError([errors.Problem(file, 0, "", f"is larger than {SIZE_MAX >> 20} MiB", "is it a policy?")])
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise errors.PolicyError([errors.Problem(file, line, "", "is not UTF-8 text", "save it as UTF-8")]) from error
+
+
+def parse(text: str, path: Path) -> Source:
+    """Parse the text of a file: JSON if it is named so or begins with "{", which no TOML can; else TOML."""
     if path.suffix == ".json" or text.lstrip().startswith("{"):
-        return parse_json(text, file)
-    return parse_toml(text, file)
+        return parse_json(text, str(path))
+    return parse_toml(text, str(path))
 
 
 def quote(text: object) -> str:

@@ -19,7 +19,16 @@ LAYERS = (
     ("values", ("catalogue", "hooks", "invoker", "launch", "mountinfo", "questions", "ruleset")),
     (
         "policies",
-        ("policy", "policy_actions", "policy_format", "policy_reader", "policy_schema", "policy_source", "policy_variables"),
+        (
+            "policy",
+            "policy_actions",
+            "policy_format",
+            "policy_forms",
+            "policy_reader",
+            "policy_schema",
+            "policy_source",
+            "policy_variables",
+        ),
     ),
     ("resolution", ("marking", "mounts", "resolution", "route")),
     ("sources", ("compiler", "elf", "template", "verifier")),
