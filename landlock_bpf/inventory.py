@@ -181,7 +181,7 @@ def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> Lay
         for own in entries[:1]
         for ended in [own.object[identity.DEVICE] not in living]
     )
-    default = "allow" if layer.default_allow else "deny"
+    default = "deny" if layer.handled & ~layer.default_allow & ~hooks.WITHHELD else "allow"
     programs = _programs(live, layer.programs) if layer.programs else None
     return LayerInfo(layer.owner, layer.policy, layer.source, abi.Action(layer.handled), default, rules, programs)
 

@@ -58,7 +58,8 @@ class Rule:
 class Policy:
     """Rules over the handled actions; all others are left alone. `default` ("deny" or "allow") holds where no rule decides.
 
-    Raises PolicyError if the parts do not fit together; `source` is the file, for messages.
+    Under "deny", `left` are handled actions that are allowed there all the same: those that are only ever denied. Raises
+    PolicyError if the parts do not fit together; `source` is the file, for messages.
     """
 
     name: str
@@ -66,10 +67,19 @@ class Policy:
     default: str
     rules: tuple[Rule, ...]
     source: str
+    left: abi.Action = NOTHING
 
     def __post_init__(self) -> None:
         if problems := tuple(_misfits(self.handled, self.default, self.rules, self.source)):
             raise errors.PolicyError(problems)
+
+    @property
+    def default_allow(self) -> abi.Action:
+        """Collect what is allowed where no rule decides; with REFER, which every policy handles, where nothing is denied there."""
+        left = self.handled if self.default == "allow" else self.left
+        if not self.handled & ~left & ~hooks.WITHHELD:
+            left |= abi.Action.REFER
+        return left & ~hooks.WITHHELD
 
 
 def load(path: Path, environ: Mapping[str, str]) -> tuple[Policy, ...]:

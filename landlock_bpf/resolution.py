@@ -161,9 +161,8 @@ def _layer(
             entries += _entries(rule, way)
             denies = denies or bool(entries[-1].sealed)
     # As upstream, whoever rules on files rules on moving them between directories: it can change their rights.
-    handled = int(each.handled | abi.Action.REFER)
-    allow = each.default == "allow"
-    head = owner, made, each.name, each.source, handled, allow, len(each.rules), denies
+    handled = int(each.handled | abi.Action.REFER | hooks.WITHHELD)
+    head = owner, made, each.name, each.source, handled, int(each.default_allow), len(each.rules), denies
     return ruleset.Layer(*head, tuple(spread.values()), tuple(entries))
 
 

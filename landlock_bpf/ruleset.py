@@ -11,7 +11,7 @@ from typing import NamedTuple
 from landlock_bpf import abi, identity
 
 ENGINE, LSM_CGROUP = "engine", "lsm_cgroup"
-_MASKS = struct.Struct(f"={int(abi.Limit.LAYERS)}Q{int(abi.Limit.LAYERS)}QII")
+_MASKS = struct.Struct(f"={int(abi.Limit.LAYERS)}Q{int(abi.Limit.LAYERS)}QQII")
 # The hash of bpf/walk.h, may_have_rule().
 _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 _ALL_64 = (1 << 64) - 1
@@ -91,7 +91,8 @@ class Programs:
 class Layer:
     """A policy resolved on this host, given to the domain `owner` as part of its ruleset `made`; nested ones have it too.
 
-    Or rule programs, and then it handles no action. `spread` says of each filesystem how many of the `rules` are on it,
+    Or rule programs, and then it handles no action. `default_allow` are those of the handled actions that are allowed where no
+    rule decides. `spread` says of each filesystem how many of the `rules` are on it,
     with one of the objects. Where only the head of a record was read, there are no entries.
     """
 
@@ -100,7 +101,7 @@ class Layer:
     policy: str
     source: str
     handled: int
-    default_allow: bool
+    default_allow: int
     rules: int
     denies: bool
     spread: tuple[tuple[bytes, int], ...]
@@ -121,7 +122,7 @@ def own(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 def of_programs(owner: str, made: int, programs: Programs) -> Layer:
     """Make the layer of rule programs: it allows all that its rules do not deny."""
     sources = tuple(dict.fromkeys(rule.file for rule in programs.rules))
-    return Layer(owner, made, "rule programs", ", ".join(sources), 0, True, 0, False, (), programs=programs)
+    return Layer(owner, made, "rule programs", ", ".join(sources), 0, 0, 0, False, (), programs=programs)
 
 
 def places(layers: Iterable[Layer]) -> tuple[Place, ...]:
@@ -169,7 +170,7 @@ def record(layers: Sequence[Layer], serial: int) -> abi.Ruleset:
     made = abi.Ruleset(serial=serial, layers=len(layers), handled_any=handled(layers))
     for number, layer in enumerate(layers):
         made.handled[number] = layer.handled
-        made.default_allow |= layer.default_allow << number
+        made.default_allow[number] = layer.default_allow
     asked = [(number, layer.programs.place) for number, layer in enumerate(layers) if layer.programs]
     for order, (number, place) in enumerate(reversed(asked)):
         made.programs[order] = abi.Programs(hooks=place.hooks, views=place.views, slot=place.slot, layer=number)
@@ -216,4 +217,4 @@ def _pack(words: Iterable[tuple[int, int, int, int]]) -> bytes:
         masks[number] = allowed
         masks[abi.Limit.LAYERS + number] = denied
         seals |= sealed << number
-    return _MASKS.pack(*masks, seals, 0)
+    return _MASKS.pack(*masks, 0, seals, 0)

@@ -201,7 +201,7 @@ def layer(owner: str, policy: str, made: int, slot: int = 0) -> ruleset.Layer:
         return dataclasses.replace(ruleset.of_programs(owner, made, programs), policy=policy)
     number = sum(map(ord, policy))
     entry = ruleset.Entry(identity.OBJECT.pack(number, 0, 8, 0), 0, 4, True, f"/{policy}", "p.toml", 1)
-    return ruleset.Layer(owner, made, policy, "p.toml", 4, True, 1, True, ((entry.object, 1),), (entry,))
+    return ruleset.Layer(owner, made, policy, "p.toml", 4, 4, 1, True, ((entry.object, 1),), (entry,))
 
 
 def mark(name: str) -> ruleset.Mark:
