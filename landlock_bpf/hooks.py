@@ -57,14 +57,14 @@ ACTIONS = (
     ActionRow("readlink", Action.READLINK, "file", None, "Read what a symbolic link says: readlink(2).", "read_metadata"),
     ActionRow("getxattr", Action.GETXATTR, "both", None, "Read an extended attribute, or an ACL.", "read_metadata"),
     ActionRow("listxattr", Action.LISTXATTR, "both", None, "List the extended attributes: listxattr(2).", "read_metadata"),
-    ActionRow("file_getattr", Action.FILE_GETATTR, "both", None, "Read flags, as lsattr(1) does: file_getattr(2).", "read_metadata"),
+    ActionRow("file_getattr", Action.FILE_GETATTR, "both", None, "Read flags as lsattr(1): file_getattr(2).", "read_metadata"),
     ActionRow("chmod", Action.CHMOD, "both", None, "Change the mode: chmod(2).", "write_metadata"),
     ActionRow("chown", Action.CHOWN, "both", None, "Change the owner or the group: chown(2).", "write_metadata"),
     ActionRow("utime", Action.UTIME, "both", None, "Set the times: utimensat(2).", "write_metadata"),
     ActionRow("setxattr", Action.SETXATTR, "both", None, "Set an extended attribute: setxattr(2).", "write_metadata"),
-    ActionRow("removexattr", Action.REMOVEXATTR, "both", None, "Remove an extended attribute: removexattr(2).", "write_metadata"),
+    ActionRow("removexattr", Action.REMOVEXATTR, "both", None, "Remove one: removexattr(2).", "write_metadata"),
     ActionRow("set_acl", Action.SET_ACL, "both", None, "Set or remove an ACL: setfacl(1).", "write_metadata"),
-    ActionRow("file_setattr", Action.FILE_SETATTR, "both", None, "Set flags, as chattr(1) does: file_setattr(2).", "write_metadata"),
+    ActionRow("file_setattr", Action.FILE_SETATTR, "both", None, "Set flags as chattr(1): file_setattr(2).", "write_metadata"),
     ActionRow("lock", Action.LOCK, "both", None, "Lock an open file: flock(2), fcntl(2) with F_SETLK."),
     ActionRow("fcntl", Action.FCNTL, "both", None, "Use fcntl(2) on an open file."),
     ActionRow("ioctl", Action.IOCTL, "both", None, "Use ioctl(2) on any open file; commands can be named."),
@@ -99,6 +99,11 @@ ALL = _union(row for row in ACTIONS if not row.singly)
 # Those that make sense on an object that is not a directory.
 FILE = _union(row for row in ACTIONS if row.on != "dir")
 WITHHELD = _union(row for row in ACTIONS if row.withheld)
+
+
+def group(name: str) -> Action:
+    """Collect the actions of one of our groups."""
+    return _union(row for row in ACTIONS if row.group == name)
 
 
 def names(actions: int) -> tuple[str, ...]:
@@ -159,17 +164,21 @@ _MAKE_BY_LINK = Action.MAKE_CHAR | Action.MAKE_REG | Action.MAKE_SOCK | Action.M
 _MAKE_BY_RENAME = _MAKE_BY_LINK | Action.MAKE_DIR | Action.REMOVE_DIR | Action.REMOVE_FILE
 _MAKE_BY_MKNOD = Action.MAKE_CHAR | Action.MAKE_REG | Action.MAKE_SOCK | Action.MAKE_FIFO | Action.MAKE_BLOCK
 _AT_OPEN = Action.TRUNCATE | Action.IOCTL_DEV  # decided when the file is opened, remembered till it is closed
+_BY_IOCTL = Action.IOCTL_DEV | Action.IOCTL | Action.FILE_GETATTR | Action.FILE_SETATTR
+_IOCTL_ARGS = parameters("struct file *file, unsigned int cmd, unsigned long arg")
+_ACL_ARGS = parameters("struct mnt_idmap *idmap, struct dentry *dentry, const char *acl_name")
+_FILEATTR_ARGS = parameters("struct dentry *dentry, struct file_kattr *fa")
 
 HOOKS = (
     HookRow(
         "file_open",
         "lsm",
         parameters("struct file *file"),
-        Action.EXECUTE | Action.WRITE_FILE | Action.READ_FILE | Action.READ_DIR | _AT_OPEN,
+        Action.EXECUTE | Action.WRITE_FILE | Action.READ_FILE | Action.READ_DIR | Action.OPEN_BLOCK | _AT_OPEN,
     ),
     HookRow("file_truncate", "lsm", parameters("struct file *file"), Action.TRUNCATE),
-    HookRow("file_ioctl", "lsm", parameters("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV),
-    HookRow("file_ioctl_compat", "lsm", parameters("struct file *file, unsigned int cmd, unsigned long arg"), Action.IOCTL_DEV),
+    HookRow("file_ioctl", "lsm", _IOCTL_ARGS, _BY_IOCTL),
+    HookRow("file_ioctl_compat", "lsm", _IOCTL_ARGS, _BY_IOCTL),
     HookRow("file_free_security", "lsm", parameters("struct file *file"), _AT_OPEN, void=True),
     HookRow("path_truncate", "lsm", parameters("const struct path *path"), Action.TRUNCATE),
     HookRow(
@@ -213,12 +222,67 @@ HOOKS = (
         "sb_mount",
         "lsm",
         parameters("const char *dev_name, const struct path *path, const char *type, unsigned long flags, void *data"),
-        need=Need.DOMAIN,
+        Action.MOUNT,
     ),
-    HookRow("move_mount", "lsm", parameters("const struct path *from_path, const struct path *to_path"), need=Need.DOMAIN),
-    HookRow("sb_umount", "lsm", parameters("struct vfsmount *mnt, int flags"), need=Need.DOMAIN),
-    HookRow("sb_remount", "lsm", parameters("struct super_block *sb, void *mnt_opts"), need=Need.DOMAIN),
-    HookRow("sb_pivotroot", "lsm", parameters("const struct path *old_path, const struct path *new_path"), need=Need.DOMAIN),
+    HookRow("move_mount", "lsm", parameters("const struct path *from_path, const struct path *to_path"), Action.MOUNT),
+    HookRow("sb_umount", "lsm", parameters("struct vfsmount *mnt, int flags"), Action.MOUNT),
+    HookRow("sb_remount", "lsm", parameters("struct super_block *sb, void *mnt_opts"), Action.MOUNT),
+    HookRow("sb_pivotroot", "lsm", parameters("const struct path *old_path, const struct path *new_path"), Action.MOUNT),
+    HookRow("inode_permission", "lsm", parameters("struct inode *inode, int mask"), Action.CHDIR | Action.ACCESS),
+    HookRow("inode_getattr", "lsm", parameters("const struct path *path"), Action.STAT),
+    HookRow("inode_readlink", "lsm", parameters("struct dentry *dentry"), Action.READLINK),
+    HookRow("inode_getxattr", "lsm", parameters("struct dentry *dentry, const char *name"), Action.GETXATTR),
+    HookRow("inode_get_acl", "lsm", _ACL_ARGS, Action.GETXATTR),
+    HookRow("inode_listxattr", "lsm", parameters("struct dentry *dentry"), Action.LISTXATTR),
+    HookRow("inode_file_getattr", "lsm", _FILEATTR_ARGS, Action.FILE_GETATTR, optional=True),
+    HookRow("path_chmod", "lsm", parameters("const struct path *path, umode_t mode"), Action.CHMOD),
+    HookRow("path_chown", "lsm", parameters("const struct path *path, unsigned int uid, unsigned int gid"), Action.CHOWN),
+    HookRow(
+        "inode_setattr",
+        "lsm",
+        parameters("struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr"),
+        Action.UTIME,
+    ),
+    HookRow(
+        "inode_setxattr",
+        "lsm",
+        parameters(
+            "struct mnt_idmap *idmap, struct dentry *dentry, const char *name, const void *value, unsigned long size, int flags"
+        ),
+        Action.SETXATTR,
+    ),
+    HookRow(
+        "inode_removexattr",
+        "lsm",
+        parameters("struct mnt_idmap *idmap, struct dentry *dentry, const char *name"),
+        Action.REMOVEXATTR,
+    ),
+    HookRow("inode_set_acl", "lsm", (*_ACL_ARGS, ("struct posix_acl *", "kacl")), Action.SET_ACL),
+    HookRow("inode_remove_acl", "lsm", _ACL_ARGS, Action.SET_ACL),
+    HookRow("inode_file_setattr", "lsm", _FILEATTR_ARGS, Action.FILE_SETATTR, optional=True),
+    HookRow("file_lock", "lsm", parameters("struct file *file, unsigned int cmd"), Action.LOCK),
+    HookRow("file_fcntl", "lsm", _IOCTL_ARGS, Action.FCNTL),
+    HookRow(
+        "mmap_file",
+        "lsm",
+        parameters("struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags"),
+        Action.MAP_EXEC,
+    ),
+    HookRow(
+        "file_mprotect",
+        "lsm",
+        parameters("struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot"),
+        Action.MAP_EXEC,
+    ),
+    HookRow("path_chroot", "lsm", parameters("const struct path *path"), Action.CHROOT),
+    HookRow("file_receive", "lsm", parameters("struct file *file"), Action.RECEIVE),
+    HookRow(
+        "unix_stream_connect",
+        "lsm",
+        parameters("struct sock *sock, struct sock *other, struct sock *newsk"),
+        Action.RESOLVE_UNIX,
+    ),
+    HookRow("unix_may_send", "lsm", parameters("struct socket *sock, struct socket *other"), Action.RESOLVE_UNIX),
     HookRow("sb_delete", "lsm", parameters("struct super_block *sb"), need=Need.DOMAIN, void=True),
     HookRow("task_alloc", "lsm", parameters("struct task_struct *task, unsigned long clone_flags"), need=Need.PROCESS),
     HookRow(

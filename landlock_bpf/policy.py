@@ -20,7 +20,6 @@ from landlock_bpf import (
     policy_reader,
     policy_source,
     policy_variables,
-    terminal,
 )
 from landlock_bpf.policy_format import Leaf, Table
 
@@ -44,7 +43,8 @@ class Rule:
     """What is allowed and denied on one path, and beneath it if it is a directory.
 
     `explicit` holds the actions named singly, not through a group: one that makes no sense on a file is a mistake there,
-    while a group's is merely left out.
+    while a group's is merely left out. With `names`, patterns of names.py, it is about what has such a name beneath the path,
+    at any depth, and only denies. With `commands` the action ioctl is about these commands alone.
     """
 
     path: str
@@ -52,14 +52,17 @@ class Rule:
     denied: abi.Action
     location: Location
     explicit: abi.Action = NOTHING
+    names: tuple[str, ...] = ()
+    commands: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
     """Rules over the handled actions; all others are left alone. `default` ("deny" or "allow") holds where no rule decides.
 
-    Under "deny", `left` are handled actions that are allowed there all the same: those that are only ever denied. Raises
-    PolicyError if the parts do not fit together; `source` is the file, for messages.
+    Under "deny", `left` are handled actions that are allowed there all the same: those that are only ever denied. What a
+    `permissive` policy would deny is reported alone. Raises PolicyError if the parts do not fit together; `source` is the
+    file, for messages.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Policy:
     rules: tuple[Rule, ...]
     source: str
     left: abi.Action = NOTHING
+    permissive: bool = False
 
     def __post_init__(self) -> None:
         if problems := tuple(_misfits(self.handled, self.default, self.rules, self.source)):
@@ -75,7 +79,7 @@ class Policy:
 
     @property
     def default_allow(self) -> abi.Action:
-        """Collect what is allowed where no rule decides; with REFER, which every policy handles, where nothing is denied there."""
+        """Collect what is allowed where no rule decides; REFER, which every policy handles, only if nothing is denied there."""
         left = self.handled if self.default == "allow" else self.left
         if not self.handled & ~left & ~hooks.WITHHELD:
             left |= abi.Action.REFER
@@ -96,9 +100,9 @@ def from_source(source: policy_source.Source, environ: Mapping[str, str]) -> Pol
     """Read our own form, TOML or JSON; its variables like ${HOME} come from `environ` and the invoking user.
 
     One file is one policy: as in landlockconfig, its [[ruleset]] tables add up. What is handled: what the rulesets and
-    rules name; every action, if the file says default = "deny" and has no ruleset; only what is denied, beside the
-    rulesets, under "allow". Raises PolicyError with every problem of the file, and Error where sudo's variables name no
-    user.
+    rules name; Landlock's 16 rights too, if the file says default = "deny" and has no ruleset; only what is denied, beside
+    the rulesets, under "allow". What is denied only, in rules, is left where no rule decides. Raises PolicyError with every
+    problem of the file, and Error where sudo's variables name no user.
     """
     reader = policy_reader.Reader(source.file, policy_variables.User(environ))
     document = policy_format.check(source, reader.report)
@@ -108,23 +112,24 @@ def from_source(source: policy_source.Source, environ: Mapping[str, str]) -> Pol
         landlock_abi = cast(int, leaf.value) if isinstance(leaf, Leaf) else policy_actions.NEWEST_ABI
     ruled = NOTHING
     for table in _tables(document, "ruleset"):
-        ruled |= reader.actions(_leaves(table, "handled_access_fs"), landlock_abi)[0]
-    rules = tuple(_rules(reader, document, landlock_abi))
-
+        ruled |= reader.actions(_leaves(table, "handled_access_fs"), landlock_abi).actions
     default = _text(document, "default")
-    if default == "allow":
-        # A permission for what nothing denies changes nothing: left out, so that its hooks stay unattached.
-        handled = ruled | _union(rule.denied for rule in rules)
-        rules = tuple(dataclasses.replace(rule, allowed=rule.allowed & handled) for rule in rules)
-    elif default == "deny" and "ruleset" not in document:
-        handled = hooks.ALL
-    else:
-        handled = ruled | _union(rule.allowed | rule.denied for rule in rules)
+    if default == "deny" and "ruleset" not in document:
+        ruled |= policy_actions.CLASSIC
+    rules = []
+    for rule, permitted in _rules(reader, document, landlock_abi):
+        # Under "allow", a permission for what nothing denies changes nothing: its hooks stay unattached.
+        ruled |= permitted & (hooks.WITHHELD if default == "allow" else hooks.EVERY)
+        rules.append(rule)
+    handled = ruled | _union(rule.denied for rule in rules)
+    kept = tuple(dataclasses.replace(rule, allowed=rule.allowed & handled) for rule in rules)
     if not reader.problems:
-        reader.problems.extend(_misfits(handled, default or "deny", rules, source.file))
+        reader.problems.extend(_misfits(handled, default or "deny", kept, source.file))
     if reader.problems:
         raise errors.PolicyError(sorted(reader.problems, key=lambda problem: problem.line))
-    return Policy(_text(document, "name") or Path(source.file).stem, handled, default or "deny", rules, source.file)
+    name, permissive = _text(document, "name") or Path(source.file).stem, _text(document, "mode") == "permissive"
+    left = NOTHING if default == "allow" else handled & ~ruled
+    return Policy(name, handled, default or "deny", kept, source.file, left, permissive)
 
 
 def from_words(
@@ -137,14 +142,14 @@ def from_words(
     """Make a policy of landrun's options, with its sets of actions, and of --deny PATH[:ACTION,ACTION] (default: all).
 
     As in landrun a value may be several paths with commas between, a relative path counts from the working directory, and
-    every action is handled. With denials only, everything else is allowed, since nothing could run otherwise. What follows
-    the last colon of a denial is its actions unless it has a slash. Raises PolicyError with every problem.
+    Landlock's 16 rights are handled. With denials only, everything else is allowed, since nothing could run otherwise. What
+    follows the last colon of a denial is its actions unless it has a slash. Raises PolicyError with every problem.
     """
     sets = (
         ("--ro", ro, policy_actions.READ),
         ("--rox", rox, policy_actions.READ | abi.Action.EXECUTE),
         ("--rw", rw, policy_actions.READ | policy_actions.WRITE),
-        ("--rwx", rwx, policy_actions.LANDLOCK),
+        ("--rwx", rwx, policy_actions.CLASSIC),
     )
     reader = policy_reader.Reader(COMMAND_LINE, policy_variables.User({}))
     words = [(option, path, allowed, "") for option, values, allowed in sets for value in values for path in value.split(",")]
@@ -153,61 +158,48 @@ def from_words(
     for line, (option, path, allowed, actions) in enumerate(words, 1):
         denied = explicit = NOTHING
         if option == "--deny":
-            denied, explicit = reader.actions((Leaf(word, line, option) for word in actions.split(",")), None)
+            denied, explicit, _ = reader.actions((Leaf(word, line, option) for word in actions.split(",")), None)
         for usable in reader.anchored(Leaf(path, line, option)):
             rules.append(Rule(usable, allowed, denied, Location(COMMAND_LINE, line), explicit))
     if reader.problems:
         raise errors.PolicyError(reader.problems)
+    denied = _union(rule.denied for rule in rules)
     if deny and not any((ro, rox, rw, rwx)):
-        return Policy(COMMAND_LINE, _union(rule.denied for rule in rules), "allow", tuple(rules), COMMAND_LINE)
-    return Policy(COMMAND_LINE, hooks.ALL, "deny", tuple(rules), COMMAND_LINE)
+        return Policy(COMMAND_LINE, denied, "allow", tuple(rules), COMMAND_LINE)
+    left = denied & ~policy_actions.CLASSIC
+    return Policy(COMMAND_LINE, policy_actions.CLASSIC | denied, "deny", tuple(rules), COMMAND_LINE, left)
 
 
-def describe(policy: Policy) -> str:
-    """Tell a policy in a few lines for a person: what is handled, what holds by default, each rule with its place."""
-    idle = hooks.ALL & ~policy.handled
-    rest = "denied" if policy.default == "deny" else "allowed"
-    lines = [
-        f"policy {policy.name} ({policy.source})",
-        f"  handled     {policy_actions.summary(policy.handled)}",
-        f"  left alone  {policy_actions.summary(idle)}",
-        f"  default     {policy.default}: a handled action is {rest} where no rule names it",
-        f"  rules       {len(policy.rules) or 'none'}",
-    ]
-    nowhere = policy.handled & ~_union(rule.allowed for rule in policy.rules)
-    if nowhere and policy.default == "deny":
-        lines.insert(-1, f"  denied      {policy_actions.summary(nowhere)}, everywhere: no rule allows it")
-    for rule in policy.rules:
-        words = [f"allow {policy_actions.summary(rule.allowed)}"] if rule.allowed else []
-        words += [f"deny {policy_actions.summary(rule.denied)}"] if rule.denied else []
-        lines.append(f"    {rule.path}  {'; '.join(words) or 'changes nothing'}  ({rule.location})")
-    return "\n".join(map(terminal.shown, lines))
-
-
-def _rules(reader: policy_reader.Reader, document: Table, landlock_abi: int | None) -> Iterator[Rule]:
+def _rules(reader: policy_reader.Reader, document: Table, landlock_abi: int | None) -> Iterator[tuple[Rule, abi.Action]]:
+    """Give the rules, each with the actions that it makes handled by permitting them."""
     literals: dict[str, list[str]] = {}
     for table in _tables(document, "variable"):
         if name := _text(table, "name"):
             literals.setdefault(name, []).extend(str(leaf.value) for leaf in _leaves(table, "literal"))
     for table in _tables(document, "path_beneath"):
-        allowed, explicitly_allowed = reader.actions(_leaves(table, "allowed_access"), landlock_abi)
-        denied, explicitly_denied = reader.actions(_leaves(table, "denied_access"), landlock_abi)
-        if both := allowed & denied:
+        allowed = reader.actions(_leaves(table, "allowed_access"), landlock_abi)
+        denied = reader.actions(_leaves(table, "denied_access"), landlock_abi)
+        patterns = reader.patterns(_leaves(table, "name"))
+        commands = reader.commands(_leaves(table, "ioctl_commands"))
+        if both := allowed.actions & denied.actions:
             leaf = _leaves(table, "denied_access")[0]
             what = f"{policy_actions.summary(both)} is allowed and denied in one rule"
             reader.report(
                 leaf.line, leaf.key.rpartition("[")[0], what, "name each action once; for a narrower denial write a second rule"
             )
+        explicit = allowed.explicit | denied.explicit
         seen = set()
         for leaf in _leaves(table, "parent"):
             found = len(reader.problems)
             paths = reader.paths(leaf, literals)
-            if not paths and denied and len(reader.problems) == found:
+            if not paths and denied.actions and len(reader.problems) == found:
                 reader.wrong(leaf, "stands for no path, so nothing would be denied", "give its variables a literal")
             for path in paths:
                 if path not in seen:
                     seen.add(path)
-                    yield Rule(path, allowed, denied, Location(reader.file, leaf.line), explicitly_allowed | explicitly_denied)
+                    place = Location(reader.file, leaf.line)
+                    made = Rule(path, allowed.actions, denied.actions, place, explicit, patterns, commands)
+                    yield made, allowed.handled
 
 
 def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: str) -> Iterator[errors.Problem]:
@@ -225,6 +217,12 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
             yield errors.Problem(
                 rule.location.file, rule.location.line, "", f"{rule.path!r} is not an absolute path", "begin it with /"
             )
+        if rule.names and rule.allowed:
+            what = f"the rule on {rule.path} allows by name, and names only deny"
+            yield errors.Problem(rule.location.file, rule.location.line, "", what, "leave out name, or allow the directory")
+        if rule.commands and not (rule.allowed | rule.denied) & abi.Action.IOCTL:
+            what = f"the rule on {rule.path} has ioctl commands, and neither allows nor denies ioctl"
+            yield errors.Problem(rule.location.file, rule.location.line, "", what, "add the action ioctl")
         if stray := (rule.allowed | rule.denied) & ~handled:
             what = f"the rule on {rule.path} names {policy_actions.summary(stray)}, which the policy does not handle"
             yield errors.Problem(rule.location.file, rule.location.line, "", what, "add it to the handled actions")

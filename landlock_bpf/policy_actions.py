@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from landlock_bpf import abi, hooks
 
-# ABI 9 adds resolve_unix, which we do not enforce: a group that contains it is refused rather than thinned out.
-NEWEST_ABI = 8
+# Upstream's newest: what came after ABI 9, which has resolve_unix, is on sockets (10) and on tracing (11).
+NEWEST_ABI = 11
 
 
 def rights_of(landlock_abi: int) -> abi.Action:
@@ -21,13 +21,21 @@ def rights_of(landlock_abi: int) -> abi.Action:
 
 
 LANDLOCK = rights_of(NEWEST_ABI)
+# Landlock's 16 rights on what files hold and directories list.
+CLASSIC = rights_of(5)
 READ = abi.Action.READ_FILE | abi.Action.READ_DIR
-# As upstream's library counts (rust-landlock, AccessFs::from_write): read, write and execute are all that Landlock has.
-WRITE = LANDLOCK & ~READ & ~abi.Action.EXECUTE
+# As upstream's library counts (rust-landlock, AccessFs::from_write): read, write and execute are all of the 16.
+WRITE = CLASSIC & ~READ & ~abi.Action.EXECUTE
 
 NAMES = {row.name: row.action for row in hooks.ACTIONS}
 # `execute` needs no row: the action of that name is the whole group.
-GROUPS = {"read": READ, "write": WRITE, "all": hooks.ALL}
+GROUPS = {
+    "read": READ,
+    "write": WRITE,
+    "read_metadata": hooks.group("read_metadata"),
+    "write_metadata": hooks.group("write_metadata"),
+    "all": hooks.ALL,
+}
 # landlockconfig's groups, of which a file has what its ABI knows.
 ABI_GROUPS = {
     "abi.all": LANDLOCK,
@@ -40,7 +48,7 @@ WORDS = (*ABI_GROUPS, *GROUPS, *NAMES)
 def summary(actions: abi.Action) -> str:
     """Name the actions as a person would, by groups where a whole group is there."""
     words = []
-    for word in ("all", "read", "write"):
+    for word in ("all", "read", "write", "read_metadata", "write_metadata"):
         if actions & GROUPS[word] == GROUPS[word]:
             words.append(word)
             actions &= ~GROUPS[word]
@@ -51,6 +59,6 @@ def suggestion(word: str, words: Iterable[str]) -> str:
     """Say which known word was probably meant, else list them all."""
     import difflib  # only for a file with an error in it: a third of this package's start-up time
 
-    known = tuple(words)
+    known = {each.lower(): each for each in words}
     close = difflib.get_close_matches(word.lower()[:80], known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"did you mean {known[close[0]]}?" if close else f"known are {', '.join(known.values())}"

@@ -30,7 +30,10 @@ class Kind(enum.Enum):
     NAME = f"a printable string of 1 to {NAME_MAX} bytes"
     VARIABLE = "a name: an ASCII letter, then letters, digits and _"
     DEFAULT = '"deny" or "allow"'
+    MODE = '"enforcing" or "permissive"'
     ACTIONS = "an array of action names"
+    PATTERNS = "an array of names, each with one * at most"
+    COMMANDS = "an array of ioctl commands: names or numbers"
     STRINGS = "an array of strings"
     TABLES = "an array of tables"
     NOT_YET = "not enforced yet"
@@ -65,9 +68,14 @@ KEYS = (
     Key(
         "default",
         Kind.DEFAULT,
-        'What holds for a handled action where no rule decides. "deny" also handles every action if no ruleset says which; '
-        '"allow" handles what some rule denies. Without this key: deny, and handled is what the rulesets and rules name, '
-        "as in landlockconfig.",
+        'What holds for a handled action where no rule decides. "deny" also handles Landlock\'s 16 rights if no ruleset says '
+        'which; "allow" handles what some rule denies. Without this key: deny, and handled is what the rulesets and rules '
+        "name, as in landlockconfig. What only denied_access names is allowed where no rule decides.",
+    ),
+    Key(
+        "mode",
+        Kind.MODE,
+        'With "permissive" the policy denies nothing: what it would deny is reported. Without this key: enforcing.',
     ),
     Key(
         "variable",
@@ -106,6 +114,17 @@ KEYS = (
                 'Absolute paths, or "." for the working directory; ${name} stands for a variable, $$ for a dollar.',
                 required=True,
             ),
+            Key(
+                "name",
+                Kind.PATTERNS,
+                "The denial is of what has such a name at any depth beneath parent, and of all beneath that: *.pem, .env. "
+                "Each may have one *. Whoever is denied it can neither make such a name nor remove it.",
+            ),
+            Key(
+                "ioctl_commands",
+                Kind.COMMANDS,
+                "The action ioctl of this rule is about these commands alone: TIOCSTI, FICLONE, 0x5401.",
+            ),
         ),
         any_of=("allowed_access", "denied_access"),
     ),
@@ -130,6 +149,16 @@ Report = Callable[[int, str, str, str], None]
 def check(source: Source, report: Report) -> Table:
     """Report every key and type that is wrong (line, key, what, remedy), and keep the rest for the checks of meaning."""
     return _Checker(source, report).table(KEYS, source.values, ())
+
+
+# What the items of an array are.
+_ARRAYS: Mapping[Kind, tuple[tuple[type, ...], str]] = {
+    Kind.ACTIONS: ((str,), "a string"),
+    Kind.STRINGS: ((str,), "a string"),
+    Kind.PATTERNS: ((str,), "a string"),
+    Kind.COMMANDS: ((str, int), "a string or an integer"),
+    Kind.TABLES: ((dict,), "a table"),
+}
 
 
 class _Checker:
@@ -179,7 +208,7 @@ class _Checker:
         return self.table(key.keys, values, place)
 
     def value(self, key: Key, value: object, place: Place) -> Leaf | list[Leaf] | list[Table] | None:
-        if key.kind in (Kind.ACTIONS, Kind.STRINGS, Kind.TABLES):
+        if key.kind in _ARRAYS:
             return self.array(key, value, place)
         if _is_scalar(key.kind, value):
             return self.leaf(place, value)
@@ -198,10 +227,10 @@ class _Checker:
         if not value:
             self.wrong(place, "is empty", "name at least one, or remove the key")
             return None
-        kind, words = (dict, "a table") if key.kind is Kind.TABLES else (str, "a string")
-        good: list[tuple[Any, Place]] = []  # tables or strings: kind says which
+        kinds, words = _ARRAYS[key.kind]
+        good: list[tuple[Any, Place]] = []  # of one of the kinds
         for index, item in enumerate(value):
-            if isinstance(item, kind):
+            if type(item) in kinds:  # a bool is an int too
                 good.append((item, (*place, index)))
             else:
                 self.wrong((*place, index), f"{policy_source.quote(item)} is not {words}", f"write {words}")
@@ -217,6 +246,8 @@ def _is_scalar(kind: Kind, value: object) -> bool:
         return False
     if kind is Kind.DEFAULT:
         return value in ("deny", "allow")
+    if kind is Kind.MODE:
+        return value in ("enforcing", "permissive")
     if kind is Kind.VARIABLE:
         return VARIABLE_NAME.fullmatch(value) is not None
     return value.isprintable() and 0 < len(value.encode()) <= NAME_MAX

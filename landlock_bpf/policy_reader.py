@@ -6,17 +6,28 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from landlock_bpf import abi, errors, policy_actions, policy_source, policy_variables
+from landlock_bpf import abi, errors, ioctl_commands, names, policy_actions, policy_source, policy_variables
 from landlock_bpf.policy_format import Leaf
 
 # What the words of others mean here, for those who bring them along.
 _ELSEWHERE = {
     "bind_tcp": "the network is not ruled yet; remove it, or use Landlock itself for this part",
     "connect_tcp": "the network is not ruled yet; remove it, or use Landlock itself for this part",
-    "resolve_unix": "connecting to Unix sockets is not ruled yet; remove it, or use Landlock itself for this part",
 }
 _OLD_GROUP = re.compile(r"v(\d)\.(all|read_execute|read_write)")
+
+
+class Words(NamedTuple):
+    """What words for actions come to: all of them, those named singly, and those that a permission makes handled.
+
+    The word `all` makes only Landlock's 16 rights handled: else who allows all would deny elsewhere what nothing else is about.
+    """
+
+    actions: abi.Action
+    explicit: abi.Action
+    handled: abi.Action
 
 
 class Reader:
@@ -33,20 +44,23 @@ class Reader:
     def wrong(self, leaf: Leaf, what: str, remedy: str) -> None:
         self.report(leaf.line, leaf.key, what, remedy)
 
-    def actions(self, leaves: Iterable[Leaf], landlock_abi: int | None) -> tuple[abi.Action, abi.Action]:
-        """Add up the actions that words stand for, and those among them that were named singly."""
-        union = explicit = abi.Action(0)
+    def actions(self, leaves: Iterable[Leaf], landlock_abi: int | None) -> Words:
+        """Add up the actions that words stand for."""
+        union = explicit = named = abi.Action(0)
         for leaf in leaves:
             word = str(leaf.value)
             if word in policy_actions.NAMES:
                 explicit |= policy_actions.NAMES[word]
-            elif word in policy_actions.GROUPS:
+            elif word == "all":
                 union |= policy_actions.GROUPS[word]
+                named |= policy_actions.CLASSIC
+            elif word in policy_actions.GROUPS:
+                named |= policy_actions.GROUPS[word]
             elif word in policy_actions.ABI_GROUPS:
-                union |= self._abi_group(leaf, word, landlock_abi)
+                named |= self._abi_group(leaf, word, landlock_abi)
             else:
                 self._unknown(leaf, word)
-        return union | explicit, explicit
+        return Words(union | named | explicit, explicit, named | explicit)
 
     def _abi_group(self, leaf: Leaf, word: str, landlock_abi: int | None) -> abi.Action:
         if landlock_abi is None:
@@ -58,13 +72,38 @@ class Reader:
             return abi.Action(0)
         if landlock_abi > policy_actions.NEWEST_ABI:
             remedy = f"write abi = {policy_actions.NEWEST_ABI}, or less"
-            self.wrong(
-                leaf,
-                f"{word} of Landlock ABI {landlock_abi} has rights on files that are not enforced yet (resolve_unix)",
-                remedy,
-            )
+            self.wrong(leaf, f"what {word} of Landlock ABI {landlock_abi} stands for is not known here", remedy)
             return abi.Action(0)
         return policy_actions.ABI_GROUPS[word] & policy_actions.rights_of(landlock_abi)
+
+    def patterns(self, leaves: Iterable[Leaf]) -> tuple[str, ...]:
+        """Take patterns of names, each once."""
+        good = []
+        for leaf in leaves:
+            text = str(leaf.value)
+            if flaw := names.flaw(text):
+                self.wrong(leaf, f"{policy_source.quote(text)} {flaw}", "write a name with one * at most: *.pem, .env")
+            else:
+                good.append(text)
+        return tuple(dict.fromkeys(good))
+
+    def commands(self, leaves: Iterable[Leaf]) -> tuple[int, ...]:
+        """Look the numbers of ioctl commands up; in ascending order, so that the order in a file does not matter."""
+        found: set[int] = set()
+        for leaf in leaves:
+            if isinstance(leaf.value, int):
+                if 0 <= leaf.value <= ioctl_commands.MOST:
+                    found.add(leaf.value)
+                else:
+                    self.wrong(leaf, f"{leaf.value} is no ioctl command", f"write a number from 0 to {ioctl_commands.MOST:#x}")
+            elif leaf.value in ioctl_commands.COMMANDS:
+                found.update(ioctl_commands.COMMANDS[leaf.value])
+            else:
+                what = f"{policy_source.quote(leaf.value)} is not a command that is known by name"
+                self.wrong(
+                    leaf, what, f"write its number; {policy_actions.suggestion(str(leaf.value), ioctl_commands.COMMANDS)}"
+                )
+        return tuple(sorted(found))
 
     def _unknown(self, leaf: Leaf, word: str) -> None:
         what = f"{policy_source.quote(word)} is not an action"

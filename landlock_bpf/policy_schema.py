@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from landlock_bpf import hooks, policy_actions, policy_format
+from landlock_bpf import hooks, ioctl_commands, names, policy_actions, policy_format
 from landlock_bpf.policy_format import Key, Kind
 
 Schema = dict[str, object]
@@ -19,8 +19,24 @@ _SCALARS: Mapping[Kind, Schema] = {
     Kind.NAME: {"type": "string", "minLength": 1, "maxLength": policy_format.NAME_MAX},
     Kind.VARIABLE: {"type": "string", "pattern": f"^{policy_format.VARIABLE_NAME.pattern}$"},
     Kind.DEFAULT: {"type": "string", "enum": ["deny", "allow"]},
+    Kind.MODE: {"type": "string", "enum": ["enforcing", "permissive"]},
 }
-_ITEMS: Mapping[Kind, Schema] = {Kind.ACTIONS: {"$ref": "#/definitions/action"}, Kind.STRINGS: {"type": "string"}}
+_ITEMS: Mapping[Kind, Schema] = {
+    Kind.ACTIONS: {"$ref": "#/definitions/action"},
+    Kind.STRINGS: {"type": "string"},
+    # At most one *, and more than that; no / and no NUL.
+    Kind.PATTERNS: {
+        "type": "string",
+        "pattern": "^(?!\\*?$)(?!\\.\\.?$)[^*/\u0000]*\\*?[^*/\u0000]*$",
+        "maxLength": names.LONGEST,
+    },
+    Kind.COMMANDS: {
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": ioctl_commands.MOST},
+            {"type": "string", "enum": list(ioctl_commands.COMMANDS)},
+        ]
+    },
+}
 
 
 def schema() -> Schema:

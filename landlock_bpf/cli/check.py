@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from landlock_bpf import errors, identity, policy, resolution
+from landlock_bpf import errors, identity, policy_description, resolution
 from landlock_bpf.cli import layers
 
 EXAMPLES = """\
@@ -44,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
             for checked in layers.load([path]):
                 with resolution.Filesystems() as filesystems:
                     resolution.resolve([checked], checked.name, 0, _identify, filesystems)
-                print(policy.describe(checked))
+                print(policy_description.describe(checked))
         except errors.PolicyError as error:
             problems += error.problems
     rules = [path for path in args.policies if path.suffix == ".c"]

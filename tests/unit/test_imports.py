@@ -16,12 +16,13 @@ PACKAGE = Path(landlock_bpf.__file__).parent
 # From the bottom up. A module imports from its own layer and from those before it, never from one after it.
 LAYERS = (
     ("numbers and words", ("abi", "errors", "identity", "terminal")),
-    ("values", ("catalogue", "hooks", "invoker", "launch", "mountinfo", "questions", "ruleset")),
+    ("values", ("catalogue", "hooks", "invoker", "ioctl_commands", "launch", "mountinfo", "names", "questions", "ruleset")),
     (
         "policies",
         (
             "policy",
             "policy_actions",
+            "policy_description",
             "policy_format",
             "policy_forms",
             "policy_oci",

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from landlock_bpf import abi, errors, hooks, policy, policy_actions
+from landlock_bpf import abi, errors, hooks, policy, policy_actions, policy_description
 from landlock_bpf.abi import Action
 
 ENVIRON = {"HOME": "/home/u", "USER": "u"}
@@ -34,6 +34,11 @@ ABI_1 = Action.EXECUTE | Action.WRITE_FILE | READ | REMOVE | MAKE
 ABI_2 = ABI_1 | Action.REFER
 ABI_3 = ABI_2 | Action.TRUNCATE
 ABI_5 = ABI_3 | Action.IOCTL_DEV
+ABI_9 = ABI_5 | Action.RESOLVE_UNIX
+METADATA_READ = Action.STAT | Action.READLINK | Action.GETXATTR | Action.LISTXATTR | Action.FILE_GETATTR
+METADATA_WRITE = (
+    Action.CHMOD | Action.CHOWN | Action.UTIME | Action.SETXATTR | Action.REMOVEXATTR | Action.SET_ACL | Action.FILE_SETATTR
+)
 NOTHING = Action(0)
 
 
@@ -70,7 +75,7 @@ def test_a_whole_file(load, tmp_path: Path) -> None:
     first, second = READ | Action.MAKE_REG, Action.MAKE_REG
     assert loaded == policy.Policy(
         "demo",
-        hooks.ALL,
+        ABI_5,
         "deny",
         (
             policy.Rule("/home/u", first, NOTHING, policy.Location(file, 7), second),
@@ -142,7 +147,8 @@ parent = ["/b"]
 
 
 @pytest.mark.parametrize(
-    ("landlock_abi", "rights"), [(1, ABI_1), (2, ABI_2), (3, ABI_3), (4, ABI_3), (5, ABI_5), (6, ABI_5), (7, ABI_5), (8, ABI_5)]
+    ("landlock_abi", "rights"),
+    [(1, ABI_1), (2, ABI_2), (3, ABI_3), (4, ABI_3), (5, ABI_5), (6, ABI_5), (8, ABI_5), (9, ABI_9), (10, ABI_9), (11, ABI_9)],
 )
 def test_abi_groups(load, landlock_abi: int, rights: Action) -> None:
     groups = {
@@ -159,8 +165,11 @@ def test_abi_groups(load, landlock_abi: int, rights: Action) -> None:
 @pytest.mark.parametrize(
     ("group", "actions"),
     [
+        # Only what something else makes handled, beyond Landlock's 16.
         ("all", ABI_5),
         ("read", READ),
+        ("read_metadata", METADATA_READ),
+        ("write_metadata", METADATA_WRITE),
         ("write", ABI_5 & ~READ & ~Action.EXECUTE),
         *[(action.name.lower(), action) for action in Action],
     ],
@@ -212,10 +221,10 @@ def test_ready_policies(path: Path) -> None:
 
 def test_the_demos_policy() -> None:
     (loaded,) = policy.load(POLICIES / "home-minus-ssh.toml", ENVIRON)
-    assert (loaded.handled, loaded.default) == (ABI_5, "deny")
+    assert (loaded.handled, loaded.default, loaded.left) == (hooks.ALL, "deny", hooks.ALL & ~ABI_5)
     assert [(rule.path, rule.allowed, rule.denied) for rule in loaded.rules] == [
-        ("/", ABI_5, NOTHING),
-        ("/home/u/.ssh", NOTHING, ABI_5),
+        ("/", hooks.ALL, NOTHING),
+        ("/home/u/.ssh", NOTHING, hooks.ALL),
     ]
 
 
@@ -231,10 +240,10 @@ RW = ABI_5 & ~Action.EXECUTE
         ({"rw": ["/a"]}, [("/a", RW, NOTHING)]),
         ({"rwx": ["/a"]}, [("/a", ABI_5, NOTHING)]),
         ({"ro": ["/a,/b", "/c"]}, [("/a", READ, NOTHING), ("/b", READ, NOTHING), ("/c", READ, NOTHING)]),
-        ({"ro": ["/"], "deny": ["/a"]}, [("/", READ, NOTHING), ("/a", NOTHING, ABI_5)]),
+        ({"ro": ["/"], "deny": ["/a"]}, [("/", READ, NOTHING), ("/a", NOTHING, hooks.ALL)]),
         ({"ro": ["/"], "deny": ["/a:read_file,write"]}, [("/", READ, NOTHING), ("/a", NOTHING, RW & ~Action.READ_DIR)]),
-        ({"ro": ["/"], "deny": ["/a:b/c"]}, [("/", READ, NOTHING), ("/a:b/c", NOTHING, ABI_5)]),
-        ({"ro": ["/"], "deny": ["/a:b:all"]}, [("/", READ, NOTHING), ("/a:b", NOTHING, ABI_5)]),
+        ({"ro": ["/"], "deny": ["/a:b/c"]}, [("/", READ, NOTHING), ("/a:b/c", NOTHING, hooks.ALL)]),
+        ({"ro": ["/"], "deny": ["/a:b:all"]}, [("/", READ, NOTHING), ("/a:b", NOTHING, hooks.ALL)]),
     ],
 )
 def test_from_words(words: dict[str, list[str]], rules: list[tuple[str, Action, Action]]) -> None:
@@ -243,7 +252,10 @@ def test_from_words(words: dict[str, list[str]], rules: list[tuple[str, Action, 
     assert [rule.location for rule in made.rules] == [
         policy.Location("command line", line) for line in range(1, len(rules) + 1)
     ]
-    assert (made.default, made.handled) == ("deny", ABI_5)
+    denied = NOTHING
+    for _path, _allowed, mask in rules:
+        denied |= mask
+    assert (made.default, made.handled, made.left) == ("deny", ABI_5 | denied, denied & ~ABI_5)
 
 
 def test_with_denials_only_the_rest_is_allowed() -> None:
@@ -292,6 +304,8 @@ LOCATION = policy.Location("x.py", 1)
         ({"handled": NOTHING, "rules": ()}, "handles no action"),
         ({"rules": (policy.Rule("a", READ, NOTHING, LOCATION),)}, "not an absolute path"),
         ({"rules": (policy.Rule("/a", NOTHING, Action.EXECUTE, LOCATION),)}, "does not handle"),
+        ({"rules": (policy.Rule("/a", READ, NOTHING, LOCATION, names=("x",)),)}, "names only deny"),
+        ({"rules": (policy.Rule("/a", READ, NOTHING, LOCATION, commands=(1,)),)}, "neither allows nor denies ioctl"),
         ({"rules": (policy.Rule("/a", READ, NOTHING, LOCATION),) * (abi.Limit.RULES + 1)}, "10001 rules"),
     ],
 )
@@ -323,11 +337,11 @@ def test_describe(load, tmp_path: Path) -> None:
         """
     )
     file = tmp_path / "some.toml"
-    assert policy.describe(loaded) == "\n".join(
+    assert policy_description.describe(loaded) == "\n".join(
         (
             f"policy some ({file})",
             "  handled     write, execute",
-            "  left alone  read",
+            "  left alone  read, read_metadata, write_metadata, lock, fcntl, ioctl, map_exec, chroot, receive, resolve_unix",
             "  default     allow: a handled action is allowed where no rule names it",
             "  rules       3",
             f"    /a  deny write, execute  ({file}:4)",
@@ -338,15 +352,79 @@ def test_describe(load, tmp_path: Path) -> None:
 
 
 def test_describe_tells_what_nothing_allows(load) -> None:
-    """Who writes a list of denials under a default of denial sees what that comes to."""
-    loaded = load('[[path_beneath]]\ndenied_access = ["read"]\nparent = ["/a"]')
-    assert "\n  denied      read, everywhere: no rule allows it\n" in policy.describe(loaded)
-    assert "everywhere" not in policy.describe(policy.from_words(rwx=["/"], deny=["/a"]))
-    assert "everywhere" not in policy.describe(policy.from_words(deny=["/a"]))
+    """Who allows something in one place sees that it is denied everywhere else."""
+    loaded = load('[[ruleset]]\nhandled_access_fs = ["read"]\n[[path_beneath]]\ndenied_access = ["read"]\nparent = ["/a"]')
+    assert "\n  denied      read, everywhere: no rule allows it\n" in policy_description.describe(loaded)
+    assert "everywhere" not in policy_description.describe(policy.from_words(rwx=["/"], deny=["/a"]))
+    assert "everywhere" not in policy_description.describe(policy.from_words(deny=["/a"]))
+    left = policy_description.describe(policy.from_words(rwx=["/"], deny=["/a:chmod,read"]))
+    assert "\n  allowed     chmod, where no rule denies it\n" in left
+
+
+def test_what_is_only_denied_is_left_where_no_rule_decides(load) -> None:
+    rules = """
+[[path_beneath]]
+allowed_access = ["all"]
+parent = ["/"]
+[[path_beneath]]
+denied_access = ["chmod", "read_file"]
+parent = ["/a"]
+[[path_beneath]]
+allowed_access = ["utime"]
+parent = ["/b"]
+"""
+    for head, left in (("", Action.CHMOD), ('default = "deny"', Action.CHMOD)):
+        loaded = load(head + rules)
+        # The word `all` makes Landlock's 16 handled; beyond them it permits what others make handled.
+        assert (loaded.handled, loaded.left) == (ABI_5 | Action.CHMOD | Action.UTIME, left)
+        assert loaded.rules[0].allowed == loaded.handled
+        assert loaded.default_allow == left
+    loaded = load('default = "allow"' + rules)
+    assert (loaded.handled, loaded.left) == (Action.CHMOD | Action.READ_FILE, NOTHING)
+    assert loaded.default_allow == loaded.handled | Action.REFER
+    only = load('[[path_beneath]]\ndenied_access = ["chmod"]\nparent = ["/a"]')
+    assert (only.default, only.default_allow) == ("deny", Action.CHMOD | Action.REFER)
+
+
+def test_what_is_withheld_is_allowed_by_name_alone(load) -> None:
+    loaded = load('default = "allow"\n[[path_beneath]]\nallowed_access = ["mount", "read"]\nparent = ["/a"]')
+    assert (loaded.handled, loaded.rules[0].allowed, loaded.default_allow) == (Action.MOUNT, Action.MOUNT, Action.REFER)
+    assert not hooks.WITHHELD & load('[[path_beneath]]\nallowed_access = ["all"]\nparent = ["/"]').rules[0].allowed
+
+
+def test_names_commands_and_mode(load) -> None:
+    loaded = load(
+        """
+        mode = "permissive"
+        default = "allow"
+        [[path_beneath]]
+        denied_access = ["read", "ioctl"]
+        parent = ["/a", "/b"]
+        name = ["*.pem", ".env", "*.pem"]
+        ioctl_commands = ["TIOCSTI", 0x5401, "FS_IOC_SETFLAGS", 0x5412]
+        """
+    )
+    assert loaded.permissive
+    assert [(rule.path, rule.names, rule.commands) for rule in loaded.rules] == [
+        (path, ("*.pem", ".env"), (0x5401, 0x5412, 0x40046602, 0x40086602)) for path in ("/a", "/b")
+    ]
+    told = policy_description.describe(loaded)
+    assert "permissive" in told
+    assert "/a  deny read, ioctl (TCGETS, TIOCSTI, FS_IOC_SETFLAGS) of *.pem, .env beneath  (" in told
+
+
+def test_the_same_in_json(load) -> None:
+    loaded = load(
+        """{"default": "allow", "mode": "enforcing", "pathBeneath": [
+        {"deniedAccess": ["ioctl"], "parent": ["/a"], "name": ["x*"], "ioctlCommands": ["FICLONE", 1]}]}""",
+        "some.json",
+    )
+    assert not loaded.permissive
+    assert [(rule.names, rule.commands) for rule in loaded.rules] == [(("x*",), (1, 0x40049409))]
 
 
 def test_describe_is_safe_to_print() -> None:
-    text = policy.describe(policy.from_words(ro=["/a\x1b[31m", "/b\udcff"]))
+    text = policy_description.describe(policy.from_words(ro=["/a\x1b[31m", "/b\udcff"]))
     assert "/a\\x1b[31m  allow" in text
     assert "/b\\udcff  allow" in text
     text.encode()

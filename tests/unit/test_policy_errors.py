@@ -13,10 +13,13 @@ from landlock_bpf import errors, policy
 RULE = '[[path_beneath]]\nallowed_access = ["read"]\nparent = ["/x"]\n'
 
 # The text, and of its one problem the line, the key, and words of the message and of the remedy.
+DENIAL = "[[path_beneath]]\ndenied_access = ['read']\nparent = ['/x']\n"
+IOCTL = "[[path_beneath]]\ndenied_access = ['ioctl']\nparent = ['/x']\nioctl_commands = "
 MISTAKES = [
     # Keys.
     ("nam = 'x'\n" + RULE, 1, "nam", "not a key of a policy", "did you mean name?"),
-    ("mode = 'learn'\n" + RULE, 1, "mode", "not a key of a policy", "known are abi"),
+    ("made = 'x'\n" + RULE, 1, "made", "not a key of a policy", "did you mean"),
+    ("mode = 'learn'\n" + RULE, 1, "mode", "'learn' does not fit", "permissive"),
     ("[pathBeneath]\n" + RULE, 1, "pathBeneath", "not a key of a policy", "did you mean path_beneath?"),
     (RULE + "path = '/'", 4, "path_beneath[0].path", "not a key here", "did you mean parent?"),
     (RULE + "alowed_access = ['read']", 4, "path_beneath[0].alowed_access", "not a key here", "did you mean allowed_access?"),
@@ -94,11 +97,11 @@ MISTAKES = [
         "remove it",
     ),
     (
-        "abi = 9\n[[ruleset]]\nhandled_access_fs = ['abi.all']\n" + RULE,
+        "abi = 12\n[[ruleset]]\nhandled_access_fs = ['abi.all']\n" + RULE,
         3,
         "ruleset[0].handled_access_fs[0]",
-        "resolve_unix",
-        "abi = 8",
+        "of Landlock ABI 12 stands for is not known here",
+        "abi = 11",
     ),
     (
         RULE + "denied_access = [\n'read_dir']",
@@ -160,6 +163,24 @@ MISTAKES = [
     ),
     ("[[variable]]\nname = '1x'\n" + RULE, 2, "variable[0].name", "'1x' does not fit", "an ASCII letter"),
     ("[[variable]]\nname = 'x'\nliteral = []\n" + RULE, 3, "variable[0].literal", "is empty", "at least one"),
+    # Names and commands.
+    (RULE + "name = ['*.pem']", 3, "", "names only deny", "leave out name"),
+    *(
+        (DENIAL + f"name = [{text!r}]", 4, "path_beneath[0].name[0]", what, "one * at most")
+        for text, what in (
+            ("", "is not a name"),
+            ("..", "is not a name"),
+            ("a/b", "is not a name"),
+            ("*", "every name"),
+            ("*.*", "more than one *"),
+            ("x" * 256, "255 bytes"),
+        )
+    ),
+    (DENIAL + "name = '*.pem'", 4, "path_beneath[0].name", "is not an array of names", "['*.pem']"),
+    (DENIAL + "ioctl_commands = [1]", 3, "", "neither allows nor denies ioctl", "add the action ioctl"),
+    (IOCTL + "['TIOCST']", 4, "path_beneath[0].ioctl_commands[0]", "not a command that is known", "did you mean TIOCSTI?"),
+    (IOCTL + "[-1]", 4, "path_beneath[0].ioctl_commands[0]", "-1 is no ioctl command", "0xffffffff"),
+    (IOCTL + "[true]", 4, "path_beneath[0].ioctl_commands[0]", "True is not", "a string or an integer"),
     # Limits.
     (
         RULE.replace('"/x"', ", ".join(f'"/{number}"' for number in range(10_001))),

@@ -156,7 +156,7 @@ MISTAKES = [
     ("LL_FS_RO=/usr\nLL_FS_RW=\nLL_UDP_CONNECT=53", 3, "LL_UDP_CONNECT", "not enforced", "unset"),
     ("LL_FS_RO=/usr\nLL_FS_RW=\nLL_SCOPED=a:s", 3, "LL_SCOPED", "not enforced", "unset"),
     ("LL_FS_RO=/usr\nLL_FS_RW=\nLL_FS_RW=", 3, "LL_FS_RW", "set twice", "one of them"),
-    ("LL_FS_RO=/usr LL_FS_RW= LL_FS_RX=", 1, "", "no variable of the sandboxer's", "known are LL_FS_RO"),
+    ("LL_FS_RO=/usr LL_FS_RW= LL_FS_RX=", 1, "", "no variable of the sandboxer's", "did you mean LL_FS_RW?"),
     ("LL_FS_RO=/usr LL_FS_RW=\n./sandboxer", 2, "", "not an assignment", "leave it out"),
     ('LL_FS_RO="${PATH}:/usr"\nLL_FS_RW=', 1, "", "for a shell", "write out"),
 ]  # fmt: skip

@@ -31,17 +31,24 @@ ACTIONS = st.lists(st.sampled_from(policy_actions.WORDS), min_size=1, max_size=3
 PATHS = st.lists(st.sampled_from(["/", "/a", ".", "${HOME}", "/${x}", "/$$"]), min_size=1, max_size=3)
 RULE = st.one_of(
     st.fixed_dictionaries({"allowedAccess": ACTIONS, "parent": PATHS}),
-    st.fixed_dictionaries({"deniedAccess": ACTIONS, "parent": PATHS}),
+    st.fixed_dictionaries(
+        {"deniedAccess": ACTIONS.map(lambda words: [*words, "ioctl"]), "parent": PATHS},
+        optional={
+            "name": st.lists(st.sampled_from(["*.pem", ".env", "a*b", "..x", "*é"]), min_size=1, max_size=2),
+            "ioctlCommands": st.lists(st.sampled_from(["TCGETS", 0, 0xFFFFFFFF]), min_size=1, max_size=2),
+        },
+    ),
 )
 VARIABLE = st.fixed_dictionaries({"name": st.sampled_from(["x", "y_2"]), "literal": PATHS})
 GOOD = st.fixed_dictionaries(
     {
-        "abi": st.integers(1, 8),
+        "abi": st.integers(1, 11),
         "variable": st.lists(VARIABLE, max_size=2).map(lambda tables: [{"name": "x", "literal": ["/"]}, *tables]),
     },
     optional={
         "name": st.sampled_from(["a", "home minus ssh"]),
         "default": st.just("deny"),
+        "mode": st.sampled_from(["enforcing", "permissive"]),
         "ruleset": st.lists(st.fixed_dictionaries({"handledAccessFs": ACTIONS}), min_size=1, max_size=2),
     },
 ).flatmap(lambda document: st.lists(RULE, min_size=1, max_size=3).map(lambda rules: {**document, "pathBeneath": rules}))
@@ -131,6 +138,14 @@ def test_what_the_loader_takes_the_schema_takes(tmp_path_factory: pytest.TempPat
         {"pathBeneath": [{"allowedAccess": [], "parent": ["/"]}]},
         {"pathBeneath": [{"allowedAccess": ["read"], "parent": "/"}]},
         {"pathBeneath": [{"allowedAccess": ["read"], "parent": ["/"]}], "path_beneath": []},
+        *(
+            {"pathBeneath": [{"deniedAccess": ["read"], "parent": ["/"], "name": [name]}]}
+            for name in ("", "*", ".", "..", "a/b", "a*b*", "x" * 256)
+        ),
+        *(
+            {"pathBeneath": [{"deniedAccess": ["ioctl"], "parent": ["/"], "ioctlCommands": [command]}]}
+            for command in (-1, 1 << 32, "TCGET", True)
+        ),
         {"variable": [{"name": "1"}]},
         {"variable": [{"literal": ["x"]}]},
     ],
