@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from landlock_bpf import abi, domain, engine, errors, fsview, grace, hooks, record, rule_slots, ruleset, views
+from landlock_bpf import abi, domain, engine, errors, fsview, grace, hooks, merging, record, rule_slots, ruleset, views
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +73,7 @@ def check_limits(wanted: Iterable[Wanted]) -> None:
         if len(each.layers) > abi.Limit.LAYERS:
             what = f"the domain {each.slot.name} would have {len(each.layers)} layers, those around it counted"
             raise errors.LimitError(f"{what}; at most {int(abi.Limit.LAYERS)} are possible: join policies into one file")
+        merging.check(each.layers)
         rules = sum(layer.rules for layer in ruleset.own(each.layers))
         if rules > abi.Limit.RULES:
             what = f"the domain {each.slot.name} would have {rules} rules"
@@ -171,7 +172,7 @@ def drop(live: engine.Engine, rulesets: Iterable[int]) -> None:
         serials.append(old.serial)
         places += ruleset.places_of(old)
         kept = record.read(serials[-1])
-        fsview.remove(live, index, kept.objects() if kept else fsview.keys_of(live, index))
+        fsview.remove(live, index, kept)
     rule_slots.release(live, places)
     detach_surplus(live)
     # Last: by a record that no domain has, a sweep knows that there is something to do.
@@ -203,7 +204,7 @@ def detach_surplus(live: engine.Engine) -> None:
 def _withdraw(live: engine.Engine, new: record.Record) -> None:
     # A ^C may come right after the store that put it in force.
     if new.index not in (slot.ruleset for slot in domain.slots(live)):
-        fsview.remove(live, new.index, new.objects())
+        fsview.remove(live, new.index, new)
         rule_slots.release(live, ruleset.places(new.layers))
         record.remove(new.serial)
 

@@ -43,6 +43,21 @@ class Engine:
         return self._map("fsview", abi.FsviewKey, abi.Rule, raw=True)
 
     @functools.cached_property
+    def names(self) -> maps.Map:
+        """From name_key to rule, as bytes."""
+        return self._map("names", abi.NameKey, abi.Rule, raw=True)
+
+    @functools.cached_property
+    def patterns(self) -> maps.Map:
+        """From pattern_key to pattern; keys are bytes, as of the others."""
+        return self._map("patterns", abi.PatternKey, abi.Pattern, raw=True)
+
+    @functools.cached_property
+    def commands(self) -> maps.Map:
+        """From command_key, as bytes, to the number of a class."""
+        return self._map("commands", abi.CommandKey, ctypes.c_uint32, raw=True)
+
+    @functools.cached_property
     def views(self) -> maps.Map:
         """From view_key to view_marks, as bytes."""
         return self._map("views", abi.ViewKey, abi.ViewMarks, raw=True)
@@ -79,6 +94,11 @@ class Engine:
     @functools.cached_property
     def superblocks(self) -> maps.Map:
         return self._map("superblocks", ctypes.c_uint32, ctypes.c_uint32)
+
+    @functools.cached_property
+    def rates(self) -> maps.Map:
+        """From the index of a domain to how much it reports."""
+        return self._map("rates", None, abi.Rate)
 
     @functools.cached_property
     def denials(self) -> maps.Map:

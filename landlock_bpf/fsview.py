@@ -1,48 +1,72 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The rules of rulesets in the kernel: the map fsview and the filter before it. None of it is in force by itself."""
+"""The rules of rulesets in the kernel, on objects and names, and the filter before them. None is in force by itself."""
 
 from __future__ import annotations
 
 import errno
 import struct
+import sys
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
-from landlock_bpf import abi, engine, errors, identity, record, ruleset
+from landlock_bpf import abi, engine, errors, identity, merging, record, ruleset
 
 _TAIL = struct.Struct("=II")  # what fsview_key has after the object
+_NUMBERED = struct.Struct("=II")  # pattern_key and command_key: the ruleset's index, and a number
 _SERIAL = struct.Struct("=Q")  # what view_key has there
 _WORD = 64
 # Bits that no key has only cost a look-up: so many are left before the filter is made anew (1.6 % of it).
 _STALE_BITS = 1 << 16
+_T = TypeVar("_T")
 
 
 def install(live: engine.Engine, made: record.Record) -> None:
-    """Put a recorded ruleset into the kernel; LimitError where fsview has no room, and then nothing is left of it."""
-    rules = ruleset.merge(made.layers)
+    """Put a recorded ruleset into the kernel; LimitError where a map has no room, and then nothing is left of it."""
+    merged = merging.merge(made.layers)
     if live.ruleset(made.index).serial:
-        remove(live, made.index, keys_of(live, made.index))  # left by a killed controller, and its record lost
-    live.rulesets.update(made.index, ruleset.record(made.layers, made.serial))
-    for device in {ruleset.device_of(object) for object in rules}:
+        remove(live, made.index)  # left by a killed controller, and its record lost
+    live.rulesets.update(made.index, merging.record(made.layers, made.serial))
+    for device in {ruleset.device_of(object) for object in merged.rules}:
         live.superblocks.update(device, 1)
-    set_bits(live.filter, rules, made.index)
+    set_bits(live.filter, merged.rules, made.index)
     tail = _TAIL.pack(made.index, 0)
-    try:
-        live.fsview.update_batch([(object + tail, rule) for object, rule in rules.items()])
-    except errors.KernelError as cause:
-        remove(live, made.index, rules)
-        if cause.errno != errno.E2BIG:
-            raise
-        limit = int(abi.Limit.OBJECTS)
-        raise errors.LimitError(f"all domains together would have rules on more than {limit} objects") from cause
+    fill = (
+        (live.fsview, [(object + tail, rule) for object, rule in merged.rules.items()], abi.Limit.OBJECTS, "objects"),
+        (live.names, [(head + tail, rule) for head, rule in merged.names.items()], abi.Limit.NAMES, "names"),
+        (live.patterns, [*_numbered(made.index, enumerate(merged.patterns))], abi.Limit.NAMES, "patterns of names"),
+        (live.commands, [*_numbered(made.index, merged.commands.items())], abi.Limit.COMMANDS, "ioctl commands"),
+    )
+    for target, entries, limit, what in fill:
+        try:
+            target.update_batch(entries)
+        except errors.KernelError as cause:
+            remove(live, made.index, made)
+            if cause.errno != errno.E2BIG:
+                raise
+            raise errors.LimitError(f"all domains together would have rules on more than {int(limit)} {what}") from cause
 
 
-def remove(live: engine.Engine, index: int, objects: Iterable[bytes]) -> None:
-    """Remove a ruleset that is in force nowhere, its grace period over."""
+def remove(live: engine.Engine, index: int, made: record.Record | None = None) -> None:
+    """Remove a ruleset that is in force nowhere, its grace period over; where its record is lost, all keys are looked at."""
     tail = _TAIL.pack(index, 0)
-    keys = [object + tail for object in objects]
-    live.fsview.delete_batch(keys)
+    if made:
+        objects = made.objects()
+        heads = [merging.name_head(name) for layer in made.layers for name in layer.names]
+        patterns = [_NUMBERED.pack(index, number) for number in range(sum(len(layer.patterns) for layer in made.layers))]
+        commands = [_NUMBERED.pack(index, command) for command in merging.Classes(made.layers).commands]
+    else:
+        objects = keys_of(live, index)
+        heads = [key[: -_TAIL.size] for key, _rule in live.names.items() if key.endswith(tail)]
+        first = index.to_bytes(4, sys.byteorder)
+        patterns, commands = (
+            [key for key, _ in each.items() if key.startswith(first)] for each in (live.patterns, live.commands)
+        )
+    live.fsview.delete_batch([object + tail for object in objects])
+    live.names.delete_batch([head + tail for head in heads])
+    live.patterns.delete_batch(patterns)
+    live.commands.delete_batch(commands)
     live.rulesets.update(index, abi.Ruleset())
-    count_removed(live, len(keys))
+    count_removed(live, len(objects))
 
 
 def keys_of(live: engine.Engine, index: int) -> set[bytes]:
@@ -79,6 +103,11 @@ def set_bits(words: memoryview, objects: Iterable[bytes], number: int) -> None:
     for ino, *_ in identity.OBJECT.iter_unpack(b"".join(objects)):
         bit = bit_of(ino, number)
         words[bit // _WORD] |= 1 << bit % _WORD
+
+
+def _numbered(index: int, values: Iterable[tuple[int, _T]]) -> Iterator[tuple[bytes, _T]]:
+    """Give the entries of a map whose keys are a ruleset's index and a number."""
+    return ((_NUMBERED.pack(index, number), value) for number, value in values)
 
 
 def _hashed(live: engine.Engine) -> Iterator[tuple[int, int]]:

@@ -46,7 +46,7 @@ class Record:
 
     def objects(self) -> set[bytes]:
         """Collect the objects that have keys."""
-        return {entry.object for layer in self.layers for entry in layer.entries}
+        return set().union(*(layer.objects() for layer in self.layers))
 
 
 @contextlib.contextmanager
@@ -93,9 +93,9 @@ def serials() -> list[int]:
 
 def write(record: Record) -> None:
     """Write a record: it appears whole or not at all."""
-    # Two lines: what is asked often, and what is long: the entries and marks.
+    # Two lines: what is asked often, and what is long: all that is said of objects.
     heads = [_head(layer) for layer in record.layers]
-    long = [(_plain(layer.entries), _plain(layer.programs.marks) if layer.programs else []) for layer in record.layers]
+    long = [[_plain(each) for each in _long(layer)] for layer in record.layers]
     path = _path(record.serial)
     part = path.with_suffix(".part")
     try:
@@ -110,7 +110,7 @@ def read(serial: int, *, whole: bool = True) -> Record | None:
     for path in (_path(serial), PAST / _path(serial).name):
         with contextlib.suppress(FileNotFoundError), open(path) as lines:
             told = json.loads(lines.readline())
-            long = json.loads(lines.readline()) if whole else [([], []) for _ in told["layers"]]
+            long = json.loads(lines.readline()) if whole else [[[]] * 4 for _ in told["layers"]]
             layers = (_layer(head, *each) for head, each in zip(told["layers"], long))
             return Record(**{**told, "layers": tuple(layers)})
     return None
@@ -157,21 +157,41 @@ def _path(serial: int) -> Path:
 def _head(layer: ruleset.Layer) -> dict[str, Any]:
     """Say all of a layer but what is long. Only the objects' bytes are nothing that JSON has."""
     head = {**vars(layer), "spread": _plain(layer.spread)}
-    del head["entries"]
+    for name in ("entries", "names", "trees"):
+        del head[name]
     if layer.programs:
         head["programs"] = {**vars(layer.programs), "marks": ()}
     return head
+
+
+def _long(layer: ruleset.Layer) -> Iterator[Iterable[tuple[Any, ...]]]:
+    """Give what is long of a layer: each begins with an object."""
+    yield from (layer.entries, layer.names, layer.trees, layer.programs.marks if layer.programs else ())
 
 
 def _plain(said: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [(each[0].hex(), *each[1:]) for each in said]
 
 
-def _layer(head: dict[str, Any], entries: list[list[Any]], marks: list[list[Any]]) -> ruleset.Layer:
-    spread = tuple((bytes.fromhex(one), rules) for one, rules in head["spread"])
-    made = tuple(ruleset.Entry(bytes.fromhex(entry[0]), *entry[1:]) for entry in entries)
-    programs = _programs(head["programs"], marks) if head["programs"] else None
-    return ruleset.Layer(**{**head, "spread": spread, "entries": made, "programs": programs})
+def _layer(
+    head: dict[str, Any], entries: list[list[Any]], names: list[list[Any]], trees: list[list[Any]], marks: list[list[Any]]
+) -> ruleset.Layer:
+    said = {
+        "spread": tuple((bytes.fromhex(one), rules) for one, rules in head["spread"]),
+        "entries": tuple(ruleset.Entry._make(_fields(each)) for each in entries),
+        "names": tuple(ruleset.Name._make(_fields(each)) for each in names),
+        "trees": tuple(ruleset.Tree(bytes.fromhex(each[0]), *each[1:]) for each in trees),
+        "patterns": tuple(ruleset.Pattern._make((*each[:-1], tuple(each[-1]))) for each in head["patterns"]),
+        "notes": tuple(head["notes"]),
+        "programs": _programs(head["programs"], marks) if head["programs"] else None,
+    }
+    return ruleset.Layer(**{**head, **said})
+
+
+def _fields(told: list[Any]) -> Iterator[Any]:
+    """Give the fields of what begins with an object and ends with a list of commands."""
+    object, *between, commands = told
+    yield from (bytes.fromhex(object), *between, tuple(commands))
 
 
 def _programs(head: dict[str, Any], marks: list[list[Any]]) -> ruleset.Programs:

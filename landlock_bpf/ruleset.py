@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rulesets: what the layers of a domain say of objects, each alone and all merged, as the engine has it. Pure values."""
+"""Rulesets: what the layers of a domain say of objects and names, each layer by itself. Pure values; see merging.py."""
 
 from __future__ import annotations
 
 import dataclasses
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from landlock_bpf import abi, identity
 
 ENGINE, LSM_CGROUP = "engine", "lsm_cgroup"
-_MASKS = struct.Struct(f"={int(abi.Limit.LAYERS)}Q{int(abi.Limit.LAYERS)}QQII")
 # The hash of bpf/walk.h, may_have_rule().
 _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 _ALL_64 = (1 << 64) - 1
@@ -19,7 +17,10 @@ _SHIFT = 64 - int(abi.Limit.FILTER_BITS)
 
 
 class Entry(NamedTuple):
-    """What a policy says of one object; `object` is struct object as bytes. Without rights: a place on a denial's way."""
+    """What a policy says of one object; `object` is struct object as bytes. Without rights: a place on a denial's way.
+
+    With `commands`, the action ioctl is about these alone.
+    """
 
     object: bytes
     allowed: int
@@ -28,6 +29,41 @@ class Entry(NamedTuple):
     path: str
     file: str
     line: int
+    commands: tuple[int, ...] = ()
+
+
+class Name(NamedTuple):
+    """What a policy denies of a path that need not exist: it begins at the object `parent`, `hash` is that of its names.
+
+    `length` is that of the last name. Without rights: a place on the way to such a path.
+    """
+
+    parent: bytes
+    hash: int
+    length: int
+    denied: int
+    path: str
+    file: str
+    line: int
+    commands: tuple[int, ...] = ()
+
+
+class Pattern(NamedTuple):
+    """What a policy denies of names beneath trees."""
+
+    text: str
+    denied: int
+    file: str
+    line: int
+    commands: tuple[int, ...] = ()
+
+
+class Tree(NamedTuple):
+    """A directory beneath which a pattern holds: that of this place in Layer.patterns."""
+
+    object: bytes
+    pattern: int
+    path: str
 
 
 class RuleProgram(NamedTuple):
@@ -93,7 +129,8 @@ class Layer:
 
     Or rule programs, and then it handles no action. `default_allow` are those of the handled actions that are allowed where no
     rule decides. `spread` says of each filesystem how many of the `rules` are on it,
-    with one of the objects. Where only the head of a record was read, there are no entries.
+    with one of the objects. `notes` say what of the policy could not be covered. Where only the head of a record was read,
+    there are no entries, names and trees.
     """
 
     owner: str
@@ -107,10 +144,25 @@ class Layer:
     spread: tuple[tuple[bytes, int], ...]
     entries: tuple[Entry, ...] = ()
     programs: Programs | None = None
+    permissive: bool = False
+    names: tuple[Name, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    trees: tuple[Tree, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def objects(self) -> set[bytes]:
+        """Collect the objects that it speaks of, or of names in them."""
+        said = {entry.object for entry in self.entries}
+        return said.union((name.parent for name in self.names), (tree.object for tree in self.trees))
 
     def keep(self, objects: set[bytes]) -> Layer:
-        """Leave out the entries of all other objects: those whose filesystem is gone."""
-        return dataclasses.replace(self, entries=tuple(entry for entry in self.entries if entry.object in objects))
+        """Leave out what is said of all other objects: those whose filesystem is gone."""
+        return dataclasses.replace(
+            self,
+            entries=tuple(entry for entry in self.entries if entry.object in objects),
+            names=tuple(name for name in self.names if name.parent in objects),
+            trees=tuple(tree for tree in self.trees if tree.object in objects),
+        )
 
 
 def own(layers: Sequence[Layer]) -> tuple[Layer, ...]:
@@ -165,30 +217,6 @@ def handled(layers: Iterable[Layer]) -> int:
     return union
 
 
-def record(layers: Sequence[Layer], serial: int) -> abi.Ruleset:
-    """Make the struct ruleset of merged layers."""
-    made = abi.Ruleset(serial=serial, layers=len(layers), handled_any=handled(layers))
-    for number, layer in enumerate(layers):
-        made.handled[number] = layer.handled
-        made.default_allow[number] = layer.default_allow
-    asked = [(number, layer.programs.place) for number, layer in enumerate(layers) if layer.programs]
-    for order, (number, place) in enumerate(reversed(asked)):
-        made.programs[order] = abi.Programs(hooks=place.hooks, views=place.views, slot=place.slot, layer=number)
-        made.hooks_any |= place.hooks
-    return made
-
-
-def merge(layers: Sequence[Layer]) -> dict[bytes, bytes]:
-    """Say for each object what all layers say of it: struct object to struct rule, both as bytes."""
-    said: dict[bytes, tuple[tuple[int, int, int, int], ...]] = {}
-    for number, layer in enumerate(layers):
-        for object, (allowed, denied, sealed) in _united(layer.entries).items():
-            said[object] = (*said.get(object, ()), (number, allowed, denied, sealed))
-    # Most objects of a policy have the same rule.
-    packed = {words: _pack(words) for words in set(said.values())}
-    return {object: packed[words] for object, words in said.items()}
-
-
 def low_word(serial: int) -> int:
     """Give what a set of views has in the place of a ruleset's index, in filter_bit()."""
     return serial & 0xFFFFFFFF
@@ -197,24 +225,3 @@ def low_word(serial: int) -> int:
 def filter_bit(ino: int, index: int) -> int:
     """Give the bit of the filter that must be set before a rule on this inode number holds in ruleset `index`."""
     return ((ino + index * _FIRST) * _SECOND & _ALL_64) >> _SHIFT
-
-
-def _united(entries: Iterable[Entry]) -> dict[bytes, tuple[int, int, int]]:
-    united: dict[bytes, tuple[int, int, int]] = {}
-    for object, allowed, denied, sealed, *_ in entries:
-        before = united.get(object)
-        if before:
-            united[object] = before[0] | allowed, before[1] | denied, before[2] | sealed
-        else:
-            united[object] = allowed, denied, sealed
-    return united
-
-
-def _pack(words: Iterable[tuple[int, int, int, int]]) -> bytes:
-    masks = [0] * (2 * abi.Limit.LAYERS)
-    seals = 0
-    for number, allowed, denied, sealed in words:
-        masks[number] = allowed
-        masks[abi.Limit.LAYERS + number] = denied
-        seals |= sealed << number
-    return _MASKS.pack(*masks, 0, seals, 0)

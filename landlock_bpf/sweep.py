@@ -102,7 +102,7 @@ def _forget(live: engine.Engine, serials: set[int], slots: Sequence[domain.Slot]
         if left and left.scope and left.domain not in (slot.name for slot in slots):
             cgroup.remove(Path(left.scope))
         if left and live.ruleset(left.index).serial in (serial, 0):
-            fsview.remove(live, left.index, left.objects())
+            fsview.remove(live, left.index, left)
         if left:
             rule_slots.release(live, ruleset.places(left.layers))
     change.detach_surplus(live)

@@ -53,7 +53,7 @@ class Kernel:
     def __init__(self) -> None:
         self.steps, self.fatal = 0, 0
         self.links: set[str] = set()
-        self.names: dict[int, tuple[str, ...]] = {}  # of each serial, the policies of its layers
+        self.labels: dict[int, tuple[str, ...]] = {}  # of each serial, the policies of its layers
         self.arrays: dict[str, Map] = {}
         self.pins = Path()
 
@@ -135,7 +135,7 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
     real_write = record.write
 
     def write(made: record.Record) -> None:
-        current[-1].names[made.serial] = tuple(map(label, made.layers))
+        current[-1].labels[made.serial] = tuple(map(label, made.layers))
         real_write(made)
 
     def unlink(path: Path, missing_ok: bool = False) -> None:
@@ -176,6 +176,9 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
             "marks": Marks(kernel),
             "state": types.SimpleNamespace(process_domains=0, orphans=0),
             "fsview": Map(kernel),
+            "names": Map(kernel),
+            "patterns": Map(kernel),
+            "commands": Map(kernel),
             "views": Map(kernel),
             "rulesets": Map(kernel, empty=abi.Ruleset()),
             "superblocks": Map(kernel),
@@ -200,8 +203,12 @@ def layer(owner: str, policy: str, made: int, slot: int = 0) -> ruleset.Layer:
             programs = ruleset.Programs(slot, mask, ruleset.LSM_CGROUP, "", "libbpf", (rule,))
         return dataclasses.replace(ruleset.of_programs(owner, made, programs), policy=policy)
     number = sum(map(ord, policy))
-    entry = ruleset.Entry(identity.OBJECT.pack(number, 0, 8, 0), 0, 4, True, f"/{policy}", "p.toml", 1)
-    return ruleset.Layer(owner, made, policy, "p.toml", 4, 4, 1, True, ((entry.object, 1),), (entry,))
+    object, place = identity.OBJECT.pack(number, 0, 8, 0), (f"/{policy}", "p.toml", 1)
+    entry = ruleset.Entry(object, 0, 4, True, *place)
+    name = ruleset.Name(object, number, 3, 4, *place)
+    pattern = ruleset.Pattern(f"*.{policy}", 1 << 32, "p.toml", 1, (number,))
+    said = {"names": (name,), "patterns": (pattern,), "trees": (ruleset.Tree(object, 0, place[0]),)}
+    return ruleset.Layer(owner, made, policy, "p.toml", 4, 4, 1, True, ((object, 1),), (entry,), **said)
 
 
 def mark(name: str) -> ruleset.Mark:
@@ -246,15 +253,26 @@ def in_force(kernel: Kernel) -> dict[str, tuple[str, ...]]:
         word = cast(Any, live).marks.get(number, 0)
         known = word & 0xFFFF if word >> 16 == number else domain.of_cgroup(live, number) if word else 0
         index = rulesets.get(known, 0)
-        found[path] = kernel.names[live.ruleset(index).serial] if index else ()
+        found[path] = kernel.labels[live.ruleset(index).serial] if index else ()
         if index:
             policies = [policy for policy in found[path] if policy.islower()]
             assert "cgroup_mkdir" in kernel.links and ("file_open" in kernel.links or not policies)
             objects = {identity.OBJECT.pack(sum(map(ord, policy)), 0, 8, 0) for policy in policies}
             rules = {key[:-8] for key, _ in live.fsview.items() if key[-8:-4] == index.to_bytes(4, "little")}
             assert objects == rules
+            see_names(live, index, policies)
             see_programs(kernel, live.ruleset(index), found[path])
     return found
+
+
+def see_names(live: engine.Engine, index: int, policies: list[str]) -> None:
+    """See that what policies say of names, patterns and ioctl commands is whole."""
+    first = index.to_bytes(4, "little")
+    names = {key[24:32] for key, _ in live.names.items() if key[-8:-4] == first}
+    assert names == {sum(map(ord, policy)).to_bytes(8, "little") for policy in policies}
+    assert len([key for key, _ in live.patterns.items() if key.startswith(first)]) == len(policies)
+    commands = {key[4:] for key, _ in live.commands.items() if key.startswith(first)}
+    assert commands == {sum(map(ord, policy)).to_bytes(4, "little") for policy in policies}
 
 
 def see_programs(kernel: Kernel, in_force: abi.Ruleset, names: tuple[str, ...]) -> None:
@@ -279,6 +297,7 @@ def clean(kernel: Kernel) -> None:
         run(kernel, "detach", slot.name)
     assert not domain.slots(live) and not kernel.links and not record.serials()
     assert not dict(live.fsview.items()) and not list(live.cgroups.items())
+    assert not any(list(each.items()) for each in (live.names, live.patterns, live.commands))
     assert all(live.ruleset(index).serial == 0 for index in range(1, abi.Limit.RULESETS))
     left_over(kernel)
 
@@ -398,7 +417,7 @@ def test_an_unrecorded_cgroup_is_in_the_domain_above_it(new: Callable[[], Kernel
     run(kernel, "attach", "i", "/a/b", "q")
     slots = {slot.name: slot for slot in domain.slots(cast(engine.Engine, kernel))}
     assert slots["i"].parent == slots["o"].index and in_force(kernel)["/a/b"] == ("p", "q")
-    assert kernel.names[kernel.rulesets.lookup(slots["i"].ruleset).serial] == ("p", "q")  # type: ignore[attr-defined]
+    assert kernel.labels[kernel.rulesets.lookup(slots["i"].ruleset).serial] == ("p", "q")  # type: ignore[attr-defined]
 
 
 def test_too_many_layers_change_nothing(new: Callable[[], Kernel]) -> None:

@@ -16,7 +16,10 @@ PACKAGE = Path(landlock_bpf.__file__).parent
 # From the bottom up. A module imports from its own layer and from those before it, never from one after it.
 LAYERS = (
     ("numbers and words", ("abi", "errors", "identity", "terminal")),
-    ("values", ("catalogue", "hooks", "invoker", "ioctl_commands", "launch", "mountinfo", "names", "questions", "ruleset")),
+    (
+        "values",
+        ("catalogue", "hooks", "invoker", "ioctl_commands", "launch", "merging", "mountinfo", "names", "questions", "ruleset"),
+    ),
     (
         "policies",
         (
@@ -58,7 +61,7 @@ LAYERS = (
     ("uses of them", ("grace", "identifier", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
     ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
-    ("domains", ("change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "views")),
+    ("domains", ("change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "threads", "views")),
     ("commands on domains", ("attachment", "confinement", "inventory", "rule_request")),
     ("controller", ("canary", "controller", "events")),
     ("measuring", ("bench",)),

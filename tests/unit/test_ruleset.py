@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, errors, identity, record, ruleset
+from landlock_bpf import abi, errors, identity, merging, record, ruleset
 
 
 def layer(*entries: ruleset.Entry, default_allow: int = 0) -> ruleset.Layer:
@@ -20,15 +20,15 @@ def entry(number: int, allowed: int, denied: int = 0, sealed: bool = False) -> r
 
 
 def test_layers_are_merged_into_one_rule_an_object() -> None:
-    merged = ruleset.merge((layer(entry(1, 1), entry(1, 2, 4, True), entry(2, 1)), layer(entry(1, 4))))
-    rules = {identity.OBJECT.unpack(key)[0]: abi.Rule.from_buffer_copy(rule) for key, rule in merged.items()}
+    merged = merging.merge((layer(entry(1, 1), entry(1, 2, 4, True), entry(2, 1)), layer(entry(1, 4))))
+    rules = {identity.OBJECT.unpack(key)[0]: abi.Rule.from_buffer_copy(rule) for key, rule in merged.rules.items()}
     assert set(rules) == {1, 2}
     assert (list(rules[1].allowed)[:3], list(rules[1].denied)[:3], rules[1].sealed) == ([3, 4, 0], [4, 0, 0], 1)
     assert (list(rules[2].allowed)[:3], rules[2].sealed) == ([1, 0, 0], 0)
 
 
 def test_the_kernels_ruleset_of_merged_layers() -> None:
-    made = ruleset.record((layer(), layer(default_allow=0b101)), 5)
+    made = merging.record((layer(), layer(default_allow=0b101)), 5)
     assert (made.serial, made.layers, made.handled_any) == (5, 2, 0b111)
     assert list(made.default_allow[:3]) == [0, 0b101, 0]
 
@@ -94,7 +94,7 @@ def programs(slot: int, attach: str = ruleset.ENGINE, serial: int = 0) -> rulese
 
 def test_rule_programs_are_asked_the_newest_first_and_say_their_layer() -> None:
     layers = (programs(5, serial=9), layer(), programs(6, ruleset.LSM_CGROUP), programs(7))
-    made = ruleset.record(layers, 5)
+    made = merging.record(layers, 5)
     told = [(each.slot, each.hooks, each.views, each.layer) for each in made.programs if each.slot]
     # What BPF_LSM_CGROUP asks, the engine does not; its slot is there for ptrace.
     assert told == [(7, 0b110, 0, 3), (6, 0, 0, 2), (5, 0b110, 9, 0)]
