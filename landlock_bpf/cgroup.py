@@ -57,7 +57,9 @@ def open_directory(path: Path) -> int:
 
 
 def find(number: int) -> Path | None:
-    """Find a control group by id, whatever this mount namespace shows; None once it is gone. Ids are not used again."""
+    """Find a control group by id, whatever this mount namespace shows; None for 0, or once it is gone. Ids last."""
+    if not number:
+        return None
     fd = _open_id(number, os.O_PATH)
     if fd is None:
         return None
@@ -123,11 +125,22 @@ def populated(path: Path) -> bool:
 
 def own() -> Path:
     """Give the control group of this process."""
-    with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        for line in lines:
-            if line.startswith("0::"):
-                return mount_point() / line[3:].rstrip("\n").lstrip("/")
-    raise errors.UnsupportedError("this process is in no cgroup2 control group", "boot with cgroup2 mounted")
+    found = of_process("self")
+    if found is None:
+        raise errors.UnsupportedError("this process is in no cgroup2 control group", "boot with cgroup2 mounted")
+    return found
+
+
+def of_process(pid: int | str) -> Path | None:
+    """Give the control group of a process; None where it has none, has ended, or we cannot see that far up."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+            for line in lines:
+                if line.startswith("0::") and "/.." not in line:
+                    return mount_point() / line[3:].rstrip("\n").removesuffix(" (deleted)").lstrip("/")
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return None
 
 
 def make(path: Path) -> None:

@@ -16,11 +16,12 @@ from landlock_bpf import abi, domain, engine, errors, fsview, grace, hooks, merg
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """The layers that a domain is to have."""
+    """The layers that a domain is to have; `scope` and `target` go into its record."""
 
     slot: domain.Slot
     layers: tuple[ruleset.Layer, ...]
     scope: str = ""
+    target: str = ""
 
 
 def recorded(live: engine.Engine, slot: domain.Slot, *, whole: bool = True) -> record.Record:
@@ -113,7 +114,7 @@ def prepared(
         for number, each in enumerate(wanted):
             index = domain.free_ruleset(used)
             used.add(index)
-            new = record.Record(serial + number, index, each.slot.name, each.scope, each.layers)
+            new = record.Record(serial + number, index, each.slot.name, each.scope, each.layers, each.target)
             undo.callback(_withdraw, live, new)
             record.write(new)
             fsview.install(live, new)

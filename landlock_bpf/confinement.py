@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The confinement of a process that is to be started: a process domain made for it, and the control group it runs in."""
+"""Process domains made: for a process that is to be started, with the control group it runs in, or for one that runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from landlock_bpf import abi, cgroup, change, domain, engine, errors, record, rule_slots, ruleset, sweep
+from landlock_bpf import abi, cgroup, change, domain, engine, errors, record, rule_slots, ruleset, sweep, threads
 
 # Where control groups are made if our own one may have none in it.
 FALLBACK = "landlock-bpf"
@@ -105,6 +105,50 @@ def make(
             domain.write(live, dataclasses.replace(empty, ruleset=made[0].index, cgroup=cgroup.id_of(scope)))
             undo.pop_all()
     return Confinement(name, empty.index, scope, engine.Engine(live.pins))
+
+
+def confine(
+    live: engine.Engine,
+    slots: Sequence[domain.Slot],
+    name: str,
+    own: tuple[ruleset.Layer, ...],
+    serial: int,
+    target: threads.Target,
+    loaded: rule_slots.Loaded | None = None,
+) -> domain.Slot:
+    """Make a process domain of a running process, or of one thread, inside the one it is in. The lock is held.
+
+    No control group is involved. It lives as long as anybody is in it.
+    """
+    around = threads.shared_domain(live, target)
+    outer = next((slot for slot in slots if slot.index == around), None)
+    layers = *(change.living_layers(live, outer) if outer else ()), *own
+    place = cgroup.of_process(target.pid)
+    if place and place.exists():
+        _check_layers(live, name, place, layers)
+    # Until all threads are in it, it is ours: killed in between, a sweep goes on, see threads.resume().
+    maker = os.getpid(), domain.start_of(os.getpid())
+    empty = domain.Slot(domain.free_slot(slots), 0, abi.Kind.PROCESS, name, 0, *maker, parent=around)
+    with change.prepared(live, [change.Wanted(empty, layers, target=target.words)], serial, loaded) as made:
+        sweep.count_process_domains(live, [*slots, empty])
+        new = dataclasses.replace(empty, ruleset=made[0].index)
+        domain.write(live, new)
+    with contextlib.ExitStack() as undo:
+        undo.callback(_take_back, live, target, new)
+        threads.move(live, target, around, new.index)
+        undo.pop_all()
+    domain.set_maker(live, new.index, target.first, domain.start_of(target.first))
+    return new
+
+
+def _take_back(live: engine.Engine, target: threads.Target, new: domain.Slot) -> None:
+    """Undo a confinement that did not come to be; children made meanwhile keep it, and so does a process half gone."""
+    with contextlib.suppress(errors.Error):
+        threads.move(live, target, new.index, new.parent)
+    domain.set_maker(live, new.index, 0, 0)
+    if domain.left_by_all(live, new.index):
+        sweep.end(live, new)
+        sweep.count_process_domains(live, domain.slots(live))
 
 
 def _place(live: engine.Engine, parent: Path | None) -> Path:

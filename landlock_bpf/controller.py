@@ -36,6 +36,7 @@ from landlock_bpf import (
     rule_slots,
     ruleset,
     sweep,
+    threads,
     views,
 )
 
@@ -152,13 +153,42 @@ class Controller:
         The domain lives until Confinement.close() finds no process in it, or a sweep after our end.
         """
         with _loaded() as (live, slots):
-            name = domain.check_name(name) if name else _free_name(slots)
+            name = domain.check_name(name) if name else _free_name(slots, f"run-{os.getpid()}")
             _refuse_taken(name, slots)
             serial = record.new_serial()
             if rules:
                 rules = rule_request.decide(rules, abi.Kind.PROCESS)
             with _resolved(live, name, policies, serial, rules) as (own, loaded):
                 return confinement.make(live, slots, name, own, serial, cgroup, loaded)
+
+    def confine(
+        self,
+        pidfd: int,
+        policies: Sequence[policy.Policy] = (),
+        name: str | None = None,
+        *,
+        thread: int = 0,
+        rules: rule_request.Request | None = None,
+        strict: bool = False,
+    ) -> inventory.DomainInfo:
+        """Put a running process, or one thread of it, under a further layer, in a new process domain.
+
+        It and all that it forks from now on stay in it, whatever control group they move to; children that it has already
+        do not enter. `held` and `strict` are as in attach(). BusyError where its threads are in different process domains.
+        """
+        target = threads.find(pidfd, thread)
+        with _loaded() as (live, slots):
+            name = domain.check_name(name) if name else _free_name(slots, f"confine-{target.first}")
+            _refuse_taken(name, slots)
+            serial = record.new_serial()
+            if rules:
+                rules = rule_request.decide(rules, abi.Kind.PROCESS)
+            with _resolved(live, name, policies, serial, rules) as (own, loaded):
+                if strict:
+                    _refuse_held(descriptors.of_process(target.pid, own), name)
+                new = confinement.confine(live, slots, name, own, serial, target, loaded)
+            held = descriptors.of_process(target.pid, own)
+            return dataclasses.replace(inventory.describe(live, new), held=held)
 
     def list(self) -> tuple[inventory.DomainInfo, ...]:
         """List the domains in force, by name."""
@@ -171,6 +201,19 @@ class Controller:
         """Tell all about one domain."""
         with _found() as (live, slots):
             return inventory.detail(live, _named(name, slots), slots)
+
+    def limit_events(self, rate: int) -> None:
+        """Have each domain report no more than `rate` denials a second, until the engine is unloaded; 0: all."""
+        with _found() as (live, _slots):
+            live.state.rate = rate
+
+    def dropped(self) -> dict[str, int]:
+        """Count, for each domain that has any, the denials since its last reported one that were not reported."""
+        if engine.find() is None:
+            return {}
+        with _found() as (live, slots):
+            rates = ((slot.name, live.rates.lookup(slot.index)) for slot in slots)
+            return {name: rate.dropped for name, rate in rates if rate and rate.dropped}
 
     def unload(self) -> None:
         """End all domains, those of running processes too, and remove the engine from the kernel."""
@@ -267,10 +310,10 @@ def _refuse_taken(name: str, slots: Sequence[domain.Slot]) -> None:
 def _refuse_held(held: Sequence[descriptors.Held], name: str) -> None:
     if held:
         lines = "\n".join(f"  {each}" for each in held)
-        raise errors.BusyError(f"{name} is not attached, for files that it denies are open in the cgroup:\n{lines}")
+        raise errors.BusyError(f"{name} is not put in force, for files that it denies are open:\n{lines}")
 
 
-def _free_name(slots: Sequence[domain.Slot]) -> str:
+def _free_name(slots: Sequence[domain.Slot], name: str) -> str:
     taken = {slot.name for slot in slots}
-    names = (f"run-{os.getpid()}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, abi.Limit.DOMAINS + 3))))
+    names = (f"{name}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, abi.Limit.DOMAINS + 3))))
     return next(name for name in names if name not in taken)

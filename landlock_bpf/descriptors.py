@@ -36,6 +36,12 @@ def held(path: Path, layers: Sequence[ruleset.Layer]) -> tuple[Held, ...]:
     return tuple(each for pid in cgroup.processes(path) for each in _of_process(pid, said))
 
 
+def of_process(pid: int, layers: Sequence[ruleset.Layer]) -> tuple[Held, ...]:
+    """List such open files of one process."""
+    said = [_said(layer) for layer in layers if layer.denies]
+    return tuple(_of_process(pid, said)) if said else ()
+
+
 def _said(layer: ruleset.Layer) -> dict[_Place, bool]:
     """Say of each place with a rule whether the rule denies."""
     said: dict[_Place, bool] = {}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import errno
@@ -15,6 +16,9 @@ from landlock_bpf import abi, cgroup, engine, errors
 _SIZE = ctypes.sizeof(abi.Domain)
 _ASK = (1 << 64) - 1  # a mark of no cgroup: whoever meets it looks up
 _INIT_PID_NS = 0xEFFFFFFC  # include/linux/proc_ns.h, PROC_PID_INIT_INO
+_PIDFD_THREAD = os.O_EXCL  # include/uapi/linux/pidfd.h; Linux 6.9
+# What pidfd_open(2) says of a thread that has ended, in one version of the kernel or another.
+_ENDED = (errno.ESRCH, errno.ENOENT, errno.EINVAL)
 _PER_SLOT = _SIZE // 8  # the kernel aligns the elements of an array to 8 bytes
 
 
@@ -30,6 +34,7 @@ class Slot:
     maker: int = 0
     maker_start: int = 0
     parent: int = 0
+    sticky: bool = False
 
 
 def slots(live: engine.Engine) -> list[Slot]:
@@ -58,6 +63,7 @@ def write(live: engine.Engine, slot: Slot) -> None:
         maker=slot.maker,
         maker_start=slot.maker_start,
         parent=slot.parent,
+        sticky=slot.sticky,
         name=slot.name.encode(),
     )
     start = slot.index * _SIZE
@@ -113,11 +119,23 @@ def take_cgroups(live: engine.Engine, index: int, heir: int) -> None:
         cgroup.settle(cgroup.mount_point())
 
 
+def set_maker(live: engine.Engine, index: int, maker: int, start: int) -> None:
+    """Tell by which process a domain lives: user space alone asks."""
+    place = index * _SIZE
+    # A number without its start is nobody's: whoever reads in between looks for members.
+    live.domains.cast("Q")[(place + abi.Domain.maker_start.offset) // 8] = start
+    live.domains.cast("I")[(place + abi.Domain.maker.offset) // 4] = maker
+
+
 def members(live: engine.Engine, index: int) -> Iterator[int]:
-    """List the processes in a process domain, wherever they are."""
+    """List the processes that have a thread in a process domain, wherever they are."""
     for name in os.listdir("/proc"):
-        if name.isdigit() and of_process(live, int(name)) == index:
-            yield int(name)
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            # The first one is mostly enough: threads are in the domain of the process unless they were confined alone.
+            if any(of_thread(live, int(thread)) == index for thread in os.listdir(f"/proc/{name}/task")):
+                yield int(name)
 
 
 def left_by_all(live: engine.Engine, index: int) -> bool:
@@ -148,16 +166,33 @@ def at(live: engine.Engine, path: Path) -> int:
 
 
 def of_process(live: engine.Engine, pid: int) -> int:
-    """Give the process domain of a process, 0 for none."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return 0
-    try:
+    """Give the process domain of a process, that of its first thread; 0 for none."""
+    return of_thread(live, pid) or 0
+
+
+def of_thread(live: engine.Engine, thread: int) -> int | None:
+    """Give the process domain of a thread, 0 for none; None where it has ended."""
+    with thread_opened(thread) as pidfd:
+        if pidfd is None:
+            return None
         task = live.tasks.lookup(pidfd)
+    return int(task.domain) if task else 0
+
+
+@contextlib.contextmanager
+def thread_opened(thread: int) -> Iterator[int | None]:
+    """Open a pidfd of a thread; None where it has ended."""
+    try:
+        pidfd = os.pidfd_open(thread, _PIDFD_THREAD)
+    except OSError as error:
+        if error.errno not in _ENDED:
+            raise
+        pidfd = None
+    try:
+        yield pidfd
     finally:
-        os.close(pidfd)
-    return task.domain if task else 0
+        if pidfd is not None:
+            os.close(pidfd)
 
 
 def start_of(pid: int) -> int:
@@ -213,6 +248,7 @@ def _read(live: engine.Engine, index: int) -> Slot:
         raw.maker,
         raw.maker_start,
         raw.parent,
+        bool(raw.sticky),
     )
 
 

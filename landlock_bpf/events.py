@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from landlock_bpf import abi, engine, errors, hooks, policy, questions, record, ringbuf, terminal
+from landlock_bpf import abi, engine, errors, hooks, names, policy, questions, record, ringbuf, ruleset, terminal
 
 # How often a reader that waits looks whether the engine is still the one it reads from.
 _LOOK_SECONDS = 1.0
@@ -34,7 +34,11 @@ REASONS = {
     abi.Reason.PROGRAM: "a rule program denies it",
     abi.Reason.PTRACE: "it is not under all rule programs of the tracer",
     abi.Reason.MISSING: "a rule program that must be asked is not there",
+    abi.Reason.NAMED: "a rule denies its name",
+    abi.Reason.DOMAIN: "it would leave or weaken the domain",
 }
+
+DENIED, WOULD_BE_DENIED = "denied", "would be denied"
 
 # The hooks that are given dentries or inodes; no hook is given both these and what has a mount.
 _MOUNTLESS = {
@@ -44,7 +48,7 @@ _MOUNTLESS = {
 
 @dataclasses.dataclass(frozen=True)
 class Denial:
-    """An access that was denied.
+    """An access that was denied, or by a permissive policy would be: see `verdict`.
 
     `time` is in seconds since 1970, `layer` counts from 0, `action` holds all that were denied, `error` is the errno given.
     `path2` is the second path of a rename or link. `rule` is where the rule that decided was written, `rule_path` what it is
@@ -52,7 +56,8 @@ class Denial:
 
     Where a rule program denied, `rule` is where its `function` was written, `event` is the one of its subtype, and `asked`
     tells arg2: the action bits by their names of 2017, or the command. `mountless`: the hook was not told through which mount,
-    so the path begins at the root of its filesystem.
+    so the path begins at the root of its filesystem. `dropped` counts denials of the domain since the one before this that
+    were not reported, for there were too many: see Controller.limit_events().
     """
 
     time: float
@@ -75,6 +80,8 @@ class Denial:
     event: str = ""
     asked: tuple[str, ...] = ()
     mountless: bool = False
+    verdict: str = DENIED
+    dropped: int = 0
 
 
 def read(*, follow: bool = True) -> Iterator[Denial]:
@@ -104,14 +111,8 @@ def parse(data: bytes) -> Denial:
     layer = known.layers[told.layer] if known and told.layer < len(known.layers) else None
     if told.reason == abi.Reason.PTRACE:
         layer = None  # it is about all of them
-    rule, rule_path = None, ""
-    # Only these three are about an object with a rule.
-    if layer and told.reason in (abi.Reason.RULE, abi.Reason.SEALED, abi.Reason.OPENED):
-        keys = _keys(told.object)
-        for entry in layer.entries:
-            if entry.object in keys and (entry.denied & told.refused or (told.reason == abi.Reason.SEALED and entry.sealed)):
-                rule, rule_path = policy.Location(entry.file, entry.line), entry.path
-                break
+    path = path_of(raw.path)
+    rule, rule_path = _rule(layer, told, path) if layer else (None, "")
     function = ""
     if told.reason == abi.Reason.PROGRAM and layer and layer.programs and told.rule < len(layer.programs.rules):
         program = layer.programs.rules[told.rule]
@@ -121,14 +122,14 @@ def parse(data: bytes) -> Denial:
         known.domain if known else f"#{told.domain}",
         told.layer,
         layer.policy if layer else "",
-        abi.Action(0 if told.event else told.refused & hooks.ALL),
+        abi.Action(0 if told.event else told.refused & hooks.EVERY),
         abi.Hook(told.hook).name.lower(),
         errnos.errorcode.get(-told.error, str(-told.error)),
         raw.pid,
         raw.tid,
         raw.uid,
         raw.comm.decode(errors="replace"),
-        path_of(raw.path),
+        path,
         path_of(raw.second) if raw.second.bytes else "",
         abi.Reason(told.reason).name.lower(),
         rule,
@@ -137,16 +138,18 @@ def parse(data: bytes) -> Denial:
         abi.Event(told.event).name if told.event else "",
         tuple(_asked(told.event, told.refused)),
         bool(told.event) and told.hook in _MOUNTLESS,
+        WOULD_BE_DENIED if told.permissive else DENIED,
+        raw.dropped,
     )
 
 
-def path_of(names: abi.Names) -> str:
+def path_of(told: abi.Names) -> str:
     """Put a path together from its names, which come from the object up to the root; what is no text becomes escapes."""
     # The attribute `text` would end at the first 0.
     start = abi.Names.text.offset
-    parts = bytes(names)[start : start + names.bytes].split(b"\0")[:-1]
+    parts = bytes(told)[start : start + told.bytes].split(b"\0")[:-1]
     return (
-        ("..." if names.truncated else "")
+        ("..." if told.truncated else "")
         + "/"
         + "/".join(terminal.shown(name.decode(errors="backslashreplace")) for name in reversed(parts))
     )
@@ -165,8 +168,15 @@ def format_text(denial: Denial) -> str:
     elif denial.policy_name:
         why += f" (policy {denial.policy_name})"
     who = f"pid={denial.pid} comm={denial.comm!r} uid={denial.uid}"
-    line = f"{when} DENIED {denial.error} {what} {where} {who} hook={denial.hook} domain={denial.domain} {why}"
+    line = (
+        f"{when} {denial.verdict.upper()} {denial.error} {what} {where} {who} hook={denial.hook} domain={denial.domain} {why}"
+    )
     return terminal.shown(line)
+
+
+def format_dropped(name: str, count: int) -> str:
+    """Say how many denials were not reported."""
+    return terminal.shown(f"{count} denials of the domain {name} were not reported: too many, or nobody read them")
 
 
 def format_json(denial: Denial) -> str:
@@ -174,6 +184,28 @@ def format_json(denial: Denial) -> str:
     told = dataclasses.asdict(denial)
     told["action"] = hooks.names(denial.action)
     return json.dumps(told)
+
+
+def _rule(layer: ruleset.Layer, told: abi.Refusal, path: str) -> tuple[policy.Location | None, str]:
+    """Find the rule that denied, and the path it is on; none where none says anything of it."""
+    sealed = told.reason == abi.Reason.SEALED
+    if not sealed and told.reason not in (abi.Reason.RULE, abi.Reason.OPENED, abi.Reason.NAMED):
+        return None, ""  # these alone are about what has a rule
+    keys = _keys(told.object)
+    for entry in layer.entries if told.reason != abi.Reason.NAMED else ():
+        if entry.object in keys and (entry.denied & told.refused or (sealed and entry.sealed)):
+            return policy.Location(entry.file, entry.line), entry.path
+    # Several names may begin at one object: the one that the path has.
+    for name in layer.names:
+        if name.parent in keys and (name.denied & told.refused or sealed) and f"{path}/".startswith(f"{name.path}/"):
+            return policy.Location(name.file, name.line), name.path
+    parts = [os.fsencode(part) for part in path.split("/")]
+    for tree in layer.trees:
+        pattern = layer.patterns[tree.pattern]
+        meant = names.pattern(pattern.text).matches
+        if tree.object in keys and (pattern.denied & told.refused or sealed) and any(map(meant, parts)):
+            return policy.Location(pattern.file, pattern.line), f"{tree.path}/**/{pattern.text}"
+    return None, ""
 
 
 def _keys(seen: abi.Object) -> tuple[bytes, ...]:

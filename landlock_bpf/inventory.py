@@ -31,6 +31,8 @@ _ASKED = "rule programs"
 class DomainInfo:
     """A domain, for a line in a list. `tasks` counts processes, `maker` is the process that waits for it (0: none).
 
+    A domain of a process that ran already has no control group, and its `maker` is that process or thread.
+
     `rules` counts rule programs too, `ended` those that have ended because their filesystem was unmounted; update resolves
     them anew.
     """
@@ -145,7 +147,10 @@ def describe(live: engine.Engine, slot: domain.Slot) -> DomainInfo:
         living = _living(live, slot, found)
         rules = sum(layer.rules + len(layer.programs.rules if layer.programs else ()) for layer in found.layers)
         ended = sum(count for one, count in spread if one[identity.DEVICE] not in living)
-    tasks = len(set(cgroup.processes(path))) if path else 0
+    if slot.cgroup:
+        tasks = len(set(cgroup.processes(path))) if path else 0
+    else:
+        tasks = sum(1 for _ in domain.members(live, slot.index))
     return DomainInfo(slot.name, slot.kind, path, in_force.layers, rules, ended, tasks, slot.maker)
 
 

@@ -31,7 +31,8 @@ _PAST_KEPT = 256
 class Record:
     """What was put into the kernel as ruleset `index`, for the domain of that name.
 
-    `scope` is the control group that was made for it; empty where it is on one that was there before.
+    `scope` is the control group that was made for it; empty where it is on one that was there before. `target` is the
+    process that it was made for, in the words of threads.Target, where there is no control group.
     """
 
     serial: int
@@ -39,6 +40,7 @@ class Record:
     domain: str
     scope: str
     layers: tuple[ruleset.Layer, ...]
+    target: str = ""
 
     @property
     def denies(self) -> bool:

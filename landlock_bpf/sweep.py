@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, engine, fsview, grace, installation, record, rule_slots, ruleset
+from landlock_bpf import abi, cgroup, change, domain, engine, fsview, grace, installation, record, rule_slots, ruleset, threads
 
 
 def sweep(live: engine.Engine) -> list[domain.Slot]:
@@ -82,7 +82,23 @@ def _deserted(live: engine.Engine, slot: domain.Slot) -> bool:
         return not domain.of_cgroup(live, slot.cgroup) and cgroup.find(slot.cgroup) is None
     if slot.maker and domain.start_of(slot.maker) == slot.maker_start:
         return False
-    return remove_scope(live, slot)
+    if not remove_scope(live, slot):
+        _resume(live, slot)
+        return False
+    return True
+
+
+def _resume(live: engine.Engine, slot: domain.Slot) -> None:
+    """Finish a confinement whose controller was killed after its first thread had entered."""
+    if slot.cgroup or not slot.maker:
+        return
+    told = record.read(live.ruleset(slot.ruleset).serial, whole=False)
+    if told and told.target:
+        target = threads.from_words(told.target)
+        if slot.maker == target.first or not threads.is_there(target):
+            domain.set_maker(live, slot.index, 0, 0)  # it was finished, and is gone: others are in it
+        else:
+            threads.resume(live, target, slot)
 
 
 def _unknown(live: engine.Engine, slots: Sequence[domain.Slot]) -> set[int]:

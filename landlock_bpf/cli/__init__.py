@@ -44,8 +44,11 @@ SUBCOMMANDS = {
     for row in (
         Subcommand("doctor", "say what this kernel can do, and prove it by a denial"),
         Subcommand("check", "find the mistakes of policy files; nothing is enforced"),
+        Subcommand("convert", "write a policy in another form, and list what that cannot say"),
+        Subcommand("diff", "say what changes from one policy to another", failure=2),
         Subcommand("run", "run a command under policies", failure=125, command=True),
         Subcommand("attach", "put policies in force on a cgroup"),
+        Subcommand("confine", "put a running process under policies"),
         Subcommand("update", "replace the policies of a domain, without a gap"),
         Subcommand("detach", "end a domain"),
         Subcommand("list", "list the domains in force"),

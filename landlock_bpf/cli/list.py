@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from landlock_bpf import cli, controller, inventory
+from landlock_bpf import abi, cli, controller, inventory
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -25,10 +25,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(domains)
         return 0
-    rows = [
-        (each.name, each.kind.name.lower(), each.layers, _rules(each), each.tasks, each.cgroup or "(removed)")
-        for each in domains
-    ]
+    rows = [(each.name, each.kind.name.lower(), each.layers, _rules(each), each.tasks, _place(each)) for each in domains]
     output.print_columns([("NAME", "KIND", "LAYERS", "RULES", "TASKS", "CGROUP"), *rows])
     return 0
 
@@ -36,3 +33,9 @@ def main(args: argparse.Namespace) -> int:
 def _rules(info: inventory.DomainInfo) -> str:
     """Count the rules, and those that ended with their filesystem: an `update` ties them anew."""
     return f"{info.rules} ({info.ended} ended)" if info.ended else str(info.rules)
+
+
+def _place(info: inventory.DomainInfo) -> object:
+    if info.cgroup:
+        return info.cgroup
+    return "(removed)" if info.kind == abi.Kind.CGROUP or not info.maker else f"(process {info.maker})"
