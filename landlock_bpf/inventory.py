@@ -50,7 +50,10 @@ class DomainInfo:
 
 @dataclasses.dataclass(frozen=True)
 class LayerInfo:
-    """A policy that a domain enforces, or rule programs; `owner` is another domain where it is one around this."""
+    """A policy that a domain enforces, or rule programs; `owner` is another domain where it is one around this.
+
+    What a `permissive` policy would deny is reported, and allowed.
+    """
 
     owner: str
     policy: str
@@ -59,6 +62,7 @@ class LayerInfo:
     default: str
     rules: tuple[RuleInfo, ...]
     programs: ProgramsInfo | None = None
+    permissive: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +129,7 @@ class HookInfo:
 
 @dataclasses.dataclass(frozen=True)
 class DomainDetail:
-    """All about a domain. `lost` counts denials, of all domains, that the ring buffer had no room for."""
+    """All about a domain. `lost` counts its denials that were not reported: too many for the limit or the ring buffer."""
 
     info: DomainInfo
     serial: int
@@ -165,7 +169,7 @@ def detail(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot])
         abi.Action(handled),
         tuple(_layer(live, layer, _living(live, slot, found)) for layer in found.layers),
         tuple(_hooks(live, slot, handled, found)),
-        live.state.lost,
+        rate.dropped_ever if (rate := live.rates.lookup(slot.index)) else 0,
     )
 
 
@@ -186,9 +190,24 @@ def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> Lay
         for own in entries[:1]
         for ended in [own.object[identity.DEVICE] not in living]
     )
+    rules += tuple(_names(layer))
     default = "deny" if layer.handled & ~layer.default_allow & ~hooks.WITHHELD else "allow"
     programs = _programs(live, layer.programs) if layer.programs else None
-    return LayerInfo(layer.owner, layer.policy, layer.source, abi.Action(layer.handled), default, rules, programs)
+    return LayerInfo(
+        layer.owner, layer.policy, layer.source, abi.Action(layer.handled), default, rules, programs, layer.permissive
+    )
+
+
+def _names(layer: ruleset.Layer) -> Iterator[RuleInfo]:
+    """Give the rules on names: what is denied though it need not be there."""
+    nothing = abi.Action(0)
+    for name in layer.names:
+        if name.denied:
+            yield RuleInfo(name.path, nothing, abi.Action(name.denied & hooks.EVERY), name.file, name.line, 1, False)
+    for tree in layer.trees:
+        pattern = layer.patterns[tree.pattern]
+        path, denied = f"{tree.path}/**/{pattern.text}", abi.Action(pattern.denied & hooks.EVERY)
+        yield RuleInfo(path, nothing, denied, pattern.file, pattern.line, 1, False)
 
 
 def _programs(live: engine.Engine, programs: ruleset.Programs) -> ProgramsInfo:

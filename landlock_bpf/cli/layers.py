@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-p", "--policy", dest="policies", metavar="POLICY", type=Path, action="append", default=[],
         help="a policy file, TOML or landlockconfig's JSON; several are several layers: all must allow",
     )  # fmt: skip
+    parser.add_argument("--permissive", action="store_true", help="deny nothing: report what the policies would deny")
     group = parser.add_argument_group("rule programs", "rules in C, in the form of 2017; together they make one more layer")
     group.add_argument(
         "-r", "--rule", dest="rules", metavar="RULE.c", type=Path, action="append", default=[],
@@ -48,6 +50,8 @@ def require(args: argparse.Namespace, also: str = "", *, other: bool = False) ->
         args.parser.error(f"nothing to enforce: give {also}-p or -r")
     if args.views and not args.rules:
         args.parser.error("--view fills the views of rule programs: give -r as well")
+    if args.permissive and args.rules:
+        args.parser.error("--permissive is for policies: rule programs cannot but deny")
 
 
 @contextlib.contextmanager
@@ -73,6 +77,13 @@ def load(paths: Iterable[Path]) -> tuple[policy.Policy, ...]:
     if problems:
         raise errors.PolicyError(problems)
     return tuple(layers)
+
+
+def moded(args: argparse.Namespace, policies: Iterable[policy.Policy]) -> tuple[policy.Policy, ...]:
+    """With --permissive, make policies of which each denial is reported and allowed."""
+    if not args.permissive:
+        return tuple(policies)
+    return tuple(dataclasses.replace(each, permissive=True) for each in policies)
 
 
 def load_rules(args: argparse.Namespace) -> rule_request.Request | None:

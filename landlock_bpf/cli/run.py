@@ -25,6 +25,7 @@ examples:
   sudo landlock-bpf run --deny ~/.ssh -- make
   sudo landlock-bpf run -r policies/rules/read-only.c -- bash -i
   sudo landlock-bpf run -r policies/rules/fsview.c --view trees=ro:/usr:/etc,rw:/tmp:/dev -- bash -i
+  sudo landlock-bpf run --permissive -p policies/home-minus-ssh.toml -- make
   sudo landlock-bpf run --rox /usr --ro /etc --rw ~/work --deny ~/work/secret:write_file,remove_file -- python3 build.py
 """
 
@@ -52,6 +53,7 @@ def main(args: argparse.Namespace) -> int:
     policies, rules = layers.load(args.policies), layers.load_rules(args)
     if any(words):
         policies += (policy.from_words(*words),)
+    policies = layers.moded(args, policies)
     cli.require_root()
     user = invoker.find(os.environ)
     with contextlib.ExitStack() as stack:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from landlock_bpf import cli, controller, hooks, inventory, marking, ruleset, terminal
+from landlock_bpf import abi, cli, controller, hooks, inventory, marking, ruleset, terminal
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -35,13 +35,14 @@ def _print(detail: inventory.DomainDetail) -> None:
     facts = [
         ("domain", info.name),
         ("kind", info.kind.name.lower()),
-        ("cgroup", info.cgroup or "(removed)"),
         ("processes", info.tasks),
         ("handled", _actions(detail.handled)),
-        ("lost", f"{detail.lost} denials of all domains were not reported"),
+        ("lost", f"{detail.lost} denials were not reported"),
     ]
+    if info.cgroup or info.kind == abi.Kind.CGROUP or not info.maker:
+        facts.insert(2, ("cgroup", info.cgroup or "(removed)"))
     if info.maker:
-        facts.append(("maker", f"process {info.maker}"))
+        facts.append(("maker" if info.cgroup else "confined", f"process {info.maker}"))
     if detail.parent:
         facts.append(("inside", detail.parent))
     output.print_columns(facts)
@@ -51,7 +52,8 @@ def _print(detail: inventory.DomainDetail) -> None:
         if layer.programs:
             _print_programs(layer.programs)
             continue
-        print(f"  handles {_actions(layer.handled)}; default {layer.default}")
+        mode = "; permissive: what it would deny is reported alone" if layer.permissive else ""
+        print(f"  handles {_actions(layer.handled)}; default {layer.default}{mode}")
         for rule in layer.rules:
             ended = "  ended with its filesystem" if rule.ended else ""
             print(terminal.shown(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line}){ended}"))

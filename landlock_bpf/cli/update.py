@@ -32,7 +32,7 @@ def main(args: argparse.Namespace) -> int:
             live.mark(args.name, trees)
         return 0
     layers.require(args)
-    policies, rules = layers.load(args.policies), layers.load_rules(args)
+    policies, rules = layers.moded(args, layers.load(args.policies)), layers.load_rules(args)
     cli.require_root()
     with controller.Controller.open() as live, layers.told(args):
         live.update(args.name, policies, rules=rules)

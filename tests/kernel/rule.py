@@ -25,8 +25,10 @@ def deny(path: Path | str, actions: abi.Action) -> policy.Rule:
     return policy.Rule(str(path), NOTHING, actions, policy.Location("test", next(_lines)), NOTHING)
 
 
-def make(handled: abi.Action, *rules: policy.Rule, default: str = "deny", name: str = "test") -> policy.Policy:
-    return policy.Policy(name, handled, default, rules, "test")
+def make(
+    handled: abi.Action, *rules: policy.Rule, default: str = "deny", name: str = "test", permissive: bool = False
+) -> policy.Policy:
+    return policy.Policy(name, handled, default, rules, "test", permissive=permissive)
 
 
 def programs(

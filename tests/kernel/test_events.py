@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import errno
 import json
@@ -212,7 +213,69 @@ def test_lost_ones_are_counted(
         assert tried < 20_000
     seen = denials()
     assert len(seen) + _lost() - before == tried
-    assert live.show(name).lost == _lost()
+    assert live.show(name).lost == _lost() - before
     # There is room again.
     assert inside.ask(many, tree / "file", 1) == 1
     assert len(denials()) == 1
+
+
+def test_permissive(
+    tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]], live: controller.Controller
+) -> None:
+    """What would be denied is done and reported; a layer that denies does so all the same."""
+    folder = operation.populate(tree / "folder")
+    read = Action.READ_FILE
+    soft = rule.deny(folder / "file", read)
+    name = attach(rule.make(read, soft, default="allow", permissive=True), rule.make(read, rule.allow("/", read)))
+    assert inside.errno(operation.read, folder) == 0
+    (seen,) = denials()
+    assert (seen.verdict, seen.error, seen.rule, seen.layer) == ("would be denied", "EACCES", soft.location, 0)
+    assert " WOULD BE DENIED EACCES read_file " in events.format_text(seen)
+    assert json.loads(events.format_json(seen))["verdict"] == "would be denied"
+    hard = rule.make(read, rule.deny(folder, read), default="allow")
+    live.update(name, [rule.make(read, soft, default="allow", permissive=True), hard])
+    assert inside.errno(operation.read, folder) == errno.EACCES
+    assert [each.verdict for each in denials() if each.rule == hard.rules[0].location] == ["denied"]
+    assert [layer.permissive for layer in live.show(name).policies] == [True, False]
+
+
+def mount(folder: Path) -> None:
+    """Mount and unmount something."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    operation.check(libc.mount(b"none", bytes(folder / "folder"), b"tmpfs", 0, None))
+    operation.check(libc.umount(bytes(folder / "folder")))
+
+
+PERMITTED = (operation.unlink, operation.rename_across, operation.truncate_opened, operation.create, mount)
+
+
+@pytest.mark.parametrize("tried", PERMITTED, ids=lambda tried: tried.__name__)
+def test_permissive_lets_everything_pass(
+    tried: Callable[[Path], None], tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]
+) -> None:
+    folder = operation.populate(tree / "folder")
+    attach(rule.make(hooks.ALL | hooks.WITHHELD, permissive=True))
+    assert inside.errno(tried, folder) == 0
+    seen = denials()
+    assert seen and {each.verdict for each in seen} == {"would be denied"}
+
+
+def test_no_more_than_the_rate(
+    tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]], live: controller.Controller
+) -> None:
+    """What comes too often is denied all the same, and counted; the next one that is reported tells."""
+    (tree / "file").write_text("")
+    name = attach(rule.make(Action.READ_FILE))
+    live.limit_events(5)
+    try:
+        assert inside.ask(many, tree / "file", 50) == 50
+        seen = denials()
+        assert 5 <= len(seen) < 50
+        assert sum(each.dropped for each in seen) + live.dropped()[name] == 50 - len(seen)
+        assert live.show(name).lost == 50 - len(seen)
+        live.limit_events(0)
+        assert inside.ask(many, tree / "file", 2) == 2
+        first, second = denials()
+        assert (first.dropped > 0, second.dropped, live.dropped()) == (True, 0, {})
+    finally:
+        live.limit_events(0)

@@ -35,7 +35,7 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> engine.Engine:
         ruleset=lambda index: abi.Ruleset(serial=7, layers=1),
         fsview=fsview,
         attached=lambda: {"file_open", "sb_mount", "path_unlink", "file_truncate"},
-        state=types.SimpleNamespace(lost=2),
+        rates=types.SimpleNamespace(lookup=lambda index: abi.Rate(dropped_ever=2)),
     )
     return cast(engine.Engine, model)
 
@@ -58,7 +58,7 @@ def test_a_domain_in_full(live: engine.Engine) -> None:
     assert (layer.default, found.handled, found.lost, found.parent) == ("deny", Action.READ_FILE | Action.REFER, 2, "")
     assert {hook.name: hook.why for hook in found.hooks} == {
         "file_open": "read_file",
-        "sb_mount": "any domain",
+        "sb_mount": "",
         "path_unlink": "denials, which seal their objects",
         "file_truncate": "",
     }
