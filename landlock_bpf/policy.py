@@ -25,6 +25,13 @@ from landlock_bpf.policy_format import Leaf, Table
 
 COMMAND_LINE = "command line"
 NOTHING = abi.Action(0)
+# The options of landrun, and what each allows.
+LANDRUN: Mapping[str, abi.Action] = {
+    "--ro": policy_actions.READ,
+    "--rox": policy_actions.READ | abi.Action.EXECUTE,
+    "--rw": policy_actions.READ | policy_actions.WRITE,
+    "--rwx": policy_actions.CLASSIC,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,14 +152,11 @@ def from_words(
     Landlock's 16 rights are handled. With denials only, everything else is allowed, since nothing could run otherwise. What
     follows the last colon of a denial is its actions unless it has a slash. Raises PolicyError with every problem.
     """
-    sets = (
-        ("--ro", ro, policy_actions.READ),
-        ("--rox", rox, policy_actions.READ | abi.Action.EXECUTE),
-        ("--rw", rw, policy_actions.READ | policy_actions.WRITE),
-        ("--rwx", rwx, policy_actions.CLASSIC),
-    )
     reader = policy_reader.Reader(COMMAND_LINE, policy_variables.User({}))
-    words = [(option, path, allowed, "") for option, values, allowed in sets for value in values for path in value.split(",")]
+    given = zip(LANDRUN.items(), (ro, rox, rw, rwx))
+    words = [
+        (option, path, allowed, "") for (option, allowed), values in given for value in values for path in value.split(",")
+    ]
     words += [("--deny", *_split_denial(value)) for value in deny]
     rules = []
     for line, (option, path, allowed, actions) in enumerate(words, 1):

@@ -12,7 +12,16 @@ import re
 import shlex
 from collections.abc import Mapping
 
-from landlock_bpf import abi, policy, policy_actions, policy_shell, policy_source, policy_upstream, policy_variables
+from landlock_bpf import (
+    abi,
+    policy,
+    policy_actions,
+    policy_cover,
+    policy_shell,
+    policy_source,
+    policy_upstream,
+    policy_variables,
+)
 from landlock_bpf.policy_format import Leaf
 from landlock_bpf.policy_reader import Reader
 
@@ -61,13 +70,9 @@ def read(text: str, file: str) -> policy.Policy:
 
 
 def write(made: policy.Policy) -> str:
-    """Write a policy that has only what this form can say: one assignment a line, quoted for a shell."""
-    lines = []
-    for name, rights in SETS.items():
-        # A file that could be made executable has all rights that make sense on it, which are fewer.
-        paths = [rule.path for rule in made.rules if rule.allowed == rights]
-        lines.append(f"{name}={shlex.quote(':'.join(paths)) if paths else ''}")
-    return "\n".join(lines) + "\n"
+    """Write what this form can say of a policy: one assignment a line, quoted for a shell."""
+    covered = policy_cover.cover(made, SETS, separator=":")
+    return "".join(f"{name}={shlex.quote(':'.join(paths)) if paths else ''}\n" for name, paths in covered.items())
 
 
 def _is_known(name: str) -> bool:

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What changes from one policy to another: for each path and action the verdict before and after, whatever words led to it.
+
+Pure values: what a path leads to on this host is not looked up, so a rule is taken to speak of its path and all paths beneath.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import itertools
+import os
+from collections.abc import Container, Iterable, Iterator, Mapping
+
+from landlock_bpf import abi, hooks, ioctl_commands, policy, policy_actions
+
+ROOT = "/"
+# A mask has the actions and, above them, one bit for each ioctl command that a rule names.
+_FIRST_COMMAND = 64
+_EVERY, _IOCTL = int(hooks.EVERY), int(abi.Action.IOCTL)
+_ALWAYS = abi.Action.REFER | hooks.WITHHELD  # handled by every policy
+
+
+class Verdict(enum.Enum):
+    """What a policy says of an action on an object."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    LEFT = "left alone"
+
+
+# By verdict, the actions that it holds for.
+Masks = dict[Verdict, int]
+# By verdict before and after, the actions that it changes for.
+Pairs = Mapping[tuple[Verdict, Verdict], int]
+# A path, and a pattern of names beneath it or nothing.
+Place = tuple[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What becomes of some actions on a path and beneath, or on what has a name beneath; nothing, where it stays in between."""
+
+    path: str
+    name: str
+    actions: abi.Action
+    commands: tuple[int, ...]
+    before: Verdict
+    after: Verdict
+
+    @property
+    def words(self) -> str:
+        """Name the actions, and the ioctl commands that differ from all others."""
+        words = [policy_actions.summary(self.actions)] if self.actions else []
+        if self.commands:
+            words.append(f"ioctl ({', '.join(ioctl_commands.names(self.commands))})")
+        return ", ".join(words)
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """All that changes. What is handled, or no longer, may still be allowed everywhere: then `changes` has nothing of it.
+
+    `sealed` and `unsealed` are paths that, with the way to them, can no longer or again be renamed and removed.
+    """
+
+    permissive: tuple[bool, bool]
+    handled: abi.Action
+    unhandled: abi.Action
+    changes: tuple[Change, ...]
+    sealed: tuple[str, ...]
+    unsealed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.handled or self.unhandled or self.weighs)
+
+    @property
+    def weighs(self) -> bool:
+        """Whether some access is decided otherwise."""
+        return bool(len(set(self.permissive)) > 1 or self.changes or self.sealed or self.unsealed)
+
+
+def compare(before: policy.Policy, after: policy.Policy) -> Difference:
+    """Say what changes from one policy to the other."""
+    commands = tuple(sorted({command for made in (before, after) for rule in made.rules for command in rule.commands}))
+    places = {(rule.path, name) for made in (before, after) for rule in made.rules for name in (rule.names or ("",))}
+    old, new = verdicts(before, places, commands), verdicts(after, places, commands)
+    paths = {path for path, _name in places}
+    changes: list[Change] = []
+    pairs: dict[Place, dict[tuple[Verdict, Verdict], int]] = {}
+    for place in old:
+        pairs[place] = {(v, w): old[place][v] & new[place][w] for v, w in itertools.product(Verdict, Verdict)}
+        path, name = place
+        above = (path if name else nearest(path, paths), "")
+        changes += _changes(place, pairs[place], pairs[above] if above != place else {}, commands)
+    old_seals, new_seals = _seals(before), _seals(after)
+    return Difference(
+        (before.permissive, after.permissive),
+        after.handled & ~before.handled & ~_ALWAYS,
+        before.handled & ~after.handled & ~_ALWAYS,
+        tuple(changes),
+        tuple(sorted(new_seals - _ways(old_seals))),
+        tuple(sorted(old_seals - _ways(new_seals))),
+    )
+
+
+def verdicts(made: policy.Policy, places: Iterable[Place], commands: tuple[int, ...] = ()) -> dict[Place, Masks]:
+    """Say for each place, its path and the root, what a policy says there, from the root down."""
+    own = _own(made, commands)
+    paths = {ROOT, *(path for path, _name in places)}
+    wanted = {*places, *((path, "") for path in paths)}
+    handled, allowed = _wide(made.handled | _ALWAYS, commands), _wide(made.default_allow, commands)
+    everything = _wide(_EVERY, commands)
+    above: Masks = {Verdict.ALLOWED: allowed, Verdict.DENIED: handled & ~allowed, Verdict.LEFT: everything & ~handled}
+    found: dict[Place, Masks] = {}
+    for path, name in sorted(wanted, key=lambda place: (order(place[0]), place[1])):
+        if name:
+            # The name is nearer than any directory: what it denies is denied, from each directory above that has it.
+            denied = 0
+            for directory in _ways({path}):
+                denied |= own.get((directory, name), (0, 0))[1]
+            found[path, name] = _decided(found[path, ""], 0, denied)
+        else:
+            before = found.get((nearest(path, paths), ""), above)
+            found[path, ""] = _decided(before, *own.get((path, ""), (0, 0)))
+    return found
+
+
+def order(path: str) -> list[str]:
+    """Sort paths by this to have each directory before, and next to, what is beneath it."""
+    return path.rstrip(ROOT).split(ROOT)
+
+
+def _own(made: policy.Policy, commands: tuple[int, ...]) -> Mapping[Place, tuple[int, int]]:
+    """Add up what rules allow and deny on each place."""
+    own: dict[Place, tuple[int, int]] = {}
+    for rule in made.rules:
+        for name in rule.names or ("",):
+            allowed, denied = own.get((rule.path, name), (0, 0))
+            own[rule.path, name] = (
+                allowed | _said(rule.allowed, rule.commands, commands),
+                denied | _said(rule.denied, rule.commands, commands),
+            )
+    return own
+
+
+def _said(actions: int, only: tuple[int, ...], commands: tuple[int, ...]) -> int:
+    if not only or not actions & _IOCTL:
+        return _wide(actions, commands)
+    bits = sum(1 << _FIRST_COMMAND + number for number, command in enumerate(commands) if command in only)
+    return int(actions) & ~_IOCTL | bits
+
+
+def _wide(actions: int, commands: tuple[int, ...]) -> int:
+    """Say of each command what is said of ioctl."""
+    return int(actions) | ((1 << len(commands)) - 1 << _FIRST_COMMAND if actions & _IOCTL else 0)
+
+
+def _decided(above: Masks, allowed: int, denied: int) -> Masks:
+    """Let a place decide on what it names; a denial beats a permission, and the rest is as above it."""
+    rest = ~(allowed | denied)
+    return {
+        Verdict.ALLOWED: above[Verdict.ALLOWED] & rest | allowed & ~denied,
+        Verdict.DENIED: above[Verdict.DENIED] & rest | denied,
+        Verdict.LEFT: above[Verdict.LEFT] & rest,
+    }
+
+
+def _changes(place: Place, here: Pairs, above: Pairs, commands: tuple[int, ...]) -> Iterator[Change]:
+    """Tell what changes here otherwise than above, and what does not change though it does above.
+
+    Of ioctl's commands those are told that fare otherwise than ioctl.
+    """
+    changed_above = sum(bits for pair, bits in above.items() if _weighs(pair))
+    with_ioctl = next(bits for bits in here.values() if bits & _IOCTL)
+    told = {pair: bits & ~above.get(pair, 0) & (-1 if _weighs(pair) else changed_above) for pair, bits in here.items()}
+    if any(bits & _IOCTL for bits in told.values()):
+        told = {pair: bits | here[pair] & ~_EVERY for pair, bits in told.items()}
+    for pair, bits in told.items():
+        apart = (bits & ~with_ioctl) >> _FIRST_COMMAND
+        named = tuple(command for number, command in enumerate(commands) if apart >> number & 1)
+        if bits & _EVERY or named:
+            yield Change(*place, abi.Action(bits & _EVERY), named, *pair)
+
+
+def _weighs(pair: tuple[Verdict, Verdict]) -> bool:
+    """Whether what was denied no longer is, or the other way round."""
+    return (pair[0] is Verdict.DENIED) is not (pair[1] is Verdict.DENIED)
+
+
+def nearest(path: str, among: Container[str]) -> str:
+    """Give the nearest directory above a path that is among some, else the root."""
+    while path != ROOT:
+        path = os.path.dirname(path)
+        if path in among:
+            return path
+    return ROOT
+
+
+def _seals(made: policy.Policy) -> set[str]:
+    return {rule.path for rule in made.rules if rule.denied and not rule.names}
+
+
+def _ways(paths: Iterable[str]) -> set[str]:
+    """Add to paths all directories on the way to them."""
+    ways = set()
+    for path in paths:
+        while path not in ways:
+            ways.add(path)
+            path = os.path.dirname(path)
+    return ways

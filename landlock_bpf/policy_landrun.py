@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The options of landrun, --ro, --rox, --rw and --rwx, as a file's words. As options of a command: policy.from_words().
+
+Facts are of landrun (internal/sandbox/sandbox.go): it denies the network too, unless --unrestricted-network is given.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from landlock_bpf import policy, policy_actions, policy_cover, policy_shell, policy_source, policy_upstream, policy_variables
+from landlock_bpf.policy_format import Leaf
+from landlock_bpf.policy_reader import Reader
+
+_OPEN_NETWORK = "--unrestricted-network"
+# Options that say nothing of what is allowed: the engine lacks no right that a best effort could leave out.
+_NEEDLESS = ("landrun", "--best-effort")
+_PORTS = ("--bind-tcp", "--connect-tcp")
+_FIRST_WORD = re.compile(r"(?:\s|#[^\n]*\n)*(?:landrun\s|--[a-z])")
+
+
+def is_ours(text: str) -> bool:
+    """Tell whether a file's text is options of landrun, or of setpriv: who asks for those asks first."""
+    return _FIRST_WORD.match(text) is not None
+
+
+def read(text: str, file: str) -> policy.Policy:
+    """Read the options in a file, on as many lines as wanted, after the word landrun or without it."""
+    reader = Reader(file, policy_variables.User({}))
+    rules: list[policy.Rule] = []
+    open_network = False
+    left = iter(policy_shell.split(text, file))
+    for word in left:
+        option, equals, value = str(word.value).partition("=")
+        if option in policy.LANDRUN or option in _PORTS:
+            following = Leaf(value, word.line, option) if equals else next(left, None)
+            if option in _PORTS:
+                reader.report(word.line, option, policy_upstream.NETWORK, policy_upstream.ELSEWHERE)
+            elif following is None:
+                reader.report(word.line, option, "has no value", "write it after the option")
+            else:
+                rules += _rules(reader, Leaf(following.value, following.line, option))
+        elif option == _OPEN_NETWORK:
+            open_network = True
+        elif option not in _NEEDLESS:
+            what = f"{policy_source.quote(word.value)} is not one of landrun's options for files"
+            reader.report(word.line, "", what, policy_actions.suggestion(option, policy.LANDRUN))
+    if not open_network:
+        what = f"denies every port, as {_OPEN_NETWORK} is missing, and the network is not ruled yet"
+        reader.report(0, "", what, f"add {_OPEN_NETWORK}, or use Landlock itself for this part")
+    return policy_upstream.finish(reader, policy_actions.CLASSIC, rules)
+
+
+def write(made: policy.Policy) -> str:
+    """Write what this form can say of a policy: one option a line, quoted for a shell."""
+    covered = policy_cover.cover(made, policy.LANDRUN, separator=",")
+    lines = [f"{option} {shlex.quote(path)}" for option, paths in covered.items() for path in paths]
+    return "\n".join([_OPEN_NETWORK, *lines]) + "\n"
+
+
+def _rules(reader: Reader, leaf: Leaf) -> list[policy.Rule]:
+    location = policy.Location(reader.file, leaf.line)
+    paths = (Leaf(path, leaf.line, leaf.key) for path in str(leaf.value).split(","))
+    return [
+        policy.Rule(usable, policy.LANDRUN[leaf.key], policy.NOTHING, location)
+        for path in paths
+        for usable in reader.anchored(path)
+    ]
