@@ -20,6 +20,7 @@ from landlock_bpf import abi, errors, hooks, policy_actions
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 # include/uapi/linux/landlock.h and linux/prctl.h
 CREATE_RULESET_VERSION = 1 << 0
+CREATE_RULESET_ERRATA = 1 << 1
 RULE_PATH_BENEATH = 1
 PR_SET_NO_NEW_PRIVS = 38
 
@@ -60,6 +61,20 @@ def abi_version() -> int:
         )
     except errors.KernelError as error:
         raise errors.UnsupportedError("this kernel has no Landlock in force", REMEDY) from error
+
+
+def errata() -> int:
+    """Ask the kernel which faults of Landlock it has mended: bit N-1 for erratum N, 0 where it cannot be asked."""
+    try:
+        return _call(
+            CREATE_RULESET,
+            None,
+            ctypes.c_size_t(0),
+            ctypes.c_uint32(CREATE_RULESET_ERRATA),
+            attempted="ask for the errata of Landlock",
+        )
+    except errors.KernelError:
+        return 0
 
 
 class Ruleset:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracle import Mount, Rule, Walk, allows
 
 from landlock_bpf import abi, compiler, ruleset
 
@@ -28,50 +29,6 @@ class Step(enum.IntEnum):
     HIDDEN = 1
     OWN_BEGIN = 2
     OWN = 3
-
-
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    """What each layer allows and denies on one object."""
-
-    allowed: tuple[int, ...]
-    denied: tuple[int, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Mount:
-    """Objects from where the walk enters a mount up to its root, and past it on the filesystem's own way."""
-
-    objects: tuple[Rule, ...]
-    own: tuple[Rule, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Walk:
-    mounts: tuple[Mount, ...]
-    handled: tuple[int, ...]
-    default_allow: tuple[int, ...]
-    lost: bool = False
-
-
-def oracle(walk: Walk, layer: int, action: int) -> bool:
-    """Say whether one layer allows one action, step by step."""
-    bit = 1 << action
-    if not walk.handled[layer] & bit:
-        return True
-    for number, mount in enumerate(walk.mounts):
-        for position, rule in enumerate(mount.objects):
-            beneath_a_mount = number > 0 and position == 0
-            if rule.denied[layer] & bit:
-                return False
-            if rule.allowed[layer] & bit and not beneath_a_mount:
-                return True
-        for rule in mount.own:
-            if rule.denied[layer] & bit:
-                return False
-            if rule.allowed[layer] & bit:
-                break
-    return not walk.lost and bool(walk.default_allow[layer] & bit)
 
 
 def steps(walk: Walk) -> list[tuple[Step, Rule]]:
@@ -125,7 +82,7 @@ def decide(library: ctypes.CDLL, walk: Walk) -> abi.Decision:
 def agree(library: ctypes.CDLL, walk: Walk) -> None:
     decision = decide(library, walk)
     for layer in range(len(walk.handled)):
-        expected = sum(1 << action for action in range(ACTIONS) if not oracle(walk, layer, action))
+        expected = sum(1 << action for action in range(ACTIONS) if not allows(walk, layer, 1 << action))
         assert decision.refused[layer] == expected, (walk, layer)
     assert bool(decision.denied) == any(decision.refused[: len(walk.handled)])
     if decision.denied:
@@ -169,7 +126,7 @@ def test_gain(library: ctypes.CDLL, case: tuple[Walk, Walk, int]) -> None:
         layer
         for layer in range(len(source.handled))
         for action in range(ACTIONS)
-        if scope >> action & 1 and not oracle(source, layer, action) and oracle(destination, layer, action)
+        if scope >> action & 1 and not allows(source, layer, 1 << action) and allows(destination, layer, 1 << action)
     ]
     assert bool(gained) == bool(gaining)
     if gaining:

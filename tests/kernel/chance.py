@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Cases made at random: a small world, policies for it, and operations in it. The same seed makes the same case."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import filesystem
+import oracle
+import prediction
+from walker import EXCHANGE, NOREPLACE, TYPES, Operation
+from world import CHAR, DIR, FILE, LINK, Dentry, Inode, Place, World
+
+NAMES = "abcde"
+NEW = "abcdefghijkl"  # more likely not to be there
+LAYERS = (1, 1, 1, 2, 2, 3)
+BIND, TMPFS, HARD = "bind", "tmpfs", "hard"
+
+# How often each operation is tried.
+WEIGHTS = {
+    "open": 30,
+    "rename": 18,
+    "link": 8,
+    "mknod": 7,
+    "unlink": 6,
+    "reopen": 5,
+    "mkdir": 5,
+    "rmdir": 5,
+    "truncate": 5,
+    "symlink": 4,
+    "ftruncate": 4,
+    "execute": 4,
+    "link_held": 4,
+    "link_tmpfile": 3,
+    "ioctl": 3,
+    "stat": 1,
+}
+
+
+class Step(NamedTuple):
+    """One step in the making of a world: `kind` at `path`, and what a link leads to or what is mounted."""
+
+    kind: str
+    path: str
+    word: str = ""
+
+
+class Ruled(NamedTuple):
+    """A rule, as masks of rights."""
+
+    path: str
+    allowed: int
+    denied: int
+
+
+class Layer(NamedTuple):
+    handled: int
+    default_allow: bool
+    rules: tuple[Ruled, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """All that it takes to play it again. Some operations come before the policies; `process` layers are a process's."""
+
+    steps: tuple[Step, ...]
+    held: tuple[str, ...]
+    before: tuple[Operation, ...]
+    layers: tuple[Layer, ...]
+    process: int
+    operations: tuple[Operation, ...]
+
+
+def make(seed: int, number: int, length: int, *, denials: bool) -> Case:
+    """Make a case with this many operations."""
+    chance = random.Random(f"{seed}/{number}/{denials}")
+    steps = _steps(chance)
+    world = build(steps)
+    places = dict(world.places())
+    folders = [path for path, place in places.items() if place.is_dir]
+    files = [path for path, place in places.items() if place.inode.kind in (FILE, CHAR)]
+    away = chance.choice(_ways_out(steps, world) or [None]) if chance.random() < 0.7 else None
+    held = chance.choice(folders), away[0] if away else chance.choice(folders), chance.choice(files or folders)
+    before = (Operation("rename", "", away[1], 0, "", "away"),) if away else ()
+    layers = tuple(_layer(chance, places, denials=denials) for _ in range(chance.choice(LAYERS)))
+    process = chance.choice((0, 0, 0, len(layers), len(layers) // 2))
+    operations = tuple(_operation(chance, list(places), folders) for _ in range(length))
+    return Case(steps, held, before, layers, process, operations)
+
+
+# Worlds
+
+
+def _steps(chance: random.Random) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    world = World()
+
+    def step(kind: str, path: str, word: str = "") -> None:
+        made = Step(kind, path, word)
+        if _fits(world, made):
+            steps.append(made)
+            _take(world, made)
+
+    kinds = [DIR] * 8 + [FILE] * 6 + [LINK] * 3 + [HARD] * 2 + list(TYPES)
+    for _ in range(chance.randrange(14, 30)):
+        folders = [path for path, place in world.places() if place.is_dir and path.count("/") < 3]
+        path = _join(chance.choice(folders), chance.choice(NAMES))
+        kind = chance.choice(kinds)
+        others = [path for path, place in world.places() if not place.is_dir and place.inode.kind != LINK]
+        if kind == LINK:
+            step(LINK, path, _target(chance, [path for path, _ in world.places()]))
+        elif kind == HARD and others:
+            step(HARD, path, chance.choice(others))
+        elif kind != HARD:
+            step(kind, path, "x" if chance.random() < 0.8 else "")
+    for _ in range(chance.choice((0, 1, 1, 2))):
+        places = [(path, place) for path, place in world.places() if path != "." and place.inode.kind in (DIR, FILE)]
+        if not places:
+            break
+        point, onto = chance.choice(places)
+        same = [path for path, place in world.places() if place.inode.kind == onto.inode.kind]
+        step(*chance.choice([(BIND, point, chance.choice(same)), (TMPFS, point)]))
+        for _ in range(3):
+            step(chance.choice((DIR, FILE)), _join(point, chance.choice(NAMES)), "x")
+    return tuple(steps)
+
+
+def _ways_out(steps: Sequence[Step], world: World) -> list[tuple[str, str]]:
+    """List directories that can be moved out of a bind mount: their path in it, and that where they are moved from."""
+    places = dict(world.places())
+    found = []
+    for step in steps:
+        point, source = places.get(step.path), places.get(step.word)
+        if step.kind == BIND and point and source and point.dentry is source.dentry:
+            folders = [child for child in source.dentry.children.values() if child.inode.kind == DIR]
+            found += [(f"{step.path}/{child.name}", _join(step.word, child.name)) for child in folders]
+    return found
+
+
+def _join(folder: str, name: str) -> str:
+    return name if folder == "." else f"{folder}/{name}"
+
+
+def _target(chance: random.Random, paths: Sequence[str]) -> str:
+    path = chance.choice(paths)
+    ways = path, f"/{path}", f"../{path}", chance.choice(NAMES), f"../{chance.choice(NAMES)}", ".", f"{chance.choice(NAMES)}/"
+    return chance.choice(ways)
+
+
+def _fits(world: World, step: Step) -> bool:
+    """Say whether a step can be made: there is a directory and no such name, or something to mount on."""
+    places = dict(world.places())
+    if step.kind in (BIND, TMPFS):
+        return step.kind == BIND or places[step.path].is_dir
+    folder, _, name = step.path.rpartition("/")
+    place = places.get(folder or ".")
+    return place is not None and place.is_dir and name not in place.dentry.children and _same_mount(places, step, place)
+
+
+def _same_mount(places: dict[str, Place], step: Step, folder: Place) -> bool:
+    return step.kind != HARD or places[step.word].mount is folder.mount
+
+
+def _take(world: World, step: Step) -> None:
+    """Make a step in a model."""
+    if step.kind in (BIND, TMPFS):
+        root = world.find("", step.word).dentry if step.kind == BIND else Dentry(None, "", Inode(DIR))
+        world.mount(world.find("", step.path), root)
+        return
+    last = world.last("", step.path)
+    if step.kind == HARD:
+        inode = world.find("", step.word).inode
+        inode.links += 1
+    else:
+        inode = Inode(step.kind, step.word if step.kind == LINK else "", executable=step.kind == FILE and bool(step.word))
+    dentry = last.parent.dentry
+    dentry.children[last.name] = Dentry(dentry, last.name, inode)
+
+
+def build(steps: Sequence[Step]) -> World:
+    """Make the model of a world."""
+    world = World()
+    for step in steps:
+        _take(world, step)
+    return world
+
+
+def plant(steps: Sequence[Step], top: Path) -> None:
+    """Make a world for real."""
+    top.mkdir()
+    for step in steps:
+        path = top / step.path
+        if step.kind == BIND:
+            filesystem.mount(top / step.word, path, flags=filesystem.MS_BIND)
+        elif step.kind == TMPFS:
+            filesystem.mount("none", path, "tmpfs", data="mode=700")
+        elif step.kind == DIR:
+            path.mkdir()
+        elif step.kind == LINK:
+            path.symlink_to(step.word)
+        elif step.kind == HARD:
+            os.link(top / step.word, path, follow_symlinks=False)
+        else:
+            kind, device = TYPES[step.kind]
+            os.mknod(path, kind | (0o700 if step.word else 0o600), device)
+            if step.kind == FILE:
+                path.write_text("text")
+
+
+# Policies
+
+
+def _layer(chance: random.Random, places: dict[str, Place], *, denials: bool) -> Layer:
+    handled = prediction.ALL if chance.random() < 0.5 else _some(chance, prediction.ALL, 0.5)
+    default_allow = denials and chance.random() < 0.5
+    ruled = [path for path, place in places.items() if place.inode.kind != LINK]
+    rules = [(".", _some(chance, handled, 0.8), 0)] if chance.random() < 0.6 else []
+    for path in chance.choices(ruled, k=chance.randrange(5)):
+        allowed = handled if chance.random() < 0.4 else _some(chance, handled, 0.5)
+        denied = _some(chance, handled, chance.choice((0.1, 0.5, 1.0))) if denials and chance.random() < 0.6 else 0
+        rules.append((path, 0 if denied and chance.random() < 0.5 else allowed, denied))
+    return Layer(handled, default_allow, tuple(_usable(places, [Ruled(*each) for each in rules])))
+
+
+def _usable(places: dict[str, Place], rules: Sequence[Ruled]) -> list[Ruled]:
+    """Leave out what rules say of files that makes sense on directories only, and rules that say nothing then."""
+    found = []
+    for path, allowed, denied in rules:
+        usable = prediction.ALL if places[path].is_dir else prediction.ON_FILES
+        if (allowed | denied) & usable:
+            found.append(Ruled(path, allowed & usable, denied & usable))
+    return found
+
+
+def _some(chance: random.Random, mask: int, share: float) -> int:
+    """Choose some of the rights of a mask, and never none."""
+    found = prediction.bits(mask)
+    return sum(right for right in found if chance.random() < share) or chance.choice(found)
+
+
+def tie(world: World, layers: Sequence[Layer]) -> None:
+    """Tie the rules of layers to the objects of a model."""
+    masks: dict[Inode, tuple[list[int], list[int]]] = {}
+    for number, layer in enumerate(layers):
+        for path, allowed, denied in layer.rules:
+            both = masks.setdefault(world.find("", path).inode, ([0] * len(layers), [0] * len(layers)))
+            both[0][number] |= allowed
+            both[1][number] |= denied
+            names = path.split("/") if denied else []
+            for count in range(len(names)):
+                world.find("", "/".join(names[: count + 1])).inode.sealed.add(number)
+    for inode, (allowed_by, denied_by) in masks.items():
+        inode.rule = oracle.Rule(tuple(allowed_by), tuple(denied_by))
+
+
+def foretell(case: Case, *, split: bool = False, reconnects: bool = False) -> tuple[list[int], World]:
+    """Play a case in a model; `split`: the layers of the process are asked after the others."""
+    world = build(case.steps)
+    world.held = [world.find("", path) for path in case.held]
+    tie(world, case.layers)
+    for operation in case.before:
+        prediction.Prediction(world, prediction.Layers()).outcome(operation)
+    # Who rules on anything rules on moving between directories.
+    handled = tuple(layer.handled | prediction.REFER for layer in case.layers)
+    default = tuple(prediction.ALL if layer.default_allow else 0 for layer in case.layers)
+    every = tuple(range(len(case.layers)))
+    cut = len(case.layers) - case.process
+    groups = (every[:cut], every[cut:]) if split else (every,)
+    player = prediction.Prediction(world, prediction.Layers(handled, default, groups, reconnects))
+    return [player.outcome(operation) for operation in case.operations], world
+
+
+# Operations
+
+
+def _path(chance: random.Random, paths: Sequence[str], folders: Sequence[str], *, new: bool = False) -> str:
+    name = chance.choice(NEW if new else NAMES)
+    dice = chance.random()
+    if dice < (0.1 if new else 0.6):
+        return chance.choice(paths)
+    if dice < 0.84:
+        return _join(chance.choice(folders), name)
+    path = chance.choice(paths)
+    ways = f"{path}/../{name}", f"{path}/", f"/{path}", f"{path}/.", f"{path}/..", f"{name}/{chance.choice(NAMES)}"
+    return chance.choice(ways)
+
+
+def _beneath(chance: random.Random, *, new: bool) -> str:
+    """Make a path that begins somewhere in the middle."""
+    name, other = chance.choice(NEW if new else NAMES), chance.choice(NAMES)
+    return chance.choice((name, name, name, f"{name}/{other}", f"../{name}", ".", "..", f"{name}/"))
+
+
+def _from(chance: random.Random, paths: Sequence[str], folders: Sequence[str], *, new: bool = False) -> tuple[str, str]:
+    dice = chance.random()
+    if dice < 0.7:
+        return "", _path(chance, paths, folders, new=new)
+    return (f"@{chance.randrange(2)}" if dice < 0.85 else chance.choice(folders)), _beneath(chance, new=new)
+
+
+_MODES = (os.O_RDONLY, os.O_RDONLY, os.O_WRONLY, os.O_WRONLY, os.O_RDWR, os.O_ACCMODE)
+_EXTRA = (os.O_TRUNC, os.O_APPEND, os.O_NOFOLLOW, os.O_DIRECTORY, os.O_EXCL)
+
+
+def _flags(chance: random.Random) -> int:
+    flags = chance.choice(_MODES) | (os.O_CREAT if chance.random() < 0.3 else 0)
+    for extra in _EXTRA:
+        flags |= extra if chance.random() < 0.12 else 0
+    return flags | (os.O_PATH if chance.random() < 0.04 else 0)
+
+
+def _operation(chance: random.Random, paths: Sequence[str], folders: Sequence[str]) -> Operation:
+    act = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    at, path = _from(chance, paths, folders, new=act in ("mkdir", "mknod", "symlink"))
+    if act in ("truncate", "execute"):
+        return Operation(act, "", _path(chance, paths, folders))
+    if act == "open" and chance.random() < 0.1:
+        at, path = "", chance.choice(folders)
+        return Operation(act, at, path, os.O_TMPFILE | chance.choice(_MODES[:5]))
+    if act in ("open", "ftruncate", "ioctl"):
+        return Operation(act, at, path, _flags(chance))
+    if act == "reopen":
+        if chance.random() < 0.2:
+            at, path = "@2", ""
+        flags = os.O_PATH | (os.O_NOFOLLOW if chance.random() < 0.1 else 0)
+        return Operation(act, at, path, flags, flags2=_flags(chance))
+    if act == "stat":
+        return Operation(act, at, path, chance.randrange(2))
+    if act == "mknod":
+        return Operation(act, at, path, word=chance.choice(list(TYPES)))
+    if act == "symlink":
+        return Operation(act, at, path, word=_target(chance, paths))
+    if act not in ("link", "link_held", "link_tmpfile", "rename"):
+        return Operation(act, at, path)
+    at2, path2 = _from(chance, paths, folders, new=act != "rename" or chance.random() < 0.5)
+    if act == "link_held" and chance.random() < 0.3:
+        at, path = "@2", ""
+    if act == "link_tmpfile":
+        at, path = "", chance.choice(folders)
+        return Operation(act, at, path, os.O_TMPFILE | os.O_RDWR, at2, path2)
+    if act == "link":
+        return Operation(act, at, path, 0, at2, path2, word=chance.choice(("", "", "follow")))
+    return Operation(
+        act, at, path, chance.choice((0, 0, 0, EXCHANGE, EXCHANGE, NOREPLACE)) if act == "rename" else 0, at2, path2
+    )

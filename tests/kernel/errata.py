@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where the engine and the landlock system calls are known to differ: rows with their reasons, asked of the running kernel."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import chance
+
+from landlock_bpf import landlock
+
+# security/landlock/errata/abi-1.h
+DISCONNECTED = 1 << 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """A word of chance.foretell() that is said of upstream, or else of the engine, where this holds."""
+
+    word: str
+    upstream: bool
+    reason: str
+    holds: Callable[[], bool]
+    matters: Callable[[chance.Case], bool]
+
+
+DIFFERENCES = (
+    Difference(
+        "reconnects",
+        True,
+        "upstream goes on from the root of the mount where a directory was moved out of it; we deny what has no way up",
+        lambda: bool(landlock.errata() & DISCONNECTED),
+        lambda case: bool(case.before),
+    ),
+    Difference(
+        "split",
+        False,
+        "the control group's domain is asked first, then the process's: EXDEV of the first goes before EACCES of the second",
+        lambda: True,
+        lambda case: 0 < case.process < len(case.layers),
+    ),
+)
+
+
+def words(case: chance.Case, *, upstream: bool) -> dict[str, bool]:
+    """Give what chance.foretell() is to be told of one of the two sides."""
+    return {row.word: True for row in DIFFERENCES if row.upstream == upstream and row.matters(case) and row.holds()}
