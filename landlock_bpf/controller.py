@@ -38,6 +38,7 @@ from landlock_bpf import (
     sweep,
     threads,
     views,
+    ways,
 )
 
 Confinement = confinement.Confinement
@@ -121,7 +122,7 @@ class Controller:
                 raise errors.NotFoundError(f"the domain {name} was given no rule programs, and so no views; give -r as well")
             marking.check(trees, programs.views)
             serial = record.new_serial()
-            with resolution.Filesystems() as filesystems:
+            with ways.Filesystems() as filesystems:
                 with live.identifier() as identifier:
                     found = marking.resolve(trees, programs.views, identifier.identify, filesystems)
                 attachment.update(live, slots, slot, views.marked(live, given, serial, trees, found), serial)
@@ -270,7 +271,7 @@ def _resolved(
     if not (policies or rules):
         raise errors.NotFoundError(f"nothing was given for the domain {name}; give a policy or a rule program")
     with contextlib.ExitStack() as stack:
-        filesystems = stack.enter_context(resolution.Filesystems())
+        filesystems = stack.enter_context(ways.Filesystems())
         with live.identifier() as identifier:
             own = resolution.resolve(policies, name, serial, identifier.identify, filesystems)
             marks = marking.resolve(rules.trees, rules.views, identifier.identify, filesystems) if rules else ()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple, Union
 
-from landlock_bpf import errors, identity, resolution, route, ruleset
+from landlock_bpf import errors, identity, route, ruleset, ways
 
 OPTION = "--view"
 # LANDLOCK_MARK_RO and LANDLOCK_MARK_RW of bpf/include-2017; a rule may give any other number a meaning of its own.
@@ -83,7 +83,7 @@ def check(trees: Trees, views: Sequence[ruleset.View]) -> None:
 
 
 def resolve(
-    trees: Trees, views: Sequence[ruleset.View], identify: route.Identify, filesystems: resolution.Filesystems
+    trees: Trees, views: Sequence[ruleset.View], identify: route.Identify, filesystems: ways.Filesystems
 ) -> tuple[ruleset.Mark, ...]:
     """Find all that is to be marked, and what is above it; PolicyError with every path that cannot be marked.
 
@@ -97,7 +97,7 @@ def resolve(
         doubtful = [path for path, each in found.items() if isinstance(each, _Found) and _doubtful(each)]
         again: dict[str, _Finding] = {}
         if doubtful:
-            resolution.drop_caches()
+            ways.drop_caches()
             again = _find(doubtful, identify, filesystems, certain=True)
     problems: list[errors.Problem] = []
     marks: list[ruleset.Mark] = []
@@ -128,7 +128,7 @@ def _trees(word: str, said: str, problems: list[errors.Problem]) -> Iterator[Tre
 
 
 def _find(
-    paths: Sequence[str], identify: route.Identify, filesystems: resolution.Filesystems, *, certain: bool = False
+    paths: Sequence[str], identify: route.Identify, filesystems: ways.Filesystems, *, certain: bool = False
 ) -> dict[str, _Finding]:
     """Open each path, as it is now, with the directories above it, and have all of them named."""
     found: dict[str, _Finding] = {}

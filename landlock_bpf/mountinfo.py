@@ -12,12 +12,16 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 @dataclasses.dataclass(frozen=True)
 class Mount:
-    """One mount: the type and the device number of its filesystem, which directory of it, and where."""
+    """One mount: the type and the device number of its filesystem, which directory of it, and where.
+
+    `options` are those of the filesystem, as the kernel writes them: commas apart, others escaped in octal.
+    """
 
     type: str
     device: str
     root: str
     point: str
+    options: str = ""
 
 
 def read() -> tuple[Mount, ...]:
@@ -32,9 +36,10 @@ def parse(lines: Iterable[str]) -> Iterator[Mount]:
     for line in lines:
         head, _, tail = line.partition(" - ")
         _id, _parent, device, root, point, *_options = head.split(" ")
-        yield Mount(_plain(tail.split(" ")[0]), device, _plain(root), _plain(point))
+        kind, _source, *options = tail.rstrip("\n").split(" ")
+        yield Mount(plain(kind), device, plain(root), plain(point), options[0] if options else "")
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
     """Undo the octal escapes of blanks and the like."""
     return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), word)

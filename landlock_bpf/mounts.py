@@ -20,6 +20,7 @@ def denials(rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> 
     Only for filesystems that are mounted nowhere else but where the same is denied: what is mounted on an open place too
     can be reached there, and would be denied there with it.
     """
+    rules = [rule for rule in rules if not rule.names]
     denied = {os.path.realpath(rule.path) for rule in rules if rule.denied}
     if not any(_is_beneath(mount.point, path) for mount in mounts for path in denied):
         return {}
@@ -38,6 +39,20 @@ def denials(rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> 
     device = {mount.point: mount.device for mount in mounts}
     kept = {point: [(rule, mask & shared[device[point]]) for rule, mask in each] for point, each in found.items()}
     return {point: left for point, each in kept.items() if (left := [(rule, mask) for rule, mask in each if mask])}
+
+
+def trees(rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> dict[str, list[policy.Rule]]:
+    """Say for mount points which rules on names above them hold there, with the same exception."""
+    found: dict[str, list[policy.Rule]] = {}
+    for rule in rules:
+        if not rule.names:
+            continue
+        tree = os.path.realpath(rule.path)
+        open_ = {mount.device for mount in mounts if mount.point != tree and not _is_beneath(mount.point, tree)}
+        for mount in mounts:
+            if _is_beneath(mount.point, tree) and mount.device not in open_:
+                found.setdefault(mount.point, []).append(rule)
+    return found
 
 
 def _above(point: str, at: Mapping[str, Sequence[policy.Rule]]) -> Iterator[tuple[policy.Rule, int]]:

@@ -3,180 +3,227 @@
 
 from __future__ import annotations
 
-import dataclasses
-import errno
+import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Union
+import stat
+from collections.abc import Mapping, Sequence
 
-from landlock_bpf import abi, errors, hooks, identity, mountinfo, mounts, policy, route, ruleset
+from landlock_bpf import (
+    abi,
+    errors,
+    hardlinks,
+    hooks,
+    identity,
+    mountinfo,
+    mounts,
+    names,
+    overlays,
+    policy,
+    route,
+    ruleset,
+    ways,
+)
 
-DROP_CACHES = "/proc/sys/vm/drop_caches"
-# Paths resolved before the iterator runs over all that is open: few runs, not too many descriptors.
-_BATCH = 2048
-_ALL, _FILE = int(hooks.ALL), int(hooks.FILE)
-
-# Of each path the object, last, and for a denial the places on its way; or why it has none.
-Way = Union[list[identity.Named], OSError]
-
-
-class Filesystems:
-    """Descriptors, one for each filesystem, that keep it mounted while rules on it are made; a context manager."""
-
-    def __init__(self) -> None:
-        self._fds: dict[int, int] = {}
-
-    def __enter__(self) -> Filesystems:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for fd in self._fds.values():
-            os.close(fd)
-        self._fds.clear()
-
-    def hold(self, node: route.Node) -> None:
-        """Keep the filesystem of a named place."""
-        if node.named:
-            self.hold_object(node.named.device, node.fd)
-
-    def hold_object(self, device: int, fd: int) -> None:
-        """Keep the filesystem with this device number, which an open object is on."""
-        if device not in self._fds:
-            self._fds[device] = os.dup(fd)
+_ALL, _FILE = int(hooks.EVERY), int(hooks.FILE)
+_OPENING = int(abi.Action.READ_FILE | abi.Action.WRITE_FILE)
 
 
 def resolve(
-    policies: Sequence[policy.Policy], owner: str, made: int, identify: route.Identify, filesystems: Filesystems
+    policies: Sequence[policy.Policy], owner: str, made: int, identify: route.Identify, filesystems: ways.Filesystems
 ) -> tuple[ruleset.Layer, ...]:
     """Resolve all policies of a domain; PolicyError with every path that cannot be ruled on.
 
     `filesystems` holds all that the rules are on: close it when the rules are in the kernel.
     """
-    denied = {rule.path for each in policies for rule in each.rules if rule.denied}
-    paths = {rule.path: rule.path in denied for each in policies for rule in each.rules}
+    mounted = mountinfo.read()
+    twins = [overlays.twins(each.rules, mounted) for each in policies]
+    rules = [rule for each, twin in zip(policies, twins) for rule in (*each.rules, *twin.rules)]
+    denied = {rule.path for rule in rules if rule.denied}
+    wish = ways.Wish(dict.fromkeys(rule.path for rule in rules), denied, {rule.path for rule in rules if rule.names})
     with route.many_descriptors():
-        found = _find(paths, identify, filesystems)
-        doubtful = {path: paths[path] for path, way in found.items() if isinstance(way, list) and _doubtful(way)}
+        found = ways.find(wish, identify, filesystems)
+        doubtful = [path for path, way in found.items() if isinstance(way, ways.Way) and ways.is_doubtful(way)]
         if doubtful:
             # What may have to leave the cache is held by nobody now. Whether its name stays is only seen then.
-            drop_caches()
-            again = _find(doubtful, identify, filesystems, certain=True)
-            unstable = {path for path in doubtful if _objects(found[path]) != _objects(again[path])}
+            ways.drop_caches()
+            again = ways.find(wish._replace(paths=doubtful), identify, filesystems, certain=True)
+            unstable = {path for path in doubtful if ways.objects_of(found[path]) != ways.objects_of(again[path])}
         else:
             unstable = set()
-    problems: list[errors.Problem] = []
-    layers = tuple(_layer(each, owner, made, found, unstable, problems) for each in policies)
-    if problems:
-        raise errors.PolicyError(problems)
-    return tuple(_with_mounts(layer, each, identify, filesystems) for layer, each in zip(layers, policies))
+        problems: list[errors.Problem] = []
+        makers = [_Maker(each, twin, found, unstable, problems) for each, twin in zip(policies, twins)]
+        if problems:
+            raise errors.PolicyError(problems)
+        for maker in makers:
+            if maker.denies:
+                maker.cover_mounts(mounted, identify, filesystems)
+                maker.cover_links(mounted, identify)
+    return tuple(maker.layer(owner, made) for maker in makers)
 
 
-def drop_caches() -> None:
-    """Have what nobody holds leave the cache of inodes."""
-    try:
-        with open(DROP_CACHES, "w") as control:
-            control.write("2")
-    except OSError as cause:
-        remedy = "run it outside the container: whether names last on that filesystem can only be tried there"
-        raise errors.KernelError("write to", DROP_CACHES, cause.errno or errno.EIO, remedy) from cause
+class _Maker:
+    """A layer in the making."""
+
+    def __init__(
+        self,
+        each: policy.Policy,
+        twins: overlays.Twins,
+        found: Mapping[str, ways.Found],
+        unstable: set[str],
+        problems: list[errors.Problem],
+    ) -> None:
+        self.policy, self.rules = each, (*each.rules, *twins.rules)
+        self.denies = any(rule.denied for rule in each.rules)
+        self.notes = list(twins.notes)
+        self._spread: dict[bytes, tuple[bytes, int]] = {}
+        self._entries: list[ruleset.Entry] = []
+        self._names: list[ruleset.Name] = []
+        self._patterns: dict[ruleset.Pattern, int] = {}
+        self._trees: list[ruleset.Tree] = []
+        for rule in self.rules:
+            way = found[rule.path]
+            wrong = _wrong(rule, way, unstable)
+            if wrong and rule in twins.rules:
+                self.notes.append(f"{rule.path} {wrong[0]}: what is denied on the overlay is not denied there")
+            elif wrong:
+                what, remedy = wrong
+                problems.append(errors.Problem(rule.location.file, rule.location.line, "", f"{rule.path} {what}", remedy))
+            elif isinstance(way, ways.Way):
+                self._add(rule, way)
+
+    def layer(self, owner: str, made: int) -> ruleset.Layer:
+        """Give what was made."""
+        each = self.policy
+        return ruleset.Layer(
+            owner,
+            made,
+            each.name,
+            each.source,
+            # As upstream, whoever rules on files rules on moving them between directories: it can change their rights.
+            int(each.handled | abi.Action.REFER | hooks.WITHHELD),
+            int(each.default_allow),
+            len(each.rules),
+            self.denies,
+            tuple(self._spread.values()),
+            tuple(self._entries),
+            permissive=each.permissive,
+            names=tuple(self._names),
+            patterns=tuple(self._patterns),
+            trees=tuple(self._trees),
+            notes=tuple(dict.fromkeys(self.notes)),
+        )
+
+    def cover_mounts(self, mounted: Sequence[mountinfo.Mount], identify: route.Identify, filesystems: ways.Filesystems) -> None:
+        """Tie denials to the roots of the mounts beneath them as well; see mounts.py."""
+        inherited, trees = mounts.denials(self.rules, mounted), mounts.trees(self.rules, mounted)
+        wish = ways.Wish(dict.fromkeys((*inherited, *trees)), set(), set())
+        for point, way in ways.find(wish, identify, filesystems).items():
+            # A name that does not last is of no use; on the way from above the denial holds all the same.
+            if not isinstance(way, ways.Way) or way.last.refusal or ways.is_doubtful(way):
+                continue
+            for rule, denied in inherited.get(point, ()):
+                self._entry(rule, way.last.object, 0, denied & _usable(way.last), sealed=False)
+            for rule in trees.get(point, ()):
+                self._plant(rule, way.last)
+
+    def cover_links(self, mounted: Sequence[mountinfo.Mount], identify: route.Identify) -> None:
+        """Tie denials to files that have names outside as well; see hardlinks.py."""
+        search = hardlinks.Search(self.rules, mounted)
+        self.notes += search.notes
+        allowed: dict[bytes, int] = {}
+        for entry in self._entries if search.files else ():
+            allowed[entry.object] = allowed.get(entry.object, 0) | entry.allowed
+        for start in range(0, len(search.files), ways.BATCH):
+            opened = {}
+            try:
+                for file in search.files[start : start + ways.BATCH]:
+                    with contextlib.suppress(FileNotFoundError):
+                        opened[os.open(file.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)] = file
+                for fd, named in identify(opened).items():
+                    self._cover(opened[fd], named, allowed.get(named.object, 0))
+            finally:
+                for fd in opened:
+                    os.close(fd)
+
+    def _cover(self, file: hardlinks.Found, named: identity.Named, allowed: int) -> None:
+        if named.refusal or named.magic not in identity.STABLE:
+            self.notes.append(f"{file.path} has links elsewhere, which are not denied: its filesystem may name it anew")
+            return
+        for rule, mask in file.denied:
+            # Who allows the file itself allows it under all its names.
+            if denied := mask & ~allowed & _usable(named):
+                for object in {named.object, named.beneath, named.upper} - {identity.NOTHING}:
+                    self._entry(rule, object, 0, denied, sealed=False)
+
+    def _add(self, rule: policy.Rule, way: ways.Way) -> None:
+        """Add what a rule says of its object, its names, and the way to them."""
+        last = way.last
+        device = last.object[identity.DEVICE]
+        self._spread[device] = last.object, self._spread.get(device, (b"", 0))[1] + 1
+        if way.missing:
+            for hash, name, whole in names.prefixes(way.missing):
+                denied = int(rule.denied) if whole else 0
+                for parent in _aliases(last):
+                    self._names.append(ruleset.Name(parent, hash, len(name), denied, *_place(rule), rule.commands))
+        elif rule.names:
+            self._plant(rule, last)
+        else:
+            allowed, denied = int(rule.allowed) & _usable(last), int(rule.denied) & _usable(last)
+            if stat.S_ISBLK(last.mode) and allowed & _OPENING:
+                allowed |= abi.Action.OPEN_BLOCK
+            self._entry(rule, last.object, allowed, denied, sealed=bool(denied))
+            if denied:
+                # The same file, seen without overlayfs.
+                for real in _aliases(last)[1:]:
+                    self._entry(rule, real, 0, denied, sealed=True)
+        if rule.denied:
+            seal = way.places if way.missing or rule.names else way.places[:-1]
+            for named in seal:
+                for object in dict.fromkeys((named.object, named.beneath)):
+                    if object != identity.NOTHING:
+                        self._entry(rule, object, 0, 0, sealed=True)
+
+    def _plant(self, rule: policy.Rule, tree: identity.Named) -> None:
+        """Have a rule's patterns hold beneath a directory."""
+        for text in rule.names:
+            # One pattern for all its trees: a ruleset has room for few.
+            same = (text, int(rule.denied), rule.commands)
+            pattern = next((each for each in self._patterns if (each.text, each.denied, each.commands) == same), None)
+            if pattern is None:
+                pattern = ruleset.Pattern(text, int(rule.denied), rule.location.file, rule.location.line, rule.commands)
+            number = self._patterns.setdefault(pattern, len(self._patterns))
+            self._trees += [ruleset.Tree(object, number, rule.path) for object in _aliases(tree)]
+
+    def _entry(self, rule: policy.Rule, object: bytes, allowed: int, denied: int, *, sealed: bool) -> None:
+        self._entries.append(ruleset.Entry(object, allowed, denied, sealed, *_place(rule), rule.commands))
 
 
-def _find(
-    paths: dict[str, bool], identify: route.Identify, filesystems: Filesystems, *, certain: bool = False
-) -> dict[str, Way]:
-    """Name the object of each path, and all on its way where that is wanted (True)."""
-    found: dict[str, Way] = {}
-    with route.Routes(identify) as routes:
-        left = list(paths)
-        while left:
-            some, left = left[:_BATCH], left[_BATCH:]
-            ways: dict[str, list[route.Node]] = {}
-            for path in some:
-                try:
-                    ways[path] = routes.find(path)
-                except OSError as error:
-                    if error.errno in (errno.EMFILE, errno.ENFILE):
-                        raise
-                    found[path] = error
-            fresh = routes.name()
-            for node in fresh:
-                if certain or (node.named and node.named.magic in identity.STABLE):
-                    filesystems.hold(node)
-            routes.drop(fresh)
-            for path, way in ways.items():
-                if way[-1].target is not None:
-                    left.append(path)  # it turned out to be a link
-                else:
-                    found[path] = [node.named for node in (way if paths[path] else way[-1:]) if node.named]
-    return found
+def _place(rule: policy.Rule) -> tuple[str, str, int]:
+    return rule.path, rule.location.file, rule.location.line
 
 
-def _with_mounts(
-    layer: ruleset.Layer, each: policy.Policy, identify: route.Identify, filesystems: Filesystems
-) -> ruleset.Layer:
-    """Tie the denials of a layer to the roots of the mounts beneath them as well; see mounts.py."""
-    inherited = mounts.denials(each.rules, mountinfo.read()) if layer.denies else {}
-    if not inherited:
-        return layer
-    entries = []
-    for point, way in _find(dict.fromkeys(inherited, False), identify, filesystems).items():
-        # A name that does not last is of no use; on the way from above the denial holds all the same.
-        if isinstance(way, OSError) or way[-1].refusal or _doubtful(way):
-            continue
-        usable = _ALL if way[-1].directory else _FILE
-        for rule, denied in inherited[point]:
-            place = rule.path, rule.location.file, rule.location.line
-            entries.append(ruleset.Entry(way[-1].object, 0, denied & usable, False, *place))
-    return dataclasses.replace(layer, entries=(*layer.entries, *entries))
+def _usable(named: identity.Named) -> int:
+    return _ALL if named.directory else _FILE
 
 
-def _doubtful(way: Iterable[identity.Named]) -> bool:
-    return any(named.magic not in identity.STABLE for named in way)
+def _aliases(named: identity.Named) -> list[bytes]:
+    """Give the names of an object, its own first, then those of what is beneath it on overlayfs."""
+    return [object for object in dict.fromkeys((named.object, named.beneath, named.upper)) if object != identity.NOTHING]
 
 
-def _objects(way: Way) -> list[bytes]:
-    return [] if isinstance(way, OSError) else [named.object for named in way]
-
-
-def _layer(
-    each: policy.Policy,
-    owner: str,
-    made: int,
-    found: dict[str, Way],
-    unstable: set[str],
-    problems: list[errors.Problem],
-) -> ruleset.Layer:
-    entries: list[ruleset.Entry] = []
-    spread: dict[bytes, tuple[bytes, int]] = {}
-    denies = False
-    for rule in each.rules:
-        way = found[rule.path]
-        wrong = _wrong(rule, way, unstable)
-        if wrong:
-            what, remedy = wrong
-            problems.append(errors.Problem(rule.location.file, rule.location.line, "", f"{rule.path} {what}", remedy))
-        elif isinstance(way, list):
-            object = way[-1].object
-            spread[object[identity.DEVICE]] = object, spread.get(object[identity.DEVICE], (b"", 0))[1] + 1
-            entries += _entries(rule, way)
-            denies = denies or bool(entries[-1].sealed)
-    # As upstream, whoever rules on files rules on moving them between directories: it can change their rights.
-    handled = int(each.handled | abi.Action.REFER | hooks.WITHHELD)
-    head = owner, made, each.name, each.source, handled, int(each.default_allow), len(each.rules), denies
-    return ruleset.Layer(*head, tuple(spread.values()), tuple(entries))
-
-
-def _wrong(rule: policy.Rule, way: Way, unstable: set[str]) -> tuple[str, str] | None:
+def _wrong(rule: policy.Rule, way: ways.Found, unstable: set[str]) -> tuple[str, str] | None:
     """Say what is wrong with the object of a rule, and the remedy; None if it can be ruled on."""
-    if isinstance(way, OSError):
+    if not isinstance(way, ways.Way):
         return _missing(rule, way)
-    for named in way:
+    for named in way.places:
         if named.refusal:
             return named.refusal, "put the rule on an object of another filesystem"
     if rule.path in unstable:
-        what = f"is on a filesystem of type {way[-1].magic:#x}, which names an object anew once it has left the cache"
+        what = f"is on a filesystem of type {way.last.magic:#x}, which names an object anew once it has left the cache"
         return what, "put the rule on an object of another filesystem"
-    if not way[-1].directory:
+    if way.missing or rule.names:
+        return _wrong_name(rule, way)
+    if not way.last.directory:
         ruled = int(rule.allowed) | int(rule.denied)
         stray = ruled & int(rule.explicit) & ~_FILE
         if stray:
@@ -186,24 +233,30 @@ def _wrong(rule: policy.Rule, way: Way, unstable: set[str]) -> tuple[str, str] |
     return None
 
 
+def _wrong_name(rule: policy.Rule, way: ways.Way) -> tuple[str, str] | None:
+    """Say that of a rule on names."""
+    if rule.names and way.missing:
+        return "does not exist, and names are looked for beneath what does", "create it first, or name a directory above it"
+    if rule.allowed:
+        return "does not exist, and only what exists can be allowed", "create it first, or leave the permission out"
+    if not way.last.directory:
+        return "is not a directory, and has no names beneath it", "name the directory"
+    if len(way.missing) > abi.Limit.MISSING:
+        what = f"does not exist, nor do the {len(way.missing) - 1} directories above it"
+        return what, f"at most {int(abi.Limit.MISSING)} names of a path may be missing: create some of them first"
+    if any(len(name) > names.LONGEST for name in way.missing):
+        return f"has a name of more than {names.LONGEST} bytes", "no filesystem has it; leave the rule out"
+    if way.folding:
+        return f"cannot be ruled on by name: {way.folding}", "create it first, or deny the directory"
+    return None
+
+
 def _missing(rule: policy.Rule, error: OSError) -> tuple[str, str]:
     if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return f"cannot be opened: {error.strerror}", "check the path as root"
-    use = "a denial holds only for what exists" if rule.denied else "only what exists can be allowed"
-    return f"does not exist, and {use}", "create it first, or leave the rule out"
-
-
-def _entries(rule: policy.Rule, way: list[identity.Named]) -> Iterator[ruleset.Entry]:
-    last = way[-1]
-    usable = _ALL if last.directory else _FILE
-    allowed, denied = int(rule.allowed) & usable, int(rule.denied) & usable
-    place = rule.path, rule.location.file, rule.location.line
-    yield ruleset.Entry(last.object, allowed, denied, bool(denied), *place)
-    if not denied:
-        return
-    for real in {last.beneath, last.upper} - {identity.NOTHING, last.object}:
-        # The same file, seen without overlayfs.
-        yield ruleset.Entry(real, 0, denied, True, *place)
-    for named in way[:-1]:
-        for object in {named.object, named.beneath} - {identity.NOTHING}:
-            yield ruleset.Entry(object, 0, 0, True, *place)
+    if rule.denied:
+        return (
+            "does not exist, and cannot as long as a part of it is no directory or ..",
+            "leave the rule out, or mend the path",
+        )
+    return "does not exist, and only what exists can be allowed", "create it first, or leave the rule out"

@@ -33,6 +33,15 @@ class Node:
         self.target: str | None = None
 
 
+class MissingError(FileNotFoundError):
+    """The kernel's own error, and how far one gets: `way` ends with a directory, in which the first of `names` is missing."""
+
+    def __init__(self, cause: FileNotFoundError, way: list[Node], names: list[str]) -> None:
+        super().__init__(cause.errno, cause.strerror)
+        self.way = way
+        self.names = names
+
+
 class Routes:
     """A tree of open places, in which each is opened once however many paths lead through it; a context manager.
 
@@ -58,7 +67,8 @@ class Routes:
     def find(self, path: str) -> list[Node]:
         """Walk an absolute path and give the places on its way, the root left out unless it is the object, which is last.
 
-        Raises OSError where the kernel's own walk would.
+        Raises OSError where the kernel's own walk would; MissingError where nothing has such a name, and no name that is
+        left is "..".
         """
         folder, _, last = path.rpartition("/")
         if last in ("", ".", ".."):
@@ -66,9 +76,18 @@ class Routes:
         # Rules come in flocks: of many in one folder, the way to it is walked once.
         known = self._folders.get(folder)
         if known is None:
-            known = self._folders[folder] = self._walk(folder, through=True)
+            try:
+                known = self._folders[folder] = self._walk(folder, through=True)
+            except MissingError as error:
+                error.names.append(last)
+                raise
         parent = known[-1]
-        child = parent.children.get(last) or self._enter(parent, last, last=True)
+        child = parent.children.get(last)
+        if child is None:
+            try:
+                child = self._enter(parent, last, last=True)
+            except FileNotFoundError as error:
+                raise MissingError(error, known, [last]) from error
         if child.target is not None:
             return self._walk(path)
         return [*(known[:-1] if parent is self.root else known), child]
@@ -85,7 +104,12 @@ class Routes:
                 continue
             child = node.children.get(name)
             if child is None:
-                child = self._enter(node, name, last=not (names or through))
+                try:
+                    child = self._enter(node, name, last=not (names or through))
+                except FileNotFoundError as error:
+                    if ".." in names:
+                        raise
+                    raise MissingError(error, _ending(way, node), [name, *reversed(names)]) from error
             way.append(child)
             if child.mode is None and (names or through):
                 self._look(child)
@@ -100,10 +124,7 @@ class Routes:
             names += _split(child.target)
             if child.target.startswith("/"):
                 node = self.root
-        # After a link to "." or "/" or a ".." at the end, the object is not what was entered last.
-        if not way or way[-1] is not node:
-            way.append(node)
-        return way
+        return _ending(way, node)
 
     def name(self) -> list[Node]:
         """Have the kernel name all places that have no name yet, and give them. Links learn their target."""
@@ -175,6 +196,11 @@ def many_descriptors() -> Iterator[None]:
         raise errors.LimitError(f"{what}; raise `ulimit -Hn`") from cause
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def _ending(way: list[Node], node: Node) -> list[Node]:
+    """Have a way end where it leads: after a link to "." or "/", or a "..", that is not what was entered last."""
+    return way if way and way[-1] is node else [*way, node]
 
 
 def _split(path: str) -> list[str]:

@@ -22,6 +22,7 @@ from landlock_bpf import (
     rule_slots,
     ruleset,
     sweep,
+    ways,
 )
 
 
@@ -47,7 +48,7 @@ def attach(cgroups: Sequence[Path], wanted: policy.Policy) -> None:
         used = {slot.index for slot in before}
         free = (index for index in range(1, abi.Limit.DOMAINS + 1) if index not in used)
         serial = record.new_serial()
-        with live.identifier() as identifier, resolution.Filesystems() as filesystems:
+        with live.identifier() as identifier, ways.Filesystems() as filesystems:
             (layer,) = resolution.resolve((wanted,), "", serial, identifier.identify, filesystems)
         changes = []
         for path, index in zip(cgroups, free, strict=False):

@@ -5,6 +5,11 @@ The paths of a policy are looked up on this host, as far as the caller may: a pe
 Whether a filesystem can be ruled on is asked of the kernel when the policy is attached. Rule programs (RULE.c) are
 compiled, together as one layer, and their subtypes and helper calls checked; the kernel's verifier sees them when they
 are loaded.
+
+A policy is a file in one of these forms, which shows in its text: TOML; landlockconfig's JSON; OCI's config.json with
+process.landlock, or that object alone; options of setpriv(1), --landlock-access and --landlock-rule; options of landrun, --ro
+and the like; assignments to LL_FS_RO and LL_FS_RW, as the kernel's sandboxer has them. env: stands for these two in the
+environment; a file of that name is called by its whole path.
 """
 
 from __future__ import annotations
@@ -14,20 +19,21 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from landlock_bpf import errors, identity, policy_description, resolution
+from landlock_bpf import errors, identity, policy_description, resolution, ways
 from landlock_bpf.cli import layers
 
 EXAMPLES = """\
 examples:
   landlock-bpf check policies/home-minus-ssh.toml
   landlock-bpf check policies/rules/read-only.c
+  LL_FS_RO=/usr:/etc LL_FS_RW=/tmp landlock-bpf check env:
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "policies", metavar="POLICY|RULE.c", nargs="+", type=Path,
-        help="a policy file, TOML or landlockconfig's JSON, or the C source of rule programs",
+        help="a policy file in any of the forms above, or the C source of rule programs",
     )  # fmt: skip
     parser.add_argument(
         "--loader", choices=layers.LOADERS, default=layers.LOADERS[0], help="what compiles rule programs (default: libbpf)"
@@ -42,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
             continue
         try:
             for checked in layers.load([path]):
-                with resolution.Filesystems() as filesystems:
+                with ways.Filesystems() as filesystems:
                     resolution.resolve([checked], checked.name, 0, _identify, filesystems)
                 print(policy_description.describe(checked))
         except errors.PolicyError as error:

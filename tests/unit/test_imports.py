@@ -43,7 +43,7 @@ LAYERS = (
             "policy_writer",
         ),
     ),
-    ("resolution", ("marking", "mounts", "resolution", "route")),
+    ("resolution", ("hardlinks", "marking", "mounts", "overlays", "resolution", "route", "spellings", "ways")),
     ("sources", ("compiler", "elf", "template", "verifier")),
     (
         "rule sources",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, errors, identity, marking, resolution, ruleset
+from landlock_bpf import abi, errors, identity, marking, ruleset, ways
 from landlock_bpf.marking import Tree
 
 VIEW = ruleset.View("trees", 4)
@@ -27,7 +27,7 @@ def identify(fds: Iterable[int]) -> dict[int, identity.Named]:
 
 
 def resolve(*trees: Tree) -> tuple[ruleset.Mark, ...]:
-    with resolution.Filesystems() as filesystems:
+    with ways.Filesystems() as filesystems:
         return marking.resolve({"trees": trees}, [VIEW], identify, filesystems)
 
 

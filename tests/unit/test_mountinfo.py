@@ -33,7 +33,7 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_line_is_read(lines: Path) -> None:
     lines.write_bytes(LINE)
-    assert mountinfo.read() == (mountinfo.Mount("ext3", "98:0", "/mnt1", "/mnt/with blank"),)
+    assert mountinfo.read() == (mountinfo.Mount("ext3", "98:0", "/mnt1", "/mnt/with blank", "rw"),)
 
 
 def test_our_own_is_read() -> None:

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import stat
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from landlock_bpf import errors, hooks, identity, policy, resolution, ruleset
+from landlock_bpf import errors, hooks, identity, names, policy, resolution, ruleset, spellings, ways
 from landlock_bpf.abi import Action
 
 NONE = Action(0)
@@ -44,7 +46,7 @@ def make(*rules: tuple[Path, Action, Action], explicit: Action = NONE, default: 
 
 
 def resolve(*policies: policy.Policy) -> tuple[ruleset.Layer, ...]:
-    with resolution.Filesystems() as filesystems:
+    with ways.Filesystems() as filesystems:
         return resolution.resolve(policies, "d", 1, identify, filesystems)
 
 
@@ -104,14 +106,14 @@ def test_everything_wrong_is_told_at_once(tree: Path) -> None:
     told = problems(
         make(
             (tree / "none", Action.READ_FILE, NONE),
-            (tree / "none", NONE, Action.READ_FILE),
+            (tree / "a" / "b" / "file" / "x", NONE, Action.READ_FILE),
             (tree / "loop", Action.READ_FILE, NONE),
             (tree / "a" / "b" / "file" / "x", Action.READ_FILE, NONE),
             (tree / "a", Action.READ_FILE, NONE),
         )
     )
     assert [line.split(":")[1] for line in told] == ["1", "2", "3", "4"]
-    assert "only what exists can be allowed" in told[0] and "a denial holds only for what exists" in told[1]
+    assert "only what exists can be allowed" in told[0] and "a part of it is no directory" in told[1]
     assert "Too many levels of symbolic links" in told[2]
 
 
@@ -130,7 +132,7 @@ def test_refer_is_handled_by_every_layer(tree: Path) -> None:
 
 
 def test_an_object_without_a_stable_name_is_refused(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolution, "DROP_CACHES", "/dev/null")
+    monkeypatch.setattr(ways, "DROP_CACHES", "/dev/null")
     count = 0
 
     def unstable(fds: Iterable[int]) -> dict[int, identity.Named]:
@@ -139,13 +141,13 @@ def test_an_object_without_a_stable_name_is_refused(tree: Path, monkeypatch: pyt
         found = identify(fds, magic=0x6969)
         return {fd: each._replace(object=each.object[:-4] + struct.pack("=I", count)) for fd, each in found.items()}
 
-    with resolution.Filesystems() as filesystems, pytest.raises(errors.PolicyError, match="0x6969"):
+    with ways.Filesystems() as filesystems, pytest.raises(errors.PolicyError, match="0x6969"):
         resolution.resolve((make((tree, Action.READ_FILE, NONE)),), "d", 1, unstable, filesystems)
 
 
 def test_an_object_whose_name_stays_is_taken(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolution, "DROP_CACHES", "/dev/null")
-    with resolution.Filesystems() as filesystems:
+    monkeypatch.setattr(ways, "DROP_CACHES", "/dev/null")
+    with ways.Filesystems() as filesystems:
         (layer,) = resolution.resolve(
             (make((tree, Action.READ_FILE, NONE)),), "d", 1, lambda fds: identify(fds, magic=0x6969), filesystems
         )
@@ -155,5 +157,96 @@ def test_an_object_whose_name_stays_is_taken(tree: Path, monkeypatch: pytest.Mon
 def test_no_descriptor_stays_open(tree: Path) -> None:
     before = os.listdir("/proc/self/fd")
     resolve(make((tree / "chain" / "file", NONE, Action.READ_FILE)))
-    problems(make((tree / "none", NONE, Action.READ_FILE)))
+    resolve(make((tree / "none" / "x", NONE, Action.READ_FILE)))
+    problems(make((tree / "none", Action.READ_FILE, NONE)))
     assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def names_of(layer: ruleset.Layer) -> dict[int, tuple[bytes, int, int]]:
+    return {name.hash: (name.parent, name.length, name.denied) for name in layer.names}
+
+
+def test_a_denial_of_what_is_missing_is_on_its_names(tree: Path) -> None:
+    (layer,) = resolve(make((tree / "a" / "x" / "yy", NONE, Action.READ_FILE)))
+    way, whole = [made for made, _name, _whole in names.prefixes([b"x", b"yy"])]
+    here = object_of(tree / "a")
+    assert names_of(layer) == {way: (here, 1, 0), whole: (here, 2, Action.READ_FILE)}
+    sealed = {entry.object for entry in layer.entries if entry.sealed}
+    assert {here, object_of(tree)} <= sealed and layer.denies
+    assert not any(entry.denied or entry.allowed for entry in layer.entries)
+
+
+def test_a_link_to_what_is_missing_leads_on(tree: Path) -> None:
+    (tree / "dangling").symlink_to("a/none")
+    (layer,) = resolve(make((tree / "dangling", NONE, Action.READ_FILE)))
+    ((parent, length, denied),) = names_of(layer).values()
+    assert (parent, length, denied) == (object_of(tree / "a"), 4, Action.READ_FILE)
+    assert object_of(tree / "dangling") in {entry.object for entry in layer.entries if entry.sealed}
+
+
+def test_what_is_missing_under_the_root() -> None:
+    (layer,) = resolve(make((Path("/no-such-thing"), NONE, Action.READ_FILE)))
+    assert [name.parent for name in layer.names] == [object_of(Path("/"))]
+
+
+def test_what_cannot_be_denied_by_name(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tree.joinpath(*"abcdefghi")
+    told = problems(make((tree / "n" / deep.relative_to(tree), NONE, Action.READ_FILE)))
+    assert "at most 8 names" in told[0]
+    assert "255 bytes" in problems(make((tree / "n" / ("x" * 256), NONE, Action.READ_FILE)))[0]
+    assert "cannot as long as" in problems(make((Path(f"{tree}/none/../x"), NONE, Action.READ_FILE)))[0]
+    monkeypatch.setattr(spellings, "why", lambda fd, magic: "is odd")
+    assert "cannot be ruled on by name: is odd" in problems(make((tree / "none", NONE, Action.READ_FILE)))[0]
+    resolve(make((tree / "a", NONE, Action.READ_FILE)))
+
+
+def patterned(path: Path, *texts: str, denied: Action = Action.READ_FILE) -> policy.Policy:
+    rule = policy.Rule(str(path), NONE, denied, policy.Location("p.toml", 1), names=texts)
+    return policy.Policy("p", denied, "allow", (rule,), "p.toml")
+
+
+def test_patterns_hold_beneath_their_trees(tree: Path) -> None:
+    policies = patterned(tree / "a", "*.pem", ".env"), patterned(tree / "a" / "b", ".env")
+    joined = policy.Policy("p", Action.READ_FILE, "allow", policies[0].rules + policies[1].rules, "p.toml")
+    (layer,) = resolve(joined)
+    assert [pattern.text for pattern in layer.patterns] == ["*.pem", ".env"]
+    assert [(tree_.object, tree_.pattern) for tree_ in layer.trees] == [
+        (object_of(tree / "a"), 0),
+        (object_of(tree / "a"), 1),
+        (object_of(tree / "a" / "b"), 1),
+    ]
+    sealed = {entry.object for entry in layer.entries if entry.sealed}
+    assert {object_of(tree), object_of(tree / "a"), object_of(tree / "a" / "b")} <= sealed
+    assert "has no names beneath" in problems(patterned(tree / "a" / "b" / "file", "x"))[0]
+    assert "does not exist, and names" in problems(patterned(tree / "none", "x"))[0]
+
+
+def test_who_may_read_or_write_a_block_device_may_open_it(tree: Path) -> None:
+    def as_block(fds: Iterable[int]) -> dict[int, identity.Named]:
+        found = identify(fds)
+        return {fd: each._replace(mode=stat.S_IFBLK) if stat.S_ISREG(each.mode) else each for fd, each in found.items()}
+
+    file = tree / "a" / "b" / "file"
+    for actions, bit in ((Action.READ_FILE, Action.OPEN_BLOCK), (Action.IOCTL_DEV, NONE)):
+        with ways.Filesystems() as filesystems:
+            (layer,) = resolution.resolve((make((file, actions, NONE)),), "d", 1, as_block, filesystems)
+        assert layer.entries[0].allowed == actions | bit
+
+
+def test_links_from_elsewhere_are_denied_too(tree: Path) -> None:
+    outside = tree / "outside"
+    os.link(tree / "a" / "b" / "file", outside)
+    (layer,) = resolve(make((tree / "a", NONE, Action.READ_FILE | Action.READ_DIR)))
+    entries = {entry.object: entry for entry in layer.entries if entry.denied}
+    covered = entries[object_of(outside)]
+    assert (covered.denied, covered.sealed, covered.path) == (Action.READ_FILE, False, str(tree / "a"))
+    # Who allows the file itself, by whichever name, allows it.
+    allowing = make((tree / "a", NONE, Action.READ_FILE | Action.WRITE_FILE), (outside, Action.READ_FILE, NONE))
+    (layer,) = resolve(allowing)
+    (own, covered) = [entry for entry in layer.entries if entry.object == object_of(outside)]
+    assert (own.allowed, covered.denied) == (Action.READ_FILE, Action.WRITE_FILE)
+
+
+def test_a_permissive_policy_is_a_permissive_layer(tree: Path) -> None:
+    made = dataclasses.replace(make((tree, Action.READ_FILE, NONE)), permissive=True)
+    assert [layer.permissive for layer in resolve(made)] == [True]

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Hard links that were there before a rule: files beneath what is denied that have other names elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from landlock_bpf import mountinfo, names, policy
+
+# Entries of directories that are looked at for one policy: some seconds.
+MOST_ENTRIES = 250_000
+# Files with other names that are covered for one policy.
+MOST_FILES = 10_000
+
+# Of each rule, the mask of actions for which it is the nearest.
+Denials = tuple[tuple[policy.Rule, int], ...]
+
+
+class Found(NamedTuple):
+    """A file that has names outside, by one of those inside, and what the nearest rules deny at any of these."""
+
+    path: str
+    denied: Denials
+
+
+class _Place(NamedTuple):
+    path: str
+    denied: Denials
+    patterns: tuple[policy.Rule, ...]  # rules on names in whose trees it is
+
+
+class Search:
+    """The files found for one policy, and what could not be looked at, in words."""
+
+    def __init__(self, rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> None:
+        self.notes: list[str] = []
+        self._at: dict[str, list[policy.Rule]] = {}
+        self._points = {mount.point: mount for mount in mounts}
+        self._left = MOST_ENTRIES
+        self._inodes: dict[tuple[int, int], tuple[int, list[_Place]]] = {}
+        reals = _Reals()
+        for rule in rules:
+            self._at.setdefault(reals.find(rule.path), []).append(rule)
+        tops: list[str] = []
+        for top in sorted(path for path, here in self._at.items() if any(rule.denied for rule in here)):
+            # What is beneath another one is met on the way down.
+            if not any(_is_beneath(top, other) for other in tops) and not self._has_all(top):
+                tops.append(top)
+        for top in tops:
+            self._walk(top)
+        self.files = tuple(self._outside())
+
+    def _has_all(self, top: str) -> bool:
+        """Whether all names of its files are beneath it, and denied: it is the root of a filesystem, and nothing allows."""
+        mount = self._points.get(top)
+        if mount is None or mount.root != "/" or any(rule.names for rule in self._at[top]):
+            return False
+        return not any(rule.allowed for path, here in self._at.items() if _is_beneath(path, top) for rule in here)
+
+    def _walk(self, top: str) -> None:
+        try:
+            if not stat.S_ISDIR(os.lstat(top).st_mode):
+                return  # the rule is on the file itself, whatever its names
+        except OSError:
+            return  # it does not exist yet
+        stack = [self._enter(_Place(top, (), ()), top)]
+        while stack:
+            place = stack.pop()
+            try:
+                with os.scandir(place.path) as entries:
+                    for entry in entries:
+                        if not self._left:
+                            what = f"more than {MOST_ENTRIES:,} files are beneath {top} and the like"
+                            self.notes.append(f"{what}: links from elsewhere to the others are not denied")
+                            return
+                        self._left -= 1
+                        self._look(place, entry, stack)
+            except OSError as error:
+                what = f"{place.path} cannot be read ({error.strerror})"
+                self.notes.append(f"{what}: links from elsewhere to its files are not denied")
+
+    def _look(self, place: _Place, entry: os.DirEntry[str], stack: list[_Place]) -> None:
+        directory = entry.is_dir(follow_symlinks=False)
+        if directory:
+            mount = self._points.get(entry.path)
+            if mount is None:
+                stack.append(self._enter(place, entry.path))
+            elif mount.root != "/":
+                what = f"{entry.path} is a mount of a part of a filesystem"
+                self.notes.append(f"{what}: links from elsewhere to its files are not denied")
+            return
+        found = entry.stat(follow_symlinks=False)
+        if found.st_nlink > 1:
+            here = self._enter(place, entry.path)
+            if here.denied:
+                self._inodes.setdefault((found.st_dev, found.st_ino), (found.st_nlink, []))[1].append(here)
+
+    def _enter(self, place: _Place, path: str) -> _Place:
+        """Say what holds at a path, from what holds at the directory that it is in."""
+        denied, patterns, here = place.denied, place.patterns, self._at.get(path, ())
+        for rule in here:
+            denied = _nearer(denied, 0, int(rule.allowed), rule)
+        if patterns:
+            name = os.fsencode(os.path.basename(path))
+            for rule in patterns:
+                if any(names.pattern(text).matches(name) for text in rule.names):
+                    denied = _nearer(denied, int(rule.denied), 0, rule)
+        for rule in here:
+            if not rule.names:
+                denied = _nearer(denied, int(rule.denied), 0, rule)
+        return _Place(path, denied, (*patterns, *(rule for rule in here if rule.names)))
+
+    def _outside(self) -> Iterator[Found]:
+        """Give the files that have more names than were met."""
+        count = 0
+        for links, places in self._inodes.values():
+            if links <= len(places) and len({place.denied for place in places}) == 1:
+                continue
+            count += 1
+            if count > MOST_FILES:
+                self.notes.append(
+                    f"more than {MOST_FILES:,} denied files have links elsewhere: those of the others are not denied"
+                )
+                return
+            united: Denials = ()
+            for place in places:
+                for rule, mask in place.denied:
+                    united = _nearer(united, mask, 0, rule)
+            yield Found(places[0].path, united)
+
+
+class _Reals:
+    """Paths without links; of many in one folder, that of the folder is found once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def find(self, path: str) -> str:
+        folder, _, name = path.rpartition("/")
+        if name in ("", ".", "..") or os.path.islink(path):
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder or "/")
+        return f"{self._folders[folder].rstrip('/')}/{name}"
+
+
+def _is_beneath(path: str, other: str) -> bool:
+    return path != other and path.startswith(f"{other.rstrip('/')}/")
+
+
+def _nearer(denied: Denials, more: int, allowed: int, rule: policy.Rule) -> Denials:
+    """Say what is denied, and by which rule, once a nearer rule has spoken."""
+    settled = more | allowed
+    left = tuple((each, mask & ~settled) for each, mask in denied if mask & ~settled)
+    return (*left, (rule, more)) if more else left

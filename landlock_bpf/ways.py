@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The ways to paths on this host: their objects as the kernel names them, and the places that lead there."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from typing import NamedTuple, Union
+
+from landlock_bpf import errors, identity, route, spellings
+
+DROP_CACHES = "/proc/sys/vm/drop_caches"
+# Paths resolved before the iterator runs over all that is open: few runs, not too many descriptors.
+BATCH = 2048
+
+
+class Way(NamedTuple):
+    """The object of a path, last, and for a denial the places on its way.
+
+    If the path does not exist, that object is the deepest directory that does, `missing` are the names from there on.
+    `folding` says why names beneath that object cannot be ruled on; it is asked where a rule is on a name.
+    """
+
+    places: list[identity.Named]
+    missing: tuple[bytes, ...] = ()
+    folding: str = ""
+
+    @property
+    def last(self) -> identity.Named:
+        return self.places[-1]
+
+
+# Or why a path has none.
+Found = Union[Way, OSError]
+
+
+class Filesystems:
+    """Descriptors, one for each filesystem, that keep it mounted while rules on it are made; a context manager."""
+
+    def __init__(self) -> None:
+        self._fds: dict[int, int] = {}
+
+    def __enter__(self) -> Filesystems:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for fd in self._fds.values():
+            os.close(fd)
+        self._fds.clear()
+
+    def hold(self, node: route.Node) -> None:
+        """Keep the filesystem of a named place."""
+        if node.named:
+            self.hold_object(node.named.device, node.fd)
+
+    def hold_object(self, device: int, fd: int) -> None:
+        """Keep the filesystem with this device number, which an open object is on."""
+        if device not in self._fds:
+            self._fds[device] = os.dup(fd)
+
+
+def drop_caches() -> None:
+    """Have what nobody holds leave the cache of inodes."""
+    try:
+        with open(DROP_CACHES, "w") as control:
+            control.write("2")
+    except OSError as cause:
+        remedy = "run it outside the container: whether names last on that filesystem can only be tried there"
+        raise errors.KernelError("write to", DROP_CACHES, cause.errno or errno.EIO, remedy) from cause
+
+
+class Wish(NamedTuple):
+    """What is wanted: paths, those of them whose whole way is, missing ones too, and those beneath which names are ruled on."""
+
+    paths: Iterable[str]
+    denied: set[str]
+    named: set[str]
+
+
+def find(wish: Wish, identify: route.Identify, filesystems: Filesystems, *, certain: bool = False) -> dict[str, Found]:
+    """Name the object of each path, and all on its way where that is wanted."""
+    found: dict[str, Found] = {}
+    with route.Routes(identify) as routes:
+        left = list(wish.paths)
+        while left:
+            some, left = left[:BATCH], left[BATCH:]
+            ways: dict[str, list[route.Node]] = {}
+            missing: dict[str, tuple[bytes, ...]] = {}
+            for path in some:
+                try:
+                    ways[path] = routes.find(path)
+                except route.MissingError as error:
+                    found[path] = error
+                    if path in wish.denied:
+                        ways[path], missing[path] = error.way, tuple(map(os.fsencode, error.names))
+                except OSError as error:
+                    if error.errno in (errno.EMFILE, errno.ENFILE):
+                        raise
+                    found[path] = error
+            fresh = routes.name()
+            for node in fresh:
+                if certain or (node.named and node.named.magic in identity.STABLE):
+                    filesystems.hold(node)
+            for path, way in ways.items():
+                if way[-1].target is not None and path not in missing:
+                    left.append(path)  # it turned out to be a link
+                    continue
+                places = [node.named for node in (way if path in wish.denied else way[-1:]) if node.named]
+                folding = ""
+                if (path in missing or path in wish.named) and places[-1].directory:
+                    folding = spellings.why(way[-1].fd, places[-1].magic)
+                found[path] = Way(places, missing.get(path, ()), folding)
+            routes.drop(fresh)
+    return found
+
+
+def is_doubtful(way: Way) -> bool:
+    """Whether one of the places may be named anew once nobody holds it."""
+    return any(named.magic not in identity.STABLE for named in way.places)
+
+
+def objects_of(way: Found) -> list[bytes]:
+    """Give the names of all places."""
+    return [named.object for named in way.places] if isinstance(way, Way) else []
