@@ -39,10 +39,12 @@ def single_rights(made: policy.Policy) -> policy.Policy | None:
 
 def cover(made: policy.Policy, sets: Mapping[str, abi.Action], separator: str) -> dict[str, list[str]]:
     """Find for each of a form's sets of rights the paths where the policy allows all of it; no path may have `separator`."""
-    paths = {rule.path for rule in made.rules if not rule.names}
+    places: dict[str, tuple[str, ...]] = {ROOT: ()}
+    for path in sorted({rule.path for rule in made.rules if not rule.names}, key=policy_difference.order):
+        places[path] = ()
     covered: dict[str, list[str]] = {name: [] for name in sets}
     granted: dict[str, int] = {}
-    for (path, _), masks in policy_difference.verdicts(made, {(path, "") for path in paths}).items():
+    for (path, _), masks in policy_difference.verdicts(made, places).items():
         have = granted.get(policy_difference.nearest(path, granted), 0)
         free = masks[Verdict.ALLOWED] | masks[Verdict.LEFT]
         fit = int(hooks.FILE) if _is_file(path) else -1

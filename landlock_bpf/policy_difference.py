@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import itertools
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from landlock_bpf import abi, hooks, ioctl_commands, policy, policy_actions
 
@@ -18,7 +18,6 @@ ROOT = "/"
 # A mask has the actions and, above them, one bit for each ioctl command that a rule names.
 _FIRST_COMMAND = 64
 _EVERY, _IOCTL = int(hooks.EVERY), int(abi.Action.IOCTL)
-_ALWAYS = abi.Action.REFER | hooks.WITHHELD  # handled by every policy
 
 
 class Verdict(enum.Enum):
@@ -83,46 +82,63 @@ class Difference:
 def compare(before: policy.Policy, after: policy.Policy) -> Difference:
     """Say what changes from one policy to the other."""
     commands = tuple(sorted({command for made in (before, after) for rule in made.rules for command in rule.commands}))
-    places = {(rule.path, name) for made in (before, after) for rule in made.rules for name in (rule.names or ("",))}
+    places = _places([*before.rules, *after.rules])
     old, new = verdicts(before, places, commands), verdicts(after, places, commands)
-    paths = {path for path, _name in places}
     changes: list[Change] = []
-    pairs: dict[Place, dict[tuple[Verdict, Verdict], int]] = {}
+    pairs: dict[Place, Pairs] = {}
+    # Of names, what was said of them further up; there it is found before what is said of directories.
+    spoken: dict[Place, int] = {}
     for place in old:
-        pairs[place] = {(v, w): old[place][v] & new[place][w] for v, w in itertools.product(Verdict, Verdict)}
         path, name = place
-        above = (path if name else nearest(path, paths), "")
-        changes += _changes(place, pairs[place], pairs[above] if above != place else {}, commands)
+        pairs[place] = {(v, w): old[place][v] & new[place][w] for v, w in itertools.product(Verdict, Verdict)}
+        up = nearest(path, places), name
+        heard = pairs.get(up, {}) if path != ROOT else {}
+        if name:
+            known = spoken.get(up, 0) if path != ROOT else 0
+            heard = {pair: heard.get(pair, 0) & known | bits & ~known for pair, bits in pairs[path, ""].items()}
+        told = _told(pairs[place], heard)
+        changes += _changes(place, told, commands)
+        if name:
+            spoken[place] = known | _wide(sum(told.values()), commands)
     old_seals, new_seals = _seals(before), _seals(after)
     return Difference(
         (before.permissive, after.permissive),
-        after.handled & ~before.handled & ~_ALWAYS,
-        before.handled & ~after.handled & ~_ALWAYS,
+        _more(before.handled, after.handled),
+        _more(after.handled, before.handled),
         tuple(changes),
         tuple(sorted(new_seals - _ways(old_seals))),
         tuple(sorted(old_seals - _ways(new_seals))),
     )
 
 
-def verdicts(made: policy.Policy, places: Iterable[Place], commands: tuple[int, ...] = ()) -> dict[Place, Masks]:
-    """Say for each place, its path and the root, what a policy says there, from the root down."""
+def _places(rules: Sequence[policy.Rule]) -> dict[str, set[str]]:
+    """Give all paths from the root down, each with the names that are ruled on there or further up."""
+    named: dict[str, set[str]] = {ROOT: set()}
+    for rule in rules:
+        named.setdefault(rule.path, set()).update(rule.names)
+    places: dict[str, set[str]] = {}
+    for path in sorted(named, key=order):
+        places[path] = named[path] | places.get(nearest(path, places), set())
+    return places
+
+
+def verdicts(made: policy.Policy, places: Mapping[str, Iterable[str]], commands: tuple[int, ...] = ()) -> dict[Place, Masks]:
+    """Say what a policy says on paths, which come from the root down, and there of names."""
     own = _own(made, commands)
-    paths = {ROOT, *(path for path, _name in places)}
-    wanted = {*places, *((path, "") for path in paths)}
-    handled, allowed = _wide(made.handled | _ALWAYS, commands), _wide(made.default_allow, commands)
+    # Every policy handles REFER; where that denies nothing, one that does not say so leaves it alone.
+    always = hooks.WITHHELD | abi.Action.REFER & ~made.default_allow
+    handled, allowed = _wide(made.handled | always, commands), _wide(made.default_allow & made.handled, commands)
     everything = _wide(_EVERY, commands)
-    above: Masks = {Verdict.ALLOWED: allowed, Verdict.DENIED: handled & ~allowed, Verdict.LEFT: everything & ~handled}
+    default: Masks = {Verdict.ALLOWED: allowed, Verdict.DENIED: handled & ~allowed, Verdict.LEFT: everything & ~handled}
     found: dict[Place, Masks] = {}
-    for path, name in sorted(wanted, key=lambda place: (order(place[0]), place[1])):
-        if name:
-            # The name is nearer than any directory: what it denies is denied, from each directory above that has it.
-            denied = 0
-            for directory in _ways({path}):
-                denied |= own.get((directory, name), (0, 0))[1]
-            found[path, name] = _decided(found[path, ""], 0, denied)
-        else:
-            before = found.get((nearest(path, paths), ""), above)
-            found[path, ""] = _decided(before, *own.get((path, ""), (0, 0)))
+    named: dict[Place, int] = {}
+    for path, names in places.items():
+        above = nearest(path, places)
+        found[path, ""] = _decided(found.get((above, ""), default), *own.get((path, ""), (0, 0)))
+        for name in sorted(names):
+            # The name is nearer than any directory: what it denies is denied, by each directory above that has it.
+            named[path, name] = named.get((above, name), 0) | own.get((path, name), (0, 0))[1]
+            found[path, name] = _decided(found[path, ""], 0, named[path, name])
     return found
 
 
@@ -166,20 +182,21 @@ def _decided(above: Masks, allowed: int, denied: int) -> Masks:
     }
 
 
-def _changes(place: Place, here: Pairs, above: Pairs, commands: tuple[int, ...]) -> Iterator[Change]:
-    """Tell what changes here otherwise than above, and what does not change though it does above.
-
-    Of ioctl's commands those are told that fare otherwise than ioctl.
-    """
-    changed_above = sum(bits for pair, bits in above.items() if _weighs(pair))
-    with_ioctl = next(bits for bits in here.values() if bits & _IOCTL)
-    told = {pair: bits & ~above.get(pair, 0) & (-1 if _weighs(pair) else changed_above) for pair, bits in here.items()}
+def _told(here: Pairs, heard: Pairs) -> Pairs:
+    """Find what is otherwise here than one has heard so far: what changes, and what does not though it was said to."""
+    changed = sum(bits for pair, bits in heard.items() if _weighs(pair))
+    told = {pair: bits & ~heard.get(pair, 0) & (-1 if _weighs(pair) else changed) for pair, bits in here.items()}
     if any(bits & _IOCTL for bits in told.values()):
-        told = {pair: bits | here[pair] & ~_EVERY for pair, bits in told.items()}
+        # Who hears of ioctl takes it for all commands: those are told that fare otherwise.
+        with_ioctl = next(bits for bits in here.values() if bits & _IOCTL)
+        told = {pair: bits & _EVERY | here[pair] & ~_EVERY & ~with_ioctl for pair, bits in told.items()}
+    return told
+
+
+def _changes(place: Place, told: Pairs, commands: tuple[int, ...]) -> Iterator[Change]:
     for pair, bits in told.items():
-        apart = (bits & ~with_ioctl) >> _FIRST_COMMAND
-        named = tuple(command for number, command in enumerate(commands) if apart >> number & 1)
-        if bits & _EVERY or named:
+        if bits:
+            named = tuple(command for number, command in enumerate(commands) if bits >> _FIRST_COMMAND + number & 1)
             yield Change(*place, abi.Action(bits & _EVERY), named, *pair)
 
 
@@ -195,6 +212,12 @@ def nearest(path: str, among: Container[str]) -> str:
         if path in among:
             return path
     return ROOT
+
+
+def _more(before: abi.Action, after: abi.Action) -> abi.Action:
+    """Give what the second handles and the first does not; REFER alone is nothing new."""
+    more = after & ~before & ~hooks.WITHHELD
+    return more if more != abi.Action.REFER else policy.NOTHING
 
 
 def _seals(made: policy.Policy) -> set[str]:

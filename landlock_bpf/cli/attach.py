@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     layers.require(args)
-    policies, rules = layers.moded(args, layers.load(args.policies)), layers.load_rules(args)
+    policies, rules = layers.load_policies(args), layers.load_rules(args)
     cli.require_root()
     with controller.Controller.open() as live, layers.told(args):
         attached = live.attach(args.name, policies, args.cgroup, strict=args.strict, rules=rules)

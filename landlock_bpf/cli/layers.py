@@ -23,7 +23,17 @@ ATTACH = ("engine", "lsm_cgroup", "auto")  # rule_request.ATTACH
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", "--policy", dest="policies", metavar="POLICY", type=Path, action="append", default=[],
-        help="a policy file, TOML or landlockconfig's JSON; several are several layers: all must allow",
+        help="a policy file: TOML, landlockconfig's JSON, OCI's config.json, options of setpriv or landrun, or env: for "
+        "LL_FS_RO and LL_FS_RW of the environment; several are several layers: all must allow",
+    )  # fmt: skip
+    setpriv = parser.add_argument_group("setpriv's options", "as setpriv(1) has them; together they make one more layer")
+    setpriv.add_argument(
+        "--landlock-access", metavar="fs[:RIGHTS]", action="append", default=[],
+        help="deny RIGHTS, with commas between (default: all of Landlock's), but for what rules allow",
+    )  # fmt: skip
+    setpriv.add_argument(
+        "--landlock-rule", dest="landlock_rules", metavar="path-beneath:RIGHTS:PATH", action="append", default=[],
+        help="allow RIGHTS (empty: all that are denied) on PATH and beneath",
     )  # fmt: skip
     parser.add_argument("--permissive", action="store_true", help="deny nothing: report what the policies would deny")
     group = parser.add_argument_group("rule programs", "rules in C, in the form of 2017; together they make one more layer")
@@ -46,12 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def require(args: argparse.Namespace, also: str = "", *, other: bool = False) -> None:
     """Refuse a command line without anything to enforce; `other` is whether it has any of the options `also`."""
-    if not (args.policies or args.rules or other):
+    if not (has_policies(args) or args.rules or other):
         args.parser.error(f"nothing to enforce: give {also}-p or -r")
     if args.views and not args.rules:
         args.parser.error("--view fills the views of rule programs: give -r as well")
     if args.permissive and args.rules:
         args.parser.error("--permissive is for policies: rule programs cannot but deny")
+
+
+def has_policies(args: argparse.Namespace) -> bool:
+    """Tell whether there are policies, in files or as setpriv's options."""
+    return bool(args.policies or args.landlock_access or args.landlock_rules)
 
 
 @contextlib.contextmanager
@@ -84,6 +99,16 @@ def moded(args: argparse.Namespace, policies: Iterable[policy.Policy]) -> tuple[
     if not args.permissive:
         return tuple(policies)
     return tuple(dataclasses.replace(each, permissive=True) for each in policies)
+
+
+def load_policies(args: argparse.Namespace, *words: policy.Policy) -> tuple[policy.Policy, ...]:
+    """Read all policies of a command line: files, setpriv's options, and those made of other words."""
+    policies = load(args.policies)
+    if args.landlock_access or args.landlock_rules:
+        from landlock_bpf import policy_setpriv
+
+        policies += (policy_setpriv.from_options(args.landlock_access, args.landlock_rules),)
+    return moded(args, policies + words)
 
 
 def load_rules(args: argparse.Namespace) -> rule_request.Request | None:

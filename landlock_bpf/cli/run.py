@@ -26,6 +26,8 @@ examples:
   sudo landlock-bpf run -r policies/rules/read-only.c -- bash -i
   sudo landlock-bpf run -r policies/rules/fsview.c --view trees=ro:/usr:/etc,rw:/tmp:/dev -- bash -i
   sudo landlock-bpf run --permissive -p policies/home-minus-ssh.toml -- make
+  sudo LL_FS_RO=/usr:/etc LL_FS_RW=/tmp:/dev landlock-bpf run -p env: -- bash -i
+  sudo landlock-bpf run --landlock-access fs:write-file --landlock-rule path-beneath::/tmp -- bash -i
   sudo landlock-bpf run --rox /usr --ro /etc --rw ~/work --deny ~/work/secret:write_file,remove_file -- python3 build.py
 """
 
@@ -50,10 +52,8 @@ def main(args: argparse.Namespace) -> int:
     keep = launch.descriptors() if args.keep_fds else ()
     words = (args.ro, args.rox, args.rw, args.rwx, args.deny)
     layers.require(args, "--ro, --rox, --rw, --rwx, --deny, ", other=any(words))
-    policies, rules = layers.load(args.policies), layers.load_rules(args)
-    if any(words):
-        policies += (policy.from_words(*words),)
-    policies = layers.moded(args, policies)
+    said = [policy.from_words(*words)] if any(words) else []
+    policies, rules = layers.load_policies(args, *said), layers.load_rules(args)
     cli.require_root()
     user = invoker.find(os.environ)
     with contextlib.ExitStack() as stack:

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    only_views = args.views and not (args.policies or args.rules)
+    only_views = args.views and not (layers.has_policies(args) or args.rules)
     if only_views:
         trees = marking.parse(args.views)
         cli.require_root()
@@ -32,7 +32,7 @@ def main(args: argparse.Namespace) -> int:
             live.mark(args.name, trees)
         return 0
     layers.require(args)
-    policies, rules = layers.moded(args, layers.load(args.policies)), layers.load_rules(args)
+    policies, rules = layers.load_policies(args), layers.load_rules(args)
     cli.require_root()
     with controller.Controller.open() as live, layers.told(args):
         live.update(args.name, policies, rules=rules)

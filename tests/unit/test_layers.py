@@ -72,3 +72,16 @@ def test_rules_and_policies_are_given_together(calls: list[tuple[Any, ...]], mon
     ((command, name, policies, place, named),) = calls
     assert (command, name, place, len(policies), named["strict"]) == ("attach", "n", Path("/x"), 1, False)
     assert named["rules"] == rule_request.Request(layer, "libbpf", "auto", {})
+
+
+def test_setprivs_options_are_one_more_layer(calls: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LL_FS_RO", "/usr")
+    monkeypatch.setenv("LL_FS_RW", "")
+    options = ["--landlock-access", "fs:execute", "--landlock-rule", "path-beneath::/usr"]
+    for command in (["attach", "--cgroup", "/x", "--name", "n"], ["update", "n"]):
+        assert cli.main([*command, *options]) == 0
+        assert cli.main([*command, "-p", "env:", *options]) == 0
+    for _command, _name, policies, *_rest in calls:
+        assert [policy.name for policy in policies] == ["environment", "command line"][-len(policies) :]
+        assert [rule.path for rule in policies[-1].rules] == ["/usr"]
+    assert [len(policies) for _command, _name, policies, *_rest in calls] == [1, 2, 1, 2]
