@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The catalogue of hooks and of what they ask rule programs: `python -m landlock_bpf.catalogue > docs/HOOKS.md`."""
+"""The catalogue of hooks and of what they ask rule programs, docs/HOOKS.md.
+
+`python -m landlock_bpf.catalogue` writes it anew, and docs/ACTIONS.md of action_catalogue.py.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,15 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, questions
+from landlock_bpf import abi, action_catalogue, questions
 
-KERNELS = Path(__file__).parent.parent / "vm" / "kernels.toml"
+ROOT = Path(__file__).parent.parent
+KERNELS = ROOT / "vm" / "kernels.toml"
 
 HEAD = """\
 # Hooks, and what they ask rule programs
 
-Generated from `landlock_bpf/questions.py` by `python -m landlock_bpf.catalogue > docs/HOOKS.md`: do not edit.
+Generated from `landlock_bpf/questions.py` by `python -m landlock_bpf.catalogue`: do not edit.
 
 Of a task's layers of rule programs the newest is asked first. In a layer a hook puts its questions in the order given
 here, each to the rule programs of its event, the newest first. The first denial ends it, and the system call fails with
@@ -116,4 +120,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    print(generate(), end="")
+    (ROOT / "docs" / "HOOKS.md").write_text(generate())
+    (ROOT / "docs" / "ACTIONS.md").write_text(action_catalogue.generate())

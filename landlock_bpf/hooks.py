@@ -48,7 +48,7 @@ ACTIONS = (
     ActionRow("make_fifo", Action.MAKE_FIFO, "dir", 1, "Create (or rename or link) a named pipe."),
     ActionRow("make_block", Action.MAKE_BLOCK, "dir", 1, "Create (or rename or link) a block device."),
     ActionRow("make_sym", Action.MAKE_SYM, "dir", 1, "Create (or rename or link) a symbolic link."),
-    ActionRow("refer", Action.REFER, "dir", 2, "Link or rename a file from or to a different directory."),
+    ActionRow("refer", Action.REFER, "dir", 2, "Link or rename a file from or to a different directory.", error="EXDEV"),
     ActionRow("truncate", Action.TRUNCATE, "file", 3, "Truncate a file: truncate(2), ftruncate(2), creat(2), O_TRUNC."),
     ActionRow("ioctl_dev", Action.IOCTL_DEV, "file", 5, "Use ioctl(2) on an opened character or block device."),
     ActionRow("chdir", Action.CHDIR, "dir", None, "Change the working directory: chdir(2), fchdir(2), chroot(2).", singly=True),
@@ -62,7 +62,7 @@ ACTIONS = (
     ActionRow("chown", Action.CHOWN, "both", None, "Change the owner or the group: chown(2).", "write_metadata"),
     ActionRow("utime", Action.UTIME, "both", None, "Set the times: utimensat(2).", "write_metadata"),
     ActionRow("setxattr", Action.SETXATTR, "both", None, "Set an extended attribute: setxattr(2).", "write_metadata"),
-    ActionRow("removexattr", Action.REMOVEXATTR, "both", None, "Remove one: removexattr(2).", "write_metadata"),
+    ActionRow("removexattr", Action.REMOVEXATTR, "both", None, "Remove an attribute: removexattr(2).", "write_metadata"),
     ActionRow("set_acl", Action.SET_ACL, "both", None, "Set or remove an ACL: setfacl(1).", "write_metadata"),
     ActionRow("file_setattr", Action.FILE_SETATTR, "both", None, "Set flags as chattr(1): file_setattr(2).", "write_metadata"),
     ActionRow("lock", Action.LOCK, "both", None, "Lock an open file: flock(2), fcntl(2) with F_SETLK."),
@@ -116,7 +116,7 @@ class Need(enum.Flag):
 
     DOMAIN = enum.auto()  # any domain
     PROCESS = enum.auto()  # a process domain
-    DENIAL = enum.auto()  # a rule that denies, for it seals its object
+    DENIAL = enum.auto()  # a rule that denies, for it seals its object, or a name that nobody may make
     PROGRAMS = enum.auto()  # rule programs
 
 
@@ -189,24 +189,33 @@ HOOKS = (
         Need.DENIAL,
     ),
     HookRow("path_rmdir", "lsm", parameters("const struct path *dir, struct dentry *dentry"), Action.REMOVE_DIR, Need.DENIAL),
-    HookRow("path_mkdir", "lsm", parameters("const struct path *dir, struct dentry *dentry, umode_t mode"), Action.MAKE_DIR),
+    HookRow(
+        "path_mkdir",
+        "lsm",
+        parameters("const struct path *dir, struct dentry *dentry, umode_t mode"),
+        Action.MAKE_DIR,
+        Need.DENIAL,
+    ),
     HookRow(
         "path_mknod",
         "lsm",
         parameters("const struct path *dir, struct dentry *dentry, umode_t mode, unsigned int dev"),
         _MAKE_BY_MKNOD,
+        Need.DENIAL,
     ),
     HookRow(
         "path_symlink",
         "lsm",
         parameters("const struct path *dir, struct dentry *dentry, const char *old_name"),
         Action.MAKE_SYM,
+        Need.DENIAL,
     ),
     HookRow(
         "path_link",
         "lsm",
         parameters("struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry"),
         Action.REFER | _MAKE_BY_LINK,
+        Need.DENIAL,
     ),
     HookRow(
         "path_rename",

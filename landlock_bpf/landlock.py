@@ -133,7 +133,7 @@ WORDS = {
     "ro": policy_actions.READ,
     "rox": policy_actions.READ | abi.Action.EXECUTE,
     "rw": policy_actions.READ | policy_actions.WRITE,
-    "rwx": policy_actions.LANDLOCK,
+    "rwx": policy_actions.CLASSIC,
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Nothing is denied: domains elsewhere need no rules to cost a bystander their look-up.
 READ_FILE = policy.Policy("read_file", abi.Action.READ_FILE, "allow", (), "bench")
-ALL_RIGHTS = policy.Policy("all rights", policy_actions.LANDLOCK, "allow", (), "bench")
+ALL_RIGHTS = policy.Policy("all rights", policy_actions.CLASSIC, "allow", (), "bench")
 
 
 def measure(bench: rig.Rig, case: cases.Bystander, live: controller.Controller) -> workload.Sample:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Enter = Callable[[], None]
 # The same rights under both: those that Landlock has.
-HANDLED = policy_actions.LANDLOCK
+HANDLED = policy_actions.CLASSIC
 
 
 Samples = dict[str, dict[str, workload.Sample]]

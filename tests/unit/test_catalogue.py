@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""docs/HOOKS.md is what the table of questions gives."""
+"""docs/HOOKS.md and docs/ACTIONS.md are what the tables give."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, catalogue, questions
+from landlock_bpf import abi, action_catalogue, catalogue, hooks, questions
 
-HOOKS = (Path(__file__).parents[2] / "docs" / "HOOKS.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+HOOKS = (DOCS / "HOOKS.md").read_text()
+ACTIONS = (DOCS / "ACTIONS.md").read_text()
 
 
 def test_it_is_current() -> None:
-    assert catalogue.generate() == HOOKS, "run python -m landlock_bpf.catalogue > docs/HOOKS.md"
+    assert catalogue.generate() == HOOKS, "run python -m landlock_bpf.catalogue"
 
 
 def test_a_change_of_the_table_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,3 +41,21 @@ def test_additions_have_their_reason() -> None:
 
 def test_every_bit_has_a_meaning() -> None:
     assert set(catalogue.MEANINGS) == set(abi.ActionFs)
+
+
+def test_the_actions_are_current() -> None:
+    assert action_catalogue.generate() == ACTIONS, "run python -m landlock_bpf.catalogue"
+
+
+def test_a_change_of_the_table_of_actions_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = dataclasses.replace(hooks.ACTIONS[0], landlock_abi=None)
+    monkeypatch.setattr(hooks, "ACTIONS", (changed, *hooks.ACTIONS[1:]))
+    assert action_catalogue.generate() != ACTIONS
+
+
+def test_every_action_has_a_row_with_its_hooks() -> None:
+    for row in hooks.ACTIONS:
+        (line,) = (line for line in ACTIONS.splitlines() if line.startswith(f"| `{row.name}` |"))
+        assert line.endswith(f"| {row.error} | {row.landlock_abi or 'none'} |")
+        asked = list(action_catalogue.asked(row.action))
+        assert asked and all(f"`{hook.name}`" in line for hook in asked)

@@ -18,11 +18,13 @@ LAYERS = (
     ("numbers and words", ("abi", "errors", "identity", "terminal")),
     (
         "values",
-        ("catalogue", "hooks", "invoker", "ioctl_commands", "launch", "merging", "mountinfo", "names", "questions", "ruleset"),
+        ("hooks", "invoker", "ioctl_commands", "launch", "merging", "mountinfo", "names", "questions", "ruleset"),
     ),
     (
         "policies",
         (
+            "action_catalogue",
+            "catalogue",
             "policy",
             "policy_actions",
             "policy_cover",
@@ -43,7 +45,10 @@ LAYERS = (
             "policy_writer",
         ),
     ),
-    ("resolution", ("hardlinks", "marking", "mounts", "overlays", "resolution", "route", "spellings", "ways")),
+    (
+        "resolution",
+        ("ascent", "explanation", "hardlinks", "marking", "mounts", "overlays", "resolution", "route", "spellings", "ways"),
+    ),
     ("sources", ("compiler", "elf", "template", "verifier")),
     (
         "rule sources",
@@ -62,11 +67,11 @@ LAYERS = (
         ),
     ),
     ("system calls", ("bpf", "btf", "cgroup", "landlock", "libbpf", "maps", "ringbuf")),
-    ("uses of them", ("grace", "identifier", "layout", "program")),
+    ("uses of them", ("explainer", "grace", "identifier", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
     ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
     ("domains", ("change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "threads", "views")),
-    ("commands on domains", ("attachment", "confinement", "inventory", "rule_request")),
+    ("commands on domains", ("asker", "attachment", "confinement", "inventory", "rule_request")),
     ("controller", ("canary", "controller", "events")),
     ("measuring", ("bench",)),
     ("command line", ("__main__", "cli")),
