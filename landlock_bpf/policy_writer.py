@@ -51,8 +51,8 @@ def _document(made: policy.Policy) -> Table:
         document["mode"] = "permissive"
     if ruled:
         document["ruleset"] = [{"handled_access_fs": _words(ruled, hooks.EVERY, policy.NOTHING)}]
-    if made.rules:
-        document["path_beneath"] = [*_rules(made)]
+    if rules := _rules(made):
+        document["path_beneath"] = rules
     return document
 
 
@@ -74,7 +74,7 @@ def _rules(made: policy.Policy) -> list[Table]:
         if rule.names:
             table[_NAME] = [*rule.names]
         if rule.commands:
-            table["ioctl_commands"] = [*ioctl_commands.names(rule.commands)]
+            table["ioctl_commands"] = _commands(rule.commands)
         table["parent"] = [_escaped(rule.path)]
         tables[alike] = table
     return [*tables.values()]
@@ -98,6 +98,15 @@ def _words(actions: abi.Action, fitting: abi.Action, explicit: abi.Action) -> li
             words.append(word)
             left &= ~group
     return [*words, *hooks.names(actions & explicit | left)]
+
+
+def _commands(commands: tuple[int, ...]) -> list[str | int]:
+    """Name commands by names that stand for no other, else by their numbers."""
+    words: dict[str | int, None] = {}
+    for command in commands:
+        name = ioctl_commands.name(command)
+        words[name if set(ioctl_commands.COMMANDS.get(name, [-1])) <= set(commands) else command] = None
+    return [*words]
 
 
 def _escaped(path: str) -> str:
