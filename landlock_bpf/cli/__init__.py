@@ -53,6 +53,8 @@ SUBCOMMANDS = {
         Subcommand("detach", "end a domain"),
         Subcommand("list", "list the domains in force"),
         Subcommand("show", "show a domain: its layers, rules and hooks"),
+        Subcommand("why", "say why an access is allowed or denied, and by which rule", failure=2),
+        Subcommand("learn", "run a command, and write the policy that it needs", failure=125, command=True),
         Subcommand("events", "print denials as they happen"),
         Subcommand("unload", "end all domains and take the engine out of the kernel"),
         Subcommand("bench", "measure: nothing, the landlock syscalls, this engine"),

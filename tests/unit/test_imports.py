@@ -25,6 +25,7 @@ LAYERS = (
         (
             "action_catalogue",
             "catalogue",
+            "learning",
             "policy",
             "policy_actions",
             "policy_cover",
@@ -72,7 +73,7 @@ LAYERS = (
     ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
     ("domains", ("change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "threads", "views")),
     ("commands on domains", ("asker", "attachment", "confinement", "inventory", "rule_request")),
-    ("controller", ("canary", "controller", "events")),
+    ("controller", ("canary", "controller", "events", "recording")),
     ("measuring", ("bench",)),
     ("command line", ("__main__", "cli")),
 )

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rules that a command needs, made of all that it was seen to do: few and readable, by a stated way of folding paths."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from landlock_bpf import abi, hooks, policy, policy_actions
+
+RULE = """\
+how paths are folded:
+  1. What is asked of a directory's content (make_*, remove_*, refer) is a rule on the directory.
+  2. A file or directory that the command made, or that is gone afterwards, folds to the directory it was made in.
+  3. /proc/PID and all else below /proc folds to /proc, /dev/pts/N to /dev/pts: they are others each time.
+  4. Reading and executing anything below /usr (or /lib, /lib64, /bin, /sbin) folds to that directory, with all of read
+     and execute: the ELF interpreter, libraries and programs are needed by every command.
+  5. More than N files or directories of one directory (--fold N, default 3) that are used in the same way become a
+     rule on the directory. This is done upwards, but never gives a rule on / or on a home directory.
+  6. What is renamed or linked into another directory may not gain rights there, so its old directory gets those of the new.
+  7. What a rule on a directory above allows already is left out."""
+FOLD = 3
+_DIRECTORIES = tuple(f"/{name}" for name in ("usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin"))
+_USUAL = policy_actions.READ | abi.Action.EXECUTE
+_VOLATILE = ("/proc", "/dev/pts")
+_MAKE = policy.NOTHING
+_REMOVE = abi.Action.REMOVE_DIR | abi.Action.REMOVE_FILE
+for _row in hooks.ACTIONS:
+    if _row.name.startswith("make_"):
+        _MAKE |= _row.action
+_OF_PARENT = _MAKE | _REMOVE | abi.Action.REFER
+
+# Says of a path on this host whether it is a directory, or None where there is nothing.
+IsDirectory = Callable[[str], "bool | None"]
+Rights = dict[str, abi.Action]
+
+
+class Asked(NamedTuple):
+    """Actions that a permissive policy would have denied; `path2` is the new name of a rename or link."""
+
+    actions: abi.Action
+    path: str
+    path2: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """What is to be known of the machine: the kind of each path afterwards, and home directories, which nothing folds to."""
+
+    is_directory: IsDirectory
+    homes: frozenset[str] = frozenset()
+
+    def may_become(self, directory: str) -> bool:
+        """Whether a rule on many files may become one on the directory."""
+        return directory != "/" and directory not in self.homes
+
+
+def rules(asked: Iterable[Asked], host: Host, *, fold: int = FOLD) -> tuple[policy.Rule, ...]:
+    """Make the rules that allow all that was asked; see RULE."""
+    seen = list(dict.fromkeys(asked))
+    made = {each.path2 or each.path for each in seen if each.actions & _MAKE}
+    rights: Rights = {}
+    for path, actions in _needs(seen):
+        _add(rights, _placed(path, actions, made, host))
+    rights = _folded(rights, host, fold)
+    _even_out(rights, seen, made, host)
+    rights = _without_implied(rights)
+    found = sorted(rights.items())
+    return tuple(
+        policy.Rule(path, actions, policy.NOTHING, policy.Location("learned", number))
+        for number, (path, actions) in enumerate(found, 1)
+    )
+
+
+def _needs(seen: Iterable[Asked]) -> Iterator[tuple[str, abi.Action]]:
+    """Say of which object each action was asked."""
+    for actions, path, path2 in seen:
+        own = actions & ~_OF_PARENT
+        if own:
+            yield path, own
+        inner = actions & _OF_PARENT
+        old, new = posixpath.dirname(path), posixpath.dirname(path2 or path)
+        if not path2:
+            new, made = old, inner
+        elif inner & _MAKE and inner & _REMOVE:
+            made = inner  # something was replaced in the new directory, or two names exchanged: which is not known
+        else:
+            made = inner & ~_REMOVE
+        if left := inner & ~(policy.NOTHING if inner & _REMOVE else _MAKE):
+            yield old, left
+        if made:
+            yield new, made
+
+
+def _placed(path: str, actions: abi.Action, made: set[str], host: Host) -> Iterator[tuple[str, abi.Action]]:
+    """Say where a rule for these actions on a path is to be."""
+    for place in _VOLATILE:
+        if path == place or path.startswith(f"{place}/"):
+            yield place, actions
+            return
+    usual = actions & _USUAL
+    for place in _DIRECTORIES:
+        if usual and (path == place or path.startswith(f"{place}/")):
+            yield place, _USUAL
+            actions &= ~usual
+    if actions:
+        yield _lasting(path, made, host), actions
+
+
+def _lasting(path: str, made: set[str], host: Host) -> str:
+    """Give the nearest object on the way up that the command did not make and that is there."""
+    place = path
+    for above in (path, *_above(path)):
+        if above in made or host.is_directory(above) is None:
+            place = posixpath.dirname(above)
+    return place
+
+
+def _folded(rights: Rights, host: Host, most: int) -> Rights:
+    """Give directories the rules that more than `most` of their members share."""
+    rights = _without_implied(rights)
+    while True:
+        alike: dict[tuple[str, abi.Action], list[str]] = {}
+        for path, actions in rights.items():
+            alike.setdefault((posixpath.dirname(path), actions), []).append(path)
+        many = [key for key, paths in alike.items() if len(paths) > most and host.may_become(key[0])]
+        if not many:
+            return rights
+        # The deepest first: what it leaves may share more.
+        deepest = max(many, key=lambda key: key[0].count("/"))
+        for path in alike[deepest]:
+            del rights[path]
+        _add(rights, [deepest])
+        rights = _without_implied(rights)
+
+
+def _even_out(rights: Rights, seen: Iterable[Asked], made: set[str], host: Host) -> None:
+    """Give the old directory of what was moved the rights that it has in the new one."""
+    moved = [each for each in seen if each.path2 and posixpath.dirname(each.path) != posixpath.dirname(each.path2)]
+    directories = {(each.path, each.path2) for each in moved if each.actions & abi.Action.MAKE_DIR}
+    for each in moved:
+        scope = hooks.EVERY if (each.path, each.path2) in directories else hooks.FILE
+        places = (posixpath.dirname(path) for path in (each.path, each.path2))
+        old, new = (_lasting(place, made, host) for place in places)
+        if gained := _effective(rights, new) & ~_effective(rights, old) & scope & ~hooks.WITHHELD:
+            _add(rights, [(old, gained)])
+
+
+def _without_implied(rights: Mapping[str, abi.Action]) -> Rights:
+    left: Rights = {}
+    for path in sorted(rights, key=lambda path: path.count("/") if path != "/" else 0):
+        if actions := rights[path] & ~_effective(left, path):
+            _add(left, [(path, actions)])
+    return left
+
+
+def _effective(rights: Mapping[str, abi.Action], path: str) -> abi.Action:
+    union = rights.get(path, policy.NOTHING)
+    for above in _above(path):
+        union |= rights.get(above, policy.NOTHING)
+    return union
+
+
+def _above(path: str) -> Iterator[str]:
+    while path != "/":
+        path = posixpath.dirname(path)
+        yield path
+
+
+def _add(rights: Rights, more: Iterable[tuple[str, abi.Action]]) -> None:
+    for path, actions in more:
+        rights[path] = rights.get(path, policy.NOTHING) | actions
