@@ -345,6 +345,8 @@ def _operation(chance: random.Random, paths: Sequence[str], folders: Sequence[st
         return Operation(act, at, path, os.O_TMPFILE | os.O_RDWR, at2, path2)
     if act == "link":
         return Operation(act, at, path, 0, at2, path2, word=chance.choice(("", "", "follow")))
-    return Operation(
-        act, at, path, chance.choice((0, 0, 0, EXCHANGE, EXCHANGE, NOREPLACE)) if act == "rename" else 0, at2, path2
-    )
+    if act != "rename":
+        return Operation(act, at, path, 0, at2, path2)
+    flags = chance.choice((0, 0, 0, EXCHANGE, EXCHANGE, NOREPLACE))
+    # Of ENOTDIR for a slash and EINVAL for a directory beneath itself, some kernels choose the one and some the other.
+    return Operation(act, at, path.rstrip("/") or path, flags, at2, path2.rstrip("/") or path2)
