@@ -22,13 +22,13 @@ __u64 walk_steps(struct decision *decision, const struct ruleset *ruleset, __u64
 			pending = decide_object(decision, &rules[i], &nowhere);
 			break;
 		case STEP_HIDDEN:
-			decide_hidden(decision, &rules[i], &nowhere);
+			decide_hidden(decision, &rules[i], &nowhere, REASON_RULE);
 			break;
 		case STEP_OWN_BEGIN:
 			decide_own_begin(decision);
 			break;
 		case STEP_OWN:
-			decide_own(decision, &rules[i], &nowhere);
+			decide_own(decision, &rules[i], &nowhere, REASON_RULE);
 			break;
 		}
 	}
@@ -44,7 +44,27 @@ __u64 bit(__u64 ino, __u32 ruleset)
 	return filter_bit(ino, ruleset);
 }
 
-__u32 gain(const struct decision *source, struct decision *destination, __u64 scope)
+__u32 gain(const struct decision *source, struct decision *destination, __u64 scope, __u32 skip)
 {
-	return decide_gain(source, destination, scope);
+	return decide_gain(source, destination, scope, skip);
+}
+
+/* As hash_bytes() in names.h. */
+__u64 hash(const char *name, __u32 length)
+{
+	__u64 hash = HASH_SEED;
+
+	for (__u32 i = 0; i < length; i += sizeof(hash)) {
+		__u64 word = 0;
+
+		__builtin_memcpy(&word, name + i,
+				 length - i < sizeof(word) ? length - i : sizeof(word));
+		hash = hash_word(hash, word);
+	}
+	return hash_end(hash, length);
+}
+
+__u64 mix(__u64 hash, __u64 name)
+{
+	return mix_name(hash, name);
 }

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import Mount, Rule, Walk, allows
 
-from landlock_bpf import abi, compiler, ruleset
+from landlock_bpf import abi, compiler, names, ruleset
 
 LAYERS = int(abi.Limit.LAYERS)
 ACTIONS = 4  # as good as 64: no action knows of another
@@ -57,7 +57,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     loaded.bit.restype = ctypes.c_uint64
     loaded.bit.argtypes = [ctypes.c_uint64, word]
     loaded.gain.restype = ctypes.c_uint32
-    loaded.gain.argtypes = [pointer, pointer, ctypes.c_uint64]
+    loaded.gain.argtypes = [pointer, pointer, ctypes.c_uint64, word]
+    loaded.hash.restype = loaded.mix.restype = ctypes.c_uint64
+    loaded.hash.argtypes, loaded.mix.argtypes = [ctypes.c_char_p, word], [ctypes.c_uint64] * 2
     return loaded
 
 
@@ -116,21 +118,32 @@ def test_all_small_walks(library: ctypes.CDLL) -> None:
     assert count == 4**5 * 8
 
 
-@given(st.integers(1, LAYERS).flatmap(lambda layers: st.tuples(walks(layers), walks(layers), masks)))
-def test_gain(library: ctypes.CDLL, case: tuple[Walk, Walk, int]) -> None:
-    source, destination, scope = case
+@given(
+    st.integers(1, LAYERS).flatmap(
+        lambda layers: st.tuples(walks(layers), walks(layers), masks, st.integers(0, (1 << layers) - 1))
+    )
+)
+def test_gain(library: ctypes.CDLL, case: tuple[Walk, Walk, int, int]) -> None:
+    source, destination, scope, skip = case
     destination = dataclasses.replace(destination, handled=source.handled, default_allow=source.default_allow)
     there = decide(library, destination)
-    gained = library.gain(ctypes.byref(decide(library, source)), ctypes.byref(there), scope)
+    gained = library.gain(ctypes.byref(decide(library, source)), ctypes.byref(there), scope, skip)
     gaining = [
         layer
         for layer in range(len(source.handled))
+        if not skip >> layer & 1
         for action in range(ACTIONS)
         if scope >> action & 1 and not allows(source, layer, 1 << action) and allows(destination, layer, 1 << action)
     ]
     assert bool(gained) == bool(gaining)
     if gaining:
         assert there.layer == gaining[0]
+
+
+@given(st.binary(max_size=names.LONGEST), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_hashes_of_names(library: ctypes.CDLL, name: bytes, one: int, two: int) -> None:
+    assert library.hash(name, len(name)) == names.hash_bytes(name)
+    assert library.mix(one, two) == names.mix(one, two)
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, int(abi.Limit.RULESETS) - 1))
