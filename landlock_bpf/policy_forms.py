@@ -1,106 +1,52 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The forms in which a policy can be written, ours and those of others, and which of them a file is in."""
+"""In which form a policy is written, ours or another Landlock tool's; what reads it is imported only then."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from landlock_bpf import (
-    policy,
-    policy_cover,
-    policy_difference,
-    policy_landrun,
-    policy_oci,
-    policy_sandboxer,
-    policy_setpriv,
-    policy_source,
-    policy_writer,
-)
+from landlock_bpf import policy, policy_source
 
-_ONLY_ALLOWS = "it allows and denies nothing else, and knows Landlock's rights on files alone"
-_SETS = "it has whole sets of rights on paths, to allow and not to deny"
-
-
-@dataclasses.dataclass(frozen=True)
-class Form:
-    """A form to write: `write` gives the text, or nothing where nothing can be said; `limits` says what it is not for."""
-
-    name: str
-    doc: str
-    write: Callable[[policy.Policy], str]
-    limits: str = ""
-
-
-FORMS = {
-    form.name: form
-    for form in (
-        Form("toml", "our own", lambda made: policy_writer.write(made, json_spelling=False)),
-        Form("json", "our own in landlockconfig's JSON", lambda made: policy_writer.write(made, json_spelling=True)),
-        Form(
-            "oci-1111",
-            "process.landlock of OCI's runtime-spec, as pull request 1111 has it",
-            lambda made: _single_rights(made, lambda kept: policy_oci.write(kept, 1111)),
-            _ONLY_ALLOWS,
-        ),
-        Form(
-            "oci-1241",
-            "the same, as 1241 has it",
-            lambda made: _single_rights(made, lambda kept: policy_oci.write(kept, 1241)),
-            _ONLY_ALLOWS,
-        ),
-        Form("setpriv", "options of setpriv(1)", lambda made: _single_rights(made, policy_setpriv.write), _ONLY_ALLOWS),
-        Form("landrun", "options of landrun", policy_landrun.write, _SETS),
-        Form("env", "LL_FS_RO and LL_FS_RW of the kernel's sandboxer", policy_sandboxer.write, _SETS),
-    )
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Written:
-    """A policy in another form, and what the text means otherwise than the policy; without a text nothing can be said."""
-
-    text: str
-    lost: policy_difference.Difference | None
+# What stands for the environment where a file could be named.
+ENVIRONMENT = "env:"
+# What other tools' files begin with, after blanks and remarks, and no TOML of ours does.
+_FIRST_WORD = re.compile(r"(?:\s|#[^\n]*\n)*(setpriv\s|landrun\s|--landlock-|--[a-z]|(?:export\s+)?LL_\w+=)")
 
 
 def load(path: Path, environ: Mapping[str, str]) -> policy.Policy:
     """Read a policy in whichever form its text is in, or from `environ`; raises PolicyError with every problem."""
-    if str(path) == policy_sandboxer.ENVIRONMENT:
+    if str(path) == ENVIRONMENT:
+        from landlock_bpf import policy_sandboxer
+
         return policy_sandboxer.from_environment(environ)
     return parse(policy_source.read_text(path), path, environ)
 
 
 def parse(text: str, path: Path, environ: Mapping[str, str]) -> policy.Policy:
     """Read the text of a file."""
-    if policy_setpriv.is_ours(text):
-        return policy_setpriv.read(text, str(path))
-    if policy_sandboxer.is_ours(text):
-        return policy_sandboxer.read(text, str(path))
-    if policy_landrun.is_ours(text):
-        return policy_landrun.read(text, str(path))
+    if found := _FIRST_WORD.match(text):
+        return _read_words(found[1], text, str(path))
     source = policy_source.parse(text, path)
-    place = policy_oci.find(source.values) if source.json else None
-    return policy.from_source(source, environ) if place is None else policy_oci.read(source, place)
+    if source.json:
+        from landlock_bpf import policy_oci
+
+        place = policy_oci.find(source.values)
+        if place is not None:
+            return policy_oci.read(source, place)
+    return policy.from_source(source, environ)
 
 
-def convert(made: policy.Policy, form: Form) -> Written:
-    """Write a policy in a form, and read it again to see what was lost."""
-    if not form.limits:
-        text = form.write(made)
-        return Written(text, policy_difference.compare(made, _again(text, form)))
-    fitted = policy_cover.on_this_host(made)
-    text = form.write(fitted)
-    if not text:
-        return Written("", None)
-    return Written(text, policy_difference.compare(fitted, policy_cover.on_this_host(_again(text, form))))
+def _read_words(first: str, text: str, file: str) -> policy.Policy:
+    if "LL_" in first:
+        from landlock_bpf import policy_sandboxer
 
+        return policy_sandboxer.read(text, file)
+    if first.startswith(("setpriv", "--landlock-")):
+        from landlock_bpf import policy_setpriv
 
-def _again(text: str, form: Form) -> policy.Policy:
-    return parse(text, Path(form.name), {})
+        return policy_setpriv.read(text, file)
+    from landlock_bpf import policy_landrun
 
-
-def _single_rights(made: policy.Policy, write: Callable[[policy.Policy], str]) -> str:
-    kept = policy_cover.single_rights(made)
-    return write(kept) if kept else ""
+    return policy_landrun.read(text, file)

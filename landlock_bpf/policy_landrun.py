@@ -6,7 +6,6 @@ Facts are of landrun (internal/sandbox/sandbox.go): it denies the network too, u
 
 from __future__ import annotations
 
-import re
 import shlex
 
 from landlock_bpf import policy, policy_actions, policy_cover, policy_shell, policy_source, policy_upstream, policy_variables
@@ -17,12 +16,6 @@ _OPEN_NETWORK = "--unrestricted-network"
 # Options that say nothing of what is allowed: the engine lacks no right that a best effort could leave out.
 _NEEDLESS = ("landrun", "--best-effort")
 _PORTS = ("--bind-tcp", "--connect-tcp")
-_FIRST_WORD = re.compile(r"(?:\s|#[^\n]*\n)*(?:landrun\s|--[a-z])")
-
-
-def is_ours(text: str) -> bool:
-    """Tell whether a file's text is options of landrun, or of setpriv: who asks for those asks first."""
-    return _FIRST_WORD.match(text) is not None
 
 
 def read(text: str, file: str) -> policy.Policy:

@@ -25,8 +25,6 @@ from landlock_bpf import (
 from landlock_bpf.policy_format import Leaf
 from landlock_bpf.policy_reader import Reader
 
-# What stands for the environment where a file could be named.
-ENVIRONMENT = "env:"
 READ_ONLY = policy_actions.READ | abi.Action.EXECUTE
 SETS: Mapping[str, abi.Action] = {"LL_FS_RO": READ_ONLY, "LL_FS_RW": policy_actions.LANDLOCK}
 # Set, even if empty, each of the first restricts something; scopes do if there are any. The rest is about logs alone.
@@ -34,12 +32,6 @@ _PORTS = re.compile(r"LL_(?:TCP|UDP)_\w+")
 _SCOPES = "LL_SCOPED"
 _NEEDLESS = re.compile(r"LL_FORCE_LOG|LL_\w*QUIET\w*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_FIRST_WORD = re.compile(r"(?:\s|#[^\n]*\n)*(?:export\s+)?LL_\w+=")
-
-
-def is_ours(text: str) -> bool:
-    """Tell whether a file's text is the sandboxer's variables."""
-    return _FIRST_WORD.match(text) is not None
 
 
 def from_environment(environ: Mapping[str, str]) -> policy.Policy:

@@ -7,7 +7,6 @@ right allows all that is handled; of path-beneath:RIGHTS:PATH the path is all af
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -18,12 +17,6 @@ from landlock_bpf.policy_reader import Reader
 ACCESS, RULE = "--landlock-access", "--landlock-rule"
 # Options that come along in a command and say nothing that `run` would not do.
 _NEEDLESS = ("setpriv", "--no-new-privs", "--nnp")
-_FIRST_WORD = re.compile(r"(?:\s|#[^\n]*\n)*(?:setpriv\s|--landlock-)")
-
-
-def is_ours(text: str) -> bool:
-    """Tell whether a file's text is options of setpriv."""
-    return _FIRST_WORD.match(text) is not None
 
 
 def read(text: str, file: str) -> policy.Policy:

@@ -11,12 +11,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from landlock_bpf import cli, errors, policy_forms
+from landlock_bpf import cli, errors, policy_conversion
 from landlock_bpf.cli import diff, layers
 
 EXAMPLES = (
     "forms:\n"
-    + "\n".join(f"  {form.name:9} {form.doc}" for form in policy_forms.FORMS.values())
+    + "\n".join(f"  {form.name:9} {form.doc}" for form in policy_conversion.FORMS.values())
     + """
 
 exit status: 0 written, 1 something is lost and --lossy is not given, or nothing can be said in that form.
@@ -31,15 +31,15 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("policy", metavar="POLICY", type=Path, help="a policy, in any form")
-    parser.add_argument("--to", dest="form", choices=tuple(policy_forms.FORMS), required=True, help="the form to write")
+    parser.add_argument("--to", dest="form", choices=tuple(policy_conversion.FORMS), required=True, help="the form to write")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write (default: stdout)")
     parser.add_argument("--lossy", action="store_true", help="write it although the form cannot say all of the policy")
 
 
 def main(args: argparse.Namespace) -> int:
-    form = policy_forms.FORMS[args.form]
+    form = policy_conversion.FORMS[args.form]
     (made,) = layers.load([args.policy])
-    written = policy_forms.convert(made, form)
+    written = policy_conversion.convert(made, form)
     if written.lost is None:
         cli.complain(f"{made.source}: nothing of this policy can be said in the form {form.name}: {form.limits}")
         return 1

@@ -19,6 +19,7 @@ from landlock_bpf import (
     hooks,
     policy,
     policy_actions,
+    policy_conversion,
     policy_cover,
     policy_difference,
     policy_forms,
@@ -32,7 +33,7 @@ CLASSIC, LANDLOCK = policy_actions.CLASSIC, policy_actions.LANDLOCK
 READ, WRITE = policy_actions.READ, policy_actions.WRITE
 LOCATION = policy.Location("x", 1)
 OURS = ("toml", "json")
-OTHERS = tuple(name for name in policy_forms.FORMS if name not in OURS)
+OTHERS = tuple(name for name in policy_conversion.FORMS if name not in OURS)
 
 SIMPLE = """\
 default = "deny"
@@ -228,7 +229,7 @@ def read(text: str) -> policy.Policy:
 @hypothesis.given(texts(), st.sampled_from(OURS))
 def test_our_own_forms_lose_nothing(text: str, form: str) -> None:
     made = read(text)
-    written = policy_forms.convert(made, policy_forms.FORMS[form])
+    written = policy_conversion.convert(made, policy_conversion.FORMS[form])
     again = policy_forms.parse(written.text, Path("some"), {})
     assert not written.lost
     assert (again.name, again.handled, again.default, again.left, again.permissive) == (
@@ -268,11 +269,11 @@ def others(draw: st.DrawFn, form: str) -> policy.Policy:
 @hypothesis.given(data=st.data())
 def test_other_forms_lose_nothing_of_their_own(form: str, data: st.DataObject) -> None:
     made = data.draw(others(form))
-    written = policy_forms.convert(made, policy_forms.FORMS[form])
+    written = policy_conversion.convert(made, policy_conversion.FORMS[form])
     assert written.lost is not None
     assert not written.lost
     # And through our own form.
-    again = policy_forms.parse(policy_forms.convert(made, policy_forms.FORMS["toml"]).text, Path("x"), {})
+    again = policy_forms.parse(policy_conversion.convert(made, policy_conversion.FORMS["toml"]).text, Path("x"), {})
     assert not policy_difference.compare(made, again)
 
 
@@ -282,7 +283,7 @@ def test_what_another_form_loses_is_what_differs(form: str, text: str) -> None:
     """Whatever was written is understood, and differs from the policy as was said; a permission is never added where it was
     no rule's, nor by default."""
     made = read(text)
-    written = policy_forms.convert(made, policy_forms.FORMS[form])
+    written = policy_conversion.convert(made, policy_conversion.FORMS[form])
     if not written.text:
         assert written.lost is None
         return

@@ -28,6 +28,7 @@ LAYERS = (
             "learning",
             "policy",
             "policy_actions",
+            "policy_conversion",
             "policy_cover",
             "policy_description",
             "policy_difference",
