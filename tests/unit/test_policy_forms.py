@@ -111,6 +111,14 @@ def test_the_sandboxers_variables_in_a_file(tmp_path: Path) -> None:
     assert said(load(tmp_path, "LL_FS_RO= LL_FS_RW=")) == []
 
 
+def test_landruns_options_in_a_file(tmp_path: Path) -> None:
+    made = load(tmp_path, "landrun --unrestricted-network --best-effort \\\n--rox /usr,/bin --rw=/tmp\n--ro '/a b'")
+    assert made.handled == policy_actions.CLASSIC
+    rw = READ | policy_actions.WRITE
+    assert said(made) == [("/usr", RO, NOTHING), ("/bin", RO, NOTHING), ("/tmp", rw, NOTHING), ("/a b", READ, NOTHING)]
+    assert [rule.location.line for rule in made.rules] == [2, 2, 2, 3]
+
+
 # The text, and of its one problem the line, the key, and words of the message and of the remedy.
 MISTAKES = [
     # OCI.
@@ -149,6 +157,13 @@ MISTAKES = [
     ("--landlock-access 'fs", 1, "", "is not closed", "close it"),
     ("--landlock-access fs\n--landlock-access \"fs:$RIGHTS\"", 2, "", "for a shell", "single quotes"),
     ("--landlock-access fs\n\n;", 3, "", "';' is for a shell", "single quotes"),
+    # landrun.
+    ("--ro /usr", 0, "", "denies every port", "add --unrestricted-network"),
+    ("--unrestricted-network\n--bind-tcp 80", 2, "--bind-tcp", "not enforced", "Landlock itself"),
+    ("--unrestricted-network --connect-tcp=80", 1, "--connect-tcp", "not enforced", "Landlock itself"),
+    ("--unrestricted-network --rx=/usr", 1, "", "not one of landrun's options", "did you mean --rox?"),
+    ("--unrestricted-network --ro", 1, "--ro", "has no value", "after the option"),
+    ("--unrestricted-network --ro /usr,", 1, "--ro", "not an absolute path", "begin it"),
     # The sandboxer's variables.
     ("LL_FS_RO=/usr", 0, "LL_FS_RW", "is not set", "an empty one"),
     ("LL_FS_RO=/usr:\nLL_FS_RW=", 1, "LL_FS_RO", "path 2 of it is empty", "one colon"),
