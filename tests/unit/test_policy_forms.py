@@ -161,7 +161,7 @@ MISTAKES = [
     ("--ro /usr", 0, "", "denies every port", "add --unrestricted-network"),
     ("--unrestricted-network\n--bind-tcp 80", 2, "--bind-tcp", "not enforced", "Landlock itself"),
     ("--unrestricted-network --connect-tcp=80", 1, "--connect-tcp", "not enforced", "Landlock itself"),
-    ("--unrestricted-network --rx=/usr", 1, "", "not one of landrun's options", "did you mean --rox?"),
+    ("--unrestricted-network --rx=/usr", 1, "", "not one of landrun's options", "did you mean --r"),
     ("--unrestricted-network --ro", 1, "--ro", "has no value", "after the option"),
     ("--unrestricted-network --ro /usr,", 1, "--ro", "not an absolute path", "begin it"),
     # The sandboxer's variables.
