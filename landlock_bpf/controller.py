@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from landlock_bpf import (
     abi,
+    amendment,
     attachment,
     cgroup,
     change,
@@ -126,6 +127,42 @@ class Controller:
                 with live.identifier() as identifier:
                     found = marking.resolve(trees, programs.views, identifier.identify, filesystems)
                 attachment.update(live, slots, slot, views.marked(live, given, serial, trees, found), serial)
+            return inventory.describe(live, _named(name, domain.slots(live)))
+
+    def add_rules(self, name: str, wanted: policy.Policy, layer: int | None = None) -> inventory.DomainInfo:
+        """Add the rules of a policy to one of a domain's, at once; rules that it has are not resolved anew.
+
+        What a denial alone makes handled is allowed elsewhere; a permission for what is not handled is left out. `layer` is
+        the number of the policy in `show`, if the domain was given several.
+        """
+        with _loaded() as (live, slots):
+            slot, serial = _named(name, slots), record.new_serial()
+            layers = [*change.living_layers(live, slot)]
+            place = amendment.choose(layers, layer)
+            fitting = amendment.fitting(layers[place], wanted)
+            own = len(ruleset.own(layers))
+            with ways.Filesystems() as filesystems:
+                with live.identifier() as identifier:
+                    (more,) = resolution.resolve([fitting], name, serial, identifier.identify, filesystems)
+                layers[place] = amendment.add(layers[place], more)
+                amended = views.marked(live, layers[-own:], serial, (), ())
+                attachment.update(live, slots, slot, amended, serial)
+            return inventory.describe(live, _named(name, domain.slots(live)))
+
+    def remove_rule(self, name: str, path: str, layer: int | None = None) -> inventory.DomainInfo:
+        """Remove what a domain's policies, or the one with that number in `show`, say of a path; at once."""
+        with _loaded() as (live, slots):
+            slot, serial = _named(name, slots), record.new_serial()
+            layers = [*change.living_layers(live, slot)]
+            own = len(ruleset.own(layers))
+            places = range(len(layers) - own, len(layers)) if layer is None else [amendment.choose(layers, layer)]
+            less = {place: amendment.remove(layers[place], path) for place in places}
+            if not any(less.values()):
+                what = f"the domain {name} was given no rule on {path}"
+                raise errors.NotFoundError(f"{what}; `landlock-bpf show {name}` lists its rules")
+            for place, amended in less.items():
+                layers[place] = amended or layers[place]
+            attachment.update(live, slots, slot, views.marked(live, layers[-own:], serial, (), ()), serial)
             return inventory.describe(live, _named(name, domain.slots(live)))
 
     def detach(self, name: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from landlock_bpf import (
     abi,
+    amendment,
     cgroup,
     change,
     descriptors,
@@ -206,7 +207,7 @@ def _names(layer: ruleset.Layer) -> Iterator[RuleInfo]:
             yield RuleInfo(name.path, nothing, abi.Action(name.denied & hooks.EVERY), name.file, name.line, 1, False)
     for tree in layer.trees:
         pattern = layer.patterns[tree.pattern]
-        path, denied = f"{tree.path}/**/{pattern.text}", abi.Action(pattern.denied & hooks.EVERY)
+        path, denied = amendment.shown(layer, tree), abi.Action(pattern.denied & hooks.EVERY)
         yield RuleInfo(path, nothing, denied, pattern.file, pattern.line, 1, False)
 
 

@@ -50,6 +50,7 @@ SUBCOMMANDS = {
         Subcommand("attach", "put policies in force on a cgroup"),
         Subcommand("confine", "put a running process under policies"),
         Subcommand("update", "replace the policies of a domain, without a gap"),
+        Subcommand("rule", "add a rule to a domain, or remove one"),
         Subcommand("detach", "end a domain"),
         Subcommand("list", "list the domains in force"),
         Subcommand("show", "show a domain: its layers, rules and hooks"),

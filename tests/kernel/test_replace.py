@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import deadline
+import operation
 import pytest
 import rule
 from member import Member
 
-from landlock_bpf import abi, controller, policy
+from landlock_bpf import abi, controller, errors, policy
 from landlock_bpf.abi import Action
 
 ROUNDS = 6
@@ -169,7 +170,53 @@ def test_many_rules(tree: Path, cgroup: Path, attach: rule.Attach, live: control
     with Hammer(cgroup, samples[1], os.O_RDONLY, processes=1) as hammering:
         live.update(name, [rule.make(read, *denials, default="allow")])
         hammering.strike()
+        live.remove_rule(name, str(paths[1]))
+        hammering.strike()
+        live.add_rules(name, rule.make(read, rule.deny(paths[1], read)))
+        hammering.strike()
     assert set(hammering.seen) == {errno.EACCES}
     with Member(cgroup) as inside:
         assert [inside.errno(os.open, path, os.O_RDONLY) for path in samples] == [errno.EACCES] * 3
         assert inside.errno(os.listdir, paths[0]) == 0
+
+
+def test_one_rule_more_and_one_less(
+    file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller, inside: Member
+) -> None:
+    """Of a policy with many rules: what the others decide stays so all the while, and the one holds or does not."""
+    read = Action.READ_FILE
+    other, open_ = file.with_name("other"), file.with_name("open")
+    for path in (other, open_):
+        path.write_text("")
+    name = attach(rule.make(read, rule.deny(file, read), default="allow"))
+    seal = rule.make(read, rule.deny(other, read))
+    with Hammer(cgroup, file, os.O_RDONLY, processes=1) as denied, Hammer(cgroup, open_, os.O_RDONLY, processes=1) as allowed:
+        for _ in range(ROUNDS // 2):
+            live.add_rules(name, seal)
+            assert inside.errno(os.open, other, os.O_RDONLY) == errno.EACCES
+            assert inside.errno(os.rename, other, other.with_name("moved")) == errno.EACCES
+            live.remove_rule(name, str(other))
+            assert inside.errno(operation.touch, other, os.O_RDONLY) == 0
+            assert inside.errno(os.rename, other, other) == 0
+    assert (set(denied.seen), set(allowed.seen)) == ({errno.EACCES}, {0})
+    assert [each.path for each in live.show(name).policies[0].rules] == [str(file)]
+
+
+def test_rules_of_other_kinds(
+    file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller, inside: Member
+) -> None:
+    """A permission under a denial of all, an action that was not handled, a path that is not there yet."""
+    read, later = Action.READ_FILE, file.with_name("later")
+    name = attach(rule.make(read))
+    assert inside.errno(operation.touch, file, os.O_RDONLY) == errno.EACCES
+    live.add_rules(name, rule.make(read | Action.CHMOD, rule.allow(file, read), rule.deny(file, Action.CHMOD)))
+    assert inside.errno(operation.touch, file, os.O_RDONLY) == 0
+    assert inside.errno(os.chmod, file, 0o600) == errno.EACCES
+    assert inside.errno(os.chmod, file.parent, 0o700) == 0
+    live.add_rules(name, rule.make(read, rule.allow(file.parent, read), rule.deny(later, read)))
+    later.write_text("")
+    assert inside.errno(operation.touch, later, os.O_RDONLY) == errno.EACCES
+    live.remove_rule(name, str(later))
+    assert inside.errno(operation.touch, later, os.O_RDONLY) == 0
+    with pytest.raises(errors.NotFoundError, match="no rule on /nowhere"):
+        live.remove_rule(name, "/nowhere")

@@ -72,7 +72,7 @@ LAYERS = (
     ("uses of them", ("explainer", "grace", "identifier", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
     ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
-    ("domains", ("change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "threads", "views")),
+    ("domains", ("amendment", "change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "threads", "views")),
     ("commands on domains", ("asker", "attachment", "confinement", "inventory", "rule_request")),
     ("controller", ("canary", "controller", "events", "recording")),
     ("measuring", ("bench",)),

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One rule more or less in a layer: all others stay as they were resolved."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from landlock_bpf import amendment, errors, hooks, identity, policy, ruleset
+from landlock_bpf.abi import Action
+
+READ, WRITE, CHMOD = Action.READ_FILE, Action.WRITE_FILE, Action.CHMOD
+HERE, THERE, DIRECTORY = (identity.OBJECT.pack(number, 0, device, 1) for number, device in ((5, 8), (6, 9), (7, 8)))
+
+
+def entry(object: bytes, path: str, line: int, *, allowed: Action = READ, denied: Action | None = None) -> ruleset.Entry:
+    if denied is None:
+        return ruleset.Entry(object, int(allowed), 0, False, path, "p.toml", line)
+    return ruleset.Entry(object, 0, int(denied), True, path, "p.toml", line)
+
+
+def layer(*entries: ruleset.Entry, owner: str = "d", made: int = 2, handled: Action = READ | WRITE) -> ruleset.Layer:
+    rules = {(each.path, each.line) for each in entries}
+    denies = any(each.denied for each in entries)
+    return ruleset.Layer(owner, made, "p", "p.toml", int(handled), 0, len(rules), denies, amendment._spread(entries), entries)
+
+
+BOTH = layer(entry(HERE, "/a", 3), entry(THERE, "/b", 4, denied=READ), entry(DIRECTORY, "/b", 4, allowed=Action(0)))
+
+
+def wanted(allowed: Action, denied: Action) -> policy.Policy:
+    rule = policy.Rule("/c", allowed, denied, policy.Location("words", 1))
+    return policy.Policy("w", allowed | denied, "deny", (rule,), "words")
+
+
+def test_what_is_added_is_cut_to_what_has_a_meaning() -> None:
+    made = amendment.fitting(BOTH, wanted(READ | CHMOD, Action(0)))
+    assert [(rule.allowed, str(rule.location)) for rule in made.rules] == [(READ, "rule add:1")]
+    with pytest.raises(errors.NotFoundError, match="does not rule on chmod, so it is allowed on /c already"):
+        amendment.fitting(BOTH, wanted(CHMOD, Action(0)))
+    added = dataclasses.replace(BOTH, entries=(*BOTH.entries, entry(HERE, "/c", 7)._replace(file=amendment.SOURCE)))
+    assert str(amendment.fitting(added, wanted(READ, Action(0))).rules[0].location) == "rule add:8"
+
+
+def test_added_beside_the_others() -> None:
+    more = layer(entry(HERE, "/c", 1, denied=CHMOD), handled=CHMOD | Action.REFER | hooks.WITHHELD)
+    made = amendment.add(BOTH, more)
+    assert made.entries == (*BOTH.entries, *more.entries)
+    assert made.rules == 3 and made.denies
+    assert made.handled == BOTH.handled | more.handled
+    # What only the new rule speaks of is as it was everywhere else; what is withheld stays so.
+    assert made.default_allow == int(CHMOD | Action.REFER)
+    assert (made.owner, made.made, made.policy) == (BOTH.owner, BOTH.made, BOTH.policy)
+
+
+def test_patterns_keep_their_trees() -> None:
+    one, two = (ruleset.Pattern(text, int(READ), "p.toml", line) for line, text in ((5, "*.pem"), (6, ".env")))
+    first = dataclasses.replace(BOTH, rules=3, patterns=(one,), trees=(ruleset.Tree(HERE, 0, "/t"),))
+    second = dataclasses.replace(layer(), rules=1, denies=True, patterns=(two,), trees=(ruleset.Tree(THERE, 0, "/u"),))
+    made = amendment.add(first, second)
+    assert [amendment.shown(made, tree) for tree in made.trees] == ["/t/**/*.pem", "/u/**/.env"]
+    less = amendment.remove(made, "/t/**/*.pem")
+    assert less and [amendment.shown(less, tree) for tree in less.trees] == ["/u/**/.env"]
+    assert less.rules == made.rules - 1
+
+
+def test_removed_with_its_way() -> None:
+    less = amendment.remove(BOTH, "/b")
+    assert less and less.entries == BOTH.entries[:1]
+    assert (less.rules, less.denies, less.spread) == (1, False, ((HERE, 1),))
+    assert amendment.remove(BOTH, "/nothing") is None
+    missing = dataclasses.replace(BOTH, names=(ruleset.Name(HERE, 1, 1, int(READ), "/a/x", "p.toml", 9),))
+    less = amendment.remove(missing, "/a/x")
+    assert less and not less.names and less.entries == BOTH.entries
+
+
+def test_which_layer() -> None:
+    outer = layer(owner="around", made=1)
+    programs = dataclasses.replace(layer(), programs=ruleset.Programs(1, 0, ruleset.ENGINE, "", "libbpf", ()))
+    assert amendment.choose([outer, BOTH], None) == 1
+    assert amendment.choose([outer, BOTH, programs], None) == 1
+    assert amendment.choose([outer, BOTH, BOTH], 2) == 2
+    for layers, number, words in (
+        ([outer, BOTH, BOTH], None, "several policies; --layer takes one of 1, 2"),
+        ([outer, BOTH], 0, "no policy of its own as layer 0"),
+        ([outer, programs], None, "rule programs alone"),
+    ):
+        with pytest.raises(errors.NotFoundError, match=words):
+            amendment.choose(layers, number)
