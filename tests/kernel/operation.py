@@ -15,6 +15,8 @@ from pathlib import Path
 
 from landlock_bpf.abi import Action
 
+# What is done for the actions that Landlock lacks is in further.py.
+
 # A program that needs no other file: no interpreter, no library.
 STATIC_PROGRAM = Path("/bin/busybox")
 URANDOM = os.makedev(1, 9)
@@ -55,6 +57,15 @@ def populate(folder: Path, *, program: bool = False) -> Path:
 
 def touch(path: Path | str, flags: int) -> None:
     os.close(os.open(path, flags, 0o600))
+
+
+def with_opened(path: Path, flags: int, use: Callable[[int], object]) -> None:
+    """Use a descriptor: Python's own files ask for more, fstat(2) first of all."""
+    fd = os.open(path, flags)
+    try:
+        use(fd)
+    finally:
+        os.close(fd)
 
 
 def read(folder: Path) -> None:
@@ -132,12 +143,17 @@ def make_sock(folder: Path) -> None:
 
 
 def bind(folder: Path) -> None:
-    os.chdir(folder)  # the path of a socket has 108 bytes at most
+    with socket.socket(socket.AF_UNIX) as made:
+        bind_at(made, folder / "new")
+
+
+def bind_at(made: socket.socket, path: Path) -> None:
+    """Bind a socket to a path of any length: that of a socket has 108 bytes at most."""
+    fd = os.open(path.parent, os.O_PATH)
     try:
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind("new")
+        made.bind(f"/proc/self/fd/{fd}/{path.name}")
     finally:
-        os.chdir("/")
+        os.close(fd)
 
 
 def make_sym(folder: Path) -> None:
@@ -157,13 +173,11 @@ def create_over(folder: Path) -> None:
 
 
 def truncate_opened(folder: Path) -> None:
-    with open(folder / "file", "r+b", buffering=0) as opened:
-        os.ftruncate(opened.fileno(), 1)
+    with_opened(folder / "file", os.O_RDWR, lambda fd: os.ftruncate(fd, 1))
 
 
 def ioctl(folder: Path) -> None:
-    with open(folder / "device", "rb", buffering=0) as opened:
-        fcntl.ioctl(opened, RNDGETENTCNT, bytes(4))
+    with_opened(folder / "device", os.O_RDONLY, lambda fd: fcntl.ioctl(fd, RNDGETENTCNT, bytes(4)))
 
 
 def link(folder: Path) -> None:
@@ -237,11 +251,17 @@ def exchange_across(folder: Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """A row: what is done in a populated folder, and all actions it is asked for. `target` is asked, if not the folder."""
+    """A row: what is done in a populated folder, and all actions it is asked for. `target` is asked, if not the folder.
+
+    `also` are actions that it needs, and whose denial it does not tell by an errno of its own. `make` makes the target
+    where populate() does not.
+    """
 
     run: Callable[[Path], None]
     actions: Action
     target: str = ""
+    also: Action = Action(0)
+    make: Callable[[Path], object] | None = None
 
     @property
     def name(self) -> str:
@@ -249,7 +269,10 @@ class Operation:
 
     def populate(self, folder: Path) -> Path:
         """Make a folder with all that it takes."""
-        return populate(folder, program=self.target == "program")
+        populate(folder, program=self.target == "program")
+        if self.make:
+            self.make(folder)
+        return folder
 
 
 _MOVE_FILE = Action.REMOVE_FILE | Action.MAKE_REG
@@ -261,7 +284,7 @@ OPERATIONS = (
     Operation(append, Action.WRITE_FILE, "file"),
     Operation(update, Action.READ_FILE | Action.WRITE_FILE, "file"),
     # As upstream: what is executed is opened to be read.
-    Operation(execute, Action.READ_FILE | Action.EXECUTE, "program"),
+    Operation(execute, Action.READ_FILE | Action.EXECUTE, "program", Action.MAP_EXEC),
     Operation(read_dir, Action.READ_DIR),
     Operation(rmdir, Action.REMOVE_DIR),
     Operation(unlink, Action.REMOVE_FILE),
@@ -281,7 +304,7 @@ OPERATIONS = (
     Operation(truncate_at_open, Action.WRITE_FILE | Action.TRUNCATE, "file"),
     Operation(create_over, Action.WRITE_FILE | Action.TRUNCATE, "file"),
     Operation(truncate_opened, Action.READ_FILE | Action.WRITE_FILE | Action.TRUNCATE, "file"),
-    Operation(ioctl, Action.READ_FILE | Action.IOCTL_DEV, "device"),
+    Operation(ioctl, Action.READ_FILE | Action.IOCTL_DEV, "device", Action.IOCTL),
     Operation(link, Action.MAKE_REG),
     Operation(link_fifo, Action.MAKE_FIFO),
     Operation(link_across, Action.MAKE_REG | Action.REFER),

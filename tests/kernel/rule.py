@@ -21,8 +21,8 @@ def allow(path: Path | str, actions: abi.Action) -> policy.Rule:
     return policy.Rule(str(path), actions, NOTHING, policy.Location("test", next(_lines)), NOTHING)
 
 
-def deny(path: Path | str, actions: abi.Action) -> policy.Rule:
-    return policy.Rule(str(path), NOTHING, actions, policy.Location("test", next(_lines)), NOTHING)
+def deny(path: Path | str, actions: abi.Action, *names: str, commands: tuple[int, ...] = ()) -> policy.Rule:
+    return policy.Rule(str(path), NOTHING, actions, policy.Location("test", next(_lines)), NOTHING, names, commands)
 
 
 def make(

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import further
 import operation
 import pytest
 import rule
@@ -17,7 +18,8 @@ from member import Member
 from landlock_bpf import hooks, policy
 from landlock_bpf.abi import Action
 
-ROWS = operation.OPERATIONS
+ROWS = operation.OPERATIONS + further.OPERATIONS
+ERRORS = {row.action: getattr(errno, row.error) for row in hooks.ACTIONS}
 by_action = pytest.mark.parametrize("action", Action, ids=lambda action: action.name.lower())
 
 
@@ -41,14 +43,10 @@ def all_of(rows: Iterable[operation.Operation], number: int) -> dict[str, int]:
     return {row.name: number for row in rows}
 
 
-def refusal(action: Action) -> int:
-    return errno.EXDEV if action == Action.REFER else errno.EACCES
-
-
 def alone(action: Action, *rules: policy.Rule, top: Path) -> policy.Policy:
-    """Rule on one action; and on refer, which is handled all the same: allowed where it is not the point."""
-    refer = () if action == Action.REFER else (rule.allow(top, Action.REFER),)
-    return rule.make(action | Action.REFER, *rules, *refer)
+    """Rule on one action; and on what is handled all the same: allowed where it is not the point."""
+    always = (Action.REFER | hooks.WITHHELD) & ~action
+    return rule.make(action | Action.REFER | hooks.WITHHELD, *rules, rule.allow(top, always))
 
 
 @by_action
@@ -64,7 +62,7 @@ def test_denied_by_no_rule(action: Action, tree: Path, inside: Member, attach: r
     rows = asked(action)
     top, twin = populate(rows, tree / "top"), populate(rows, tree / "twin")
     attach(alone(action, rule.allow(twin, action), top=tree))
-    assert outcomes(inside, rows, top) == all_of(rows, refusal(action))
+    assert outcomes(inside, rows, top) == all_of(rows, ERRORS[action])
     assert outcomes(inside, rows, twin) == all_of(rows, 0)
 
 
@@ -74,18 +72,29 @@ def test_denied_by_rule(action: Action, tree: Path, inside: Member, attach: rule
     rows = asked(action)
     top, twin = populate(rows, tree / "top"), populate(rows, tree / "twin")
     attach(alone(action, rule.allow(tree, action), rule.deny(top, action), top=tree))
-    assert outcomes(inside, rows, top) == all_of(rows, refusal(action))
+    assert outcomes(inside, rows, top) == all_of(rows, ERRORS[action])
     assert outcomes(inside, rows, twin) == all_of(rows, 0)
 
 
 @by_action
 def test_not_handled(action: Action, tree: Path, inside: Member, attach: rule.Attach) -> None:
     """An action that is not handled stays untouched: nothing is allowed that is not needed as well."""
+    if action & hooks.WITHHELD:
+        denied_though_not_handled(action, tree, inside, attach)
+        return
     rows = [row for row in asked(action) if not row.actions & Action.REFER]
     top = populate(rows, tree / "top")
-    also = [rule.allow(top / row.name, row.actions & ~action) for row in rows]
-    attach(rule.make(hooks.ALL & ~action, *also))
+    also = [rule.allow(top / row.name, (row.actions | row.also) & ~action) for row in rows]
+    attach(rule.make(hooks.EVERY & ~action, *also))
     assert outcomes(inside, rows, top) == all_of(rows, 0)
+
+
+def denied_though_not_handled(action: Action, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """What is withheld is denied whatever else a policy is about."""
+    rows = asked(action)
+    top = populate(rows, tree / "top")
+    attach(rule.make(Action.EXECUTE, default="allow"))
+    assert outcomes(inside, rows, top) == all_of(rows, ERRORS[action])
 
 
 def test_no_policy(tree: Path, inside: Member) -> None:
@@ -95,7 +104,7 @@ def test_no_policy(tree: Path, inside: Member) -> None:
 
 def test_everything_allowed(tree: Path, inside: Member, attach: rule.Attach) -> None:
     top = populate(ROWS, tree / "top")
-    attach(rule.make(hooks.ALL, rule.allow(tree, hooks.ALL)))
+    attach(rule.make(hooks.EVERY, rule.allow(tree, hooks.EVERY)))
     assert outcomes(inside, ROWS, top) == all_of(ROWS, 0)
 
 
@@ -104,9 +113,11 @@ def test_rules_on_the_objects_themselves(tree: Path, inside: Member, attach: rul
     rows = [row for row in ROWS if row.target]
     tops = [populate(rows, tree / name) for name in ("denied", "allowed", "twin")]
     denied = [rule.deny(tops[0] / row.name / row.target, row.actions) for row in rows]
-    allowed = [rule.allow(tops[1] / row.name / row.target, row.actions) for row in rows]
-    attach(rule.make(hooks.ALL, rule.allow(tree, hooks.ALL), *denied, rule.deny(tops[1], hooks.ALL), *allowed))
-    assert outcomes(inside, rows, tops[0]) == all_of(rows, errno.EACCES)
+    allowed = [rule.allow(tops[1] / row.name / row.target, row.actions | row.also) for row in rows]
+    every = hooks.EVERY
+    attach(rule.make(every, rule.allow(tree, every), *denied, rule.deny(tops[1], every), *allowed))
+    refused = {row.name: errno.EPERM if row.actions == Action.MOUNT else errno.EACCES for row in rows}
+    assert outcomes(inside, rows, tops[0]) == refused
     assert outcomes(inside, rows, tops[1]) == all_of(rows, 0)
     assert outcomes(inside, rows, tops[2]) == all_of(rows, 0)
 
@@ -166,6 +177,6 @@ def test_ioctl_commands(command: str, expected: int, tree: Path, inside: Member,
 
 def test_o_path_is_not_ruled(tree: Path, inside: Member, attach: rule.Attach) -> None:
     folder = operation.populate(tree / "folder")
-    attach(rule.make(hooks.ALL))
+    attach(rule.make(hooks.EVERY))
     assert inside.errno(operation.touch, folder / "file", os.O_PATH) == 0
     assert inside.errno(operation.touch, folder / "file", os.O_RDONLY) == errno.EACCES

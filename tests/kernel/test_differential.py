@@ -12,9 +12,10 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import hooks, landlock, policy
+from landlock_bpf import landlock, policy, policy_actions
 from landlock_bpf.abi import Action
 
+CLASSIC = policy_actions.CLASSIC
 Rules = Sequence[tuple[str, Action]]
 
 READING = Action.READ_FILE | Action.READ_DIR | Action.EXECUTE
@@ -23,14 +24,14 @@ HALF = Action.READ_FILE | Action.MAKE_REG | Action.MAKE_SYM | Action.MAKE_FIFO |
 
 # What is allowed where; a layer a line. The folders are all, some, none, and some/more.
 SETTINGS: dict[str, tuple[Rules, ...]] = {
-    "all": ((("", hooks.ALL),),),
+    "all": ((("", CLASSIC),),),
     "nothing": ((),),
     "reading": ((("", READING),),),
-    "unequal": ((("all", hooks.ALL), ("some", HALF), ("some/more", hooks.ALL), ("none/file", hooks.ALL)),),
-    "moving": ((("", MOVING), ("some", Action.READ_FILE), ("all", hooks.ALL & ~Action.EXECUTE)),),
-    "refer": ((("", hooks.ALL & ~Action.REFER), ("all", Action.REFER)),),
+    "unequal": ((("all", CLASSIC), ("some", HALF), ("some/more", CLASSIC), ("none/file", CLASSIC)),),
+    "moving": ((("", MOVING), ("some", Action.READ_FILE), ("all", CLASSIC & ~Action.EXECUTE)),),
+    "refer": ((("", CLASSIC & ~Action.REFER), ("all", Action.REFER)),),
     "two layers": (
-        (("all", hooks.ALL), ("some", hooks.ALL)),
+        (("all", CLASSIC), ("some", CLASSIC)),
         (("", HALF | MOVING), ("some", Action.READ_FILE | Action.TRUNCATE)),
     ),
 }
@@ -84,14 +85,14 @@ def populate(top: Path) -> Path:
 def restrict(top: Path, setting: Sequence[Rules]) -> None:
     """Put the calling process under landlock, a layer after the other."""
     for layer in setting:
-        with landlock.Ruleset(hooks.ALL) as ruleset:
+        with landlock.Ruleset(CLASSIC) as ruleset:
             for place, actions in layer:
                 ruleset.allow(top / place, actions)
             ruleset.restrict_self()
 
 
 def policies(top: Path, setting: Sequence[Rules]) -> list[policy.Policy]:
-    return [rule.make(hooks.ALL, *(rule.allow(top / place, actions) for place, actions in layer)) for layer in setting]
+    return [rule.make(CLASSIC, *(rule.allow(top / place, actions) for place, actions in layer)) for layer in setting]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
