@@ -141,10 +141,22 @@ def confine(
     return new
 
 
+def join(live: engine.Engine, slot: domain.Slot, target: threads.Target) -> None:
+    """Put a running process into a process domain that is there, right inside the one it is in. The lock is held."""
+    with contextlib.ExitStack() as undo:
+        undo.callback(_leave, live, slot, target)
+        threads.move(live, target, slot.parent, slot.index)
+        undo.pop_all()
+
+
+def _leave(live: engine.Engine, slot: domain.Slot, target: threads.Target) -> None:
+    with contextlib.suppress(errors.Error):
+        threads.move(live, target, slot.index, slot.parent)
+
+
 def _take_back(live: engine.Engine, target: threads.Target, new: domain.Slot) -> None:
     """Undo a confinement that did not come to be; children made meanwhile keep it, and so does a process half gone."""
-    with contextlib.suppress(errors.Error):
-        threads.move(live, target, new.index, new.parent)
+    _leave(live, new, target)
     domain.set_maker(live, new.index, 0, 0)
     if domain.left_by_all(live, new.index):
         sweep.end(live, new)

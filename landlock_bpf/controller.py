@@ -29,6 +29,7 @@ from landlock_bpf import (
     errors,
     installation,
     inventory,
+    live_domain,
     marking,
     policy,
     record,
@@ -71,10 +72,10 @@ class Controller:
         *,
         strict: bool = False,
         rules: rule_request.Request | None = None,
-    ) -> inventory.DomainInfo:
+    ) -> live_domain.Domain:
         """Put policies and rule programs in force on a cgroup and all beneath it, as a new domain.
 
-        The answer's `held` lists open files of members that lie where the policies deny: they stay usable. With `strict`
+        Its `held` lists open files of members that lie where the policies deny: they stay usable. With `strict`
         BusyError refuses instead.
         """
         domain.check_name(name)
@@ -96,7 +97,13 @@ class Controller:
                 if strict:
                     _refuse_held(held, name)
                 undo.pop_all()
-            return dataclasses.replace(inventory.describe(live, new), held=held)
+            return live_domain.Domain(self, name, held)
+
+    def domain(self, name: str) -> live_domain.Domain:
+        """Give a domain in force by its name."""
+        with _found() as (_live, slots):
+            _named(name, slots)
+        return live_domain.Domain(self, name)
 
     def update(
         self, name: str, policies: Sequence[policy.Policy], *, rules: rule_request.Request | None = None
@@ -208,7 +215,7 @@ class Controller:
         thread: int = 0,
         rules: rule_request.Request | None = None,
         strict: bool = False,
-    ) -> inventory.DomainInfo:
+    ) -> live_domain.Domain:
         """Put a running process, or one thread of it, under a further layer, in a new process domain.
 
         It and all that it forks from now on stay in it, whatever control group they move to; children that it has already
@@ -224,9 +231,25 @@ class Controller:
             with _resolved(live, name, policies, serial, rules) as (own, loaded):
                 if strict:
                     _refuse_held(descriptors.of_process(target.pid, own), name)
-                new = confinement.confine(live, slots, name, own, serial, target, loaded)
-            held = descriptors.of_process(target.pid, own)
-            return dataclasses.replace(inventory.describe(live, new), held=held)
+                confinement.confine(live, slots, name, own, serial, target, loaded)
+            return live_domain.Domain(self, name, descriptors.of_process(target.pid, own))
+
+    def confine_alike(self, name: str, pidfd: int, *, thread: int = 0) -> live_domain.Domain:
+        """Put a running process, or one thread of it, under what a domain was given itself; see Domain.confine()."""
+        target = threads.find(pidfd, thread)
+        with _loaded() as (live, slots):
+            slot = _named(name, slots)
+            if slot.kind == abi.Kind.PROCESS and threads.shared_domain(live, target) == slot.parent:
+                confinement.join(live, slot, target)
+                return live_domain.Domain(self, name)
+            serial, new = record.new_serial(), _free_name(slots, f"{name}-{target.first}")
+            given = ruleset.own(change.living_layers(live, slot))
+            if any(layer.programs and layer.programs.attach == ruleset.LSM_CGROUP for layer in given):
+                what = f"rule programs of {name} are attached to its cgroup"
+                raise errors.UnsupportedError(what, "attach them through the engine, or confine with -r")
+            own = tuple(dataclasses.replace(layer, owner=new, made=serial) for layer in given)
+            confinement.confine(live, slots, domain.check_name(new), own, serial, target)
+            return live_domain.Domain(self, new)
 
     def list(self) -> tuple[inventory.DomainInfo, ...]:
         """List the domains in force, by name."""

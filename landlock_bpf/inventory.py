@@ -12,7 +12,6 @@ from landlock_bpf import (
     amendment,
     cgroup,
     change,
-    descriptors,
     domain,
     engine,
     fsview,
@@ -46,7 +45,6 @@ class DomainInfo:
     ended: int
     tasks: int
     maker: int
-    held: tuple[descriptors.Held, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

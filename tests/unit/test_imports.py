@@ -24,6 +24,7 @@ LAYERS = (
         "policies",
         (
             "action_catalogue",
+            "builder",
             "catalogue",
             "learning",
             "policy",
@@ -74,7 +75,7 @@ LAYERS = (
     ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
     ("domains", ("amendment", "change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "threads", "views")),
     ("commands on domains", ("asker", "attachment", "confinement", "inventory", "rule_request")),
-    ("controller", ("canary", "controller", "events", "recording")),
+    ("controller", ("canary", "controller", "events", "live_domain", "recording")),
     ("measuring", ("bench",)),
     ("command line", ("__main__", "cli")),
 )
