@@ -82,7 +82,8 @@ class Difference:
 def compare(before: policy.Policy, after: policy.Policy) -> Difference:
     """Say what changes from one policy to the other."""
     commands = tuple(sorted({command for made in (before, after) for rule in made.rules for command in rule.commands}))
-    places = _places([*before.rules, *after.rules])
+    alike = _alike(_own(before, commands), _own(after, commands))
+    places = _places([*before.rules, *after.rules], alike)
     old, new = verdicts(before, places, commands), verdicts(after, places, commands)
     changes: list[Change] = []
     pairs: dict[Place, Pairs] = {}
@@ -97,7 +98,8 @@ def compare(before: policy.Policy, after: policy.Policy) -> Difference:
             known = spoken.get(up, 0) if path != ROOT else 0
             heard = {pair: heard.get(pair, 0) & known | bits & ~known for pair, bits in pairs[path, ""].items()}
         told = _told(pairs[place], heard)
-        changes += _changes(place, told, commands)
+        for each in alike.get(name, (name,)):
+            changes += _changes((path, each), told, commands)
         if name:
             spoken[place] = known | _wide(sum(told.values()), commands)
     old_seals, new_seals = _seals(before), _seals(after)
@@ -111,11 +113,23 @@ def compare(before: policy.Policy, after: policy.Policy) -> Difference:
     )
 
 
-def _places(rules: Sequence[policy.Rule]) -> dict[str, set[str]]:
-    """Give all paths from the root down, each with the names that are ruled on there or further up."""
+def _alike(old: Mapping[Place, tuple[int, int]], new: Mapping[Place, tuple[int, int]]) -> dict[str, list[str]]:
+    """Gather names of which the same is said on the same paths, each lot under one of them."""
+    said: dict[str, list[tuple[str, int, int]]] = {}
+    for path, name in sorted({*old, *new}):
+        if name:
+            said.setdefault(name, []).append((path, old.get((path, name), (0, 0))[1], new.get((path, name), (0, 0))[1]))
+    lots: dict[tuple[tuple[str, int, int], ...], list[str]] = {}
+    for name, here in said.items():
+        lots.setdefault(tuple(here), []).append(name)
+    return {names[0]: names for names in lots.values()}
+
+
+def _places(rules: Sequence[policy.Rule], names: Container[str]) -> dict[str, set[str]]:
+    """Give all paths from the root down, each with those of the names that are ruled on there or further up."""
     named: dict[str, set[str]] = {ROOT: set()}
     for rule in rules:
-        named.setdefault(rule.path, set()).update(rule.names)
+        named.setdefault(rule.path, set()).update(name for name in rule.names if name in names)
     places: dict[str, set[str]] = {}
     for path in sorted(named, key=order):
         places[path] = named[path] | places.get(nearest(path, places), set())

@@ -80,7 +80,7 @@ def _meaning(reader: Reader, variables: Mapping[str, Leaf]) -> policy.Policy:
             reader.wrong(leaf, policy_upstream.SCOPES, "unset it, or use Landlock itself for this part")
     for name, rights in SETS.items():
         if name not in variables:
-            reader.report(0, name, "is not set", "set it; an empty one allows nothing")
+            reader.report(0, name, "is not set", "set it (after sudo, which passes none on); an empty one allows nothing")
             continue
         leaf = variables[name]
         for number, path in enumerate(str(leaf.value).split(":") if leaf.value else (), 1):

@@ -194,3 +194,13 @@ def test_only_what_is_needed_is_loaded() -> None:
     code = "import sys; from landlock_bpf import cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert not SLOW & set(loaded)
+
+
+def test_of_other_tools_forms_only_what_is_needed_is_loaded() -> None:
+    code = "import sys; from pathlib import Path; from landlock_bpf import policy; policy.load(Path(sys.argv[1]), {}); "
+    code += "print(*sys.modules)"
+    words = [sys.executable, "-c", code, "policies/read-only-system.toml"]
+    loaded = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert "landlock_bpf.policy_forms" in loaded
+    others = {f"landlock_bpf.policy_{name}" for name in ("oci", "setpriv", "landrun", "sandboxer", "difference")}
+    assert not others & set(loaded)
