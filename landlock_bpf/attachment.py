@@ -24,8 +24,13 @@ def attach(
     path: Path,
     serial: int,
     loaded: rule_slots.Loaded | None = None,
+    *,
+    sticky: bool = False,
 ) -> domain.Slot:
-    """Make a domain on a cgroup: in force for all in it at once, whatever domains are around and inside."""
+    """Make a domain on a cgroup: in force for all in it at once, whatever domains are around and inside.
+
+    From one that is `sticky` nobody gets out by being moved.
+    """
     around = _at(slots, domain.at(live, path))
     beneath = {number for number, _path in cgroup.beneath(path)}
     inside = [slot for slot in change.children(slots, around.index if around else 0, abi.Kind.CGROUP) if slot.cgroup in beneath]
@@ -38,6 +43,7 @@ def attach(
         name,
         cgroup.id_of(path),
         parent=around.index if around else 0,
+        sticky=sticky,
     )
     wanted = [change.Wanted(new, layers), *change.inner(live, slots, inside, layers)]
     _check_processes(live, slots, new, beneath, wanted)
@@ -47,6 +53,7 @@ def attach(
         domain.give_cgroups(live, path, new.index, new.parent)
         for slot in inside:
             domain.set_parent(live, slot.index, new.index)
+        domain.spread_sticky(live)
         _link(live, loaded, path)
         change.switch(live, wanted, made)
         undo.pop_all()
@@ -97,6 +104,7 @@ def detach(live: engine.Engine, slot: domain.Slot) -> None:
     # Until then hook calls may see the slot and the rulesets.
     grace.wait()
     domain.clear(live, slot.index)
+    domain.spread_sticky(live)
     change.drop(live, [slot.ruleset, *(each.slot.ruleset for each in wanted)])
 
 

@@ -71,9 +71,12 @@ class Controller:
         cgroup: Path,
         *,
         strict: bool = False,
+        sticky: bool = False,
         rules: rule_request.Request | None = None,
     ) -> live_domain.Domain:
         """Put policies and rule programs in force on a cgroup and all beneath it, as a new domain.
+
+        With `sticky`, whoever was in it stays in it till its end, wherever somebody outside moves him.
 
         Its `held` lists open files of members that lie where the policies deny: they stay usable. With `strict`
         BusyError refuses instead.
@@ -88,7 +91,7 @@ class Controller:
                 with _resolved(live, name, policies, serial, rules) as (own, loaded):
                     if strict:
                         _refuse_held(descriptors.held(path, own), name)
-                    return own, attachment.attach(live, slots, name, own, path, serial, loaded)
+                    return own, attachment.attach(live, slots, name, own, path, serial, loaded, sticky=sticky)
 
             own, new = _either_way(put, rules, abi.Kind.CGROUP)
             with contextlib.ExitStack() as undo:

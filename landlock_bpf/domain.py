@@ -19,6 +19,7 @@ _INIT_PID_NS = 0xEFFFFFFC  # include/linux/proc_ns.h, PROC_PID_INIT_INO
 _PIDFD_THREAD = os.O_EXCL  # include/uapi/linux/pidfd.h; Linux 6.9
 # What pidfd_open(2) says of a thread that has ended, in one version of the kernel or another.
 _ENDED = (errno.ESRCH, errno.ENOENT, errno.EINVAL)
+_OWN, _INHERITED = 1, 2  # bits of Domain.sticky; the engine asks whether there is any
 _PER_SLOT = _SIZE // 8  # the kernel aligns the elements of an array to 8 bytes
 
 
@@ -63,7 +64,7 @@ def write(live: engine.Engine, slot: Slot) -> None:
         maker=slot.maker,
         maker_start=slot.maker_start,
         parent=slot.parent,
-        sticky=slot.sticky,
+        sticky=int(slot.sticky),
         name=slot.name.encode(),
     )
     start = slot.index * _SIZE
@@ -119,6 +120,19 @@ def take_cgroups(live: engine.Engine, index: int, heir: int) -> None:
         cgroup.settle(cgroup.mount_point())
 
 
+def spread_sticky(live: engine.Engine) -> None:
+    """Make the domains inside sticky ones sticky as well: who is moved out of both would leave the outer one."""
+    found = {slot.index: slot for slot in slots(live)}
+    for slot in found.values():
+        wanted, outer = int(slot.sticky), found.get(slot.parent)
+        while outer and slot.kind == abi.Kind.CGROUP:
+            wanted |= _INHERITED if outer.sticky else 0
+            outer = found.get(outer.parent)
+        words, place = live.domains.cast("I"), (slot.index * _SIZE + abi.Domain.sticky.offset) // 4
+        if words[place] != wanted:
+            words[place] = wanted
+
+
 def set_maker(live: engine.Engine, index: int, maker: int, start: int) -> None:
     """Tell by which process a domain lives: user space alone asks."""
     place = index * _SIZE
@@ -136,6 +150,30 @@ def members(live: engine.Engine, index: int) -> Iterator[int]:
             # The first one is mostly enough: threads are in the domain of the process unless they were confined alone.
             if any(of_thread(live, int(thread)) == index for thread in os.listdir(f"/proc/{name}/task")):
                 yield int(name)
+
+
+def holds(live: engine.Engine, group: int) -> bool:
+    """Whether the domain of a control group, by its id, may hold tasks that left it by themselves: see bpf/leaving.h."""
+    if not live.state.escaped:
+        return False
+    if os.stat("/proc/self/ns/pid").st_ino != _INIT_PID_NS:
+        return True  # /proc does not show us all
+    before = live.state.escaped
+    # Twice, and nobody new meanwhile: as in left_by_all().
+    return any(_holds(live, group) for _ in range(2)) or live.state.escaped != before
+
+
+def _holds(live: engine.Engine, group: int) -> bool:
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            for thread in os.listdir(f"/proc/{name}/task"):
+                with thread_opened(int(thread)) as pidfd:
+                    task = live.tasks.lookup(pidfd) if pidfd is not None else None
+                if task and task.held == group:
+                    return True
+    return False
 
 
 def left_by_all(live: engine.Engine, index: int) -> bool:
@@ -248,7 +286,7 @@ def _read(live: engine.Engine, index: int) -> Slot:
         raw.maker,
         raw.maker_start,
         raw.parent,
-        bool(raw.sticky),
+        bool(raw.sticky & _OWN),
     )
 
 

@@ -137,6 +137,7 @@ class DomainDetail:
     policies: tuple[LayerInfo, ...]
     hooks: tuple[HookInfo, ...]
     lost: int
+    sticky: bool = False
 
 
 def describe(live: engine.Engine, slot: domain.Slot) -> DomainInfo:
@@ -169,6 +170,7 @@ def detail(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot])
         tuple(_layer(live, layer, _living(live, slot, found)) for layer in found.layers),
         tuple(_hooks(live, slot, handled, found)),
         rate.dropped_ever if (rate := live.rates.lookup(slot.index)) else 0,
+        slot.sticky,
     )
 
 

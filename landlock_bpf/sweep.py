@@ -28,8 +28,11 @@ def sweep(live: engine.Engine) -> list[domain.Slot]:
     rule_slots.remove_surplus_links(live)
     _mend_inner(live, slots)
     count_process_domains(live, slots)
+    domain.spread_sticky(live)
     if not slots and live.state.orphans:
         live.state.orphans = 0
+    if not slots and live.state.escaped:
+        live.state.escaped = 0  # a task is held in a domain, and there is none
     return domain.slots(live)
 
 
@@ -79,7 +82,9 @@ def _half_made(slot: domain.Slot, in_force: Mapping[int, int]) -> bool:
 def _deserted(live: engine.Engine, slot: domain.Slot) -> bool:
     if slot.kind == abi.Kind.CGROUP:
         # The engine takes the entry away with the cgroup.
-        return not domain.of_cgroup(live, slot.cgroup) and cgroup.find(slot.cgroup) is None
+        # While tasks are held, the entry of the control group that they left stays.
+        left = live.state.escaped or not domain.of_cgroup(live, slot.cgroup)
+        return bool(left) and cgroup.find(slot.cgroup) is None and not domain.holds(live, slot.cgroup)
     if slot.maker and domain.start_of(slot.maker) == slot.maker_start:
         return False
     if not remove_scope(live, slot):

@@ -43,6 +43,8 @@ def _print(detail: inventory.DomainDetail) -> None:
         facts.insert(2, ("cgroup", info.cgroup or "(removed)"))
     if info.maker:
         facts.append(("maker" if info.cgroup else "confined", f"process {info.maker}"))
+    if detail.sticky:
+        facts.append(("sticky", "its members stay in it wherever they are moved"))
     if detail.parent:
         facts.append(("inside", detail.parent))
     output.print_columns(facts)
