@@ -7,6 +7,7 @@ The order of the checks is that of fs/namei.c and fs/open.c: which errno comes b
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -34,6 +35,7 @@ ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 ALL = ON_FILES | READ_DIR | REFER | REMOVE_DIR | REMOVE_FILE | sum(MAKE.values())
 
 
+@functools.cache
 def bits(mask: int) -> list[int]:
     return [1 << number for number in range(mask.bit_length()) if mask >> number & 1]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import array
 import ctypes
 import fcntl
+import gc
 import mmap
 import os
 import stat
@@ -208,6 +209,7 @@ def walk(way: Way) -> list[int]:
 
 
 def _go(way: Way, found: mmap.mmap) -> None:
+    gc.disable()  # it would touch, and so copy, all memory of the parent
     os.strerror(1)  # which may look for translations, but once
     os.umask(0)
     walker = Walker(way.top, way.held)

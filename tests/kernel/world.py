@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
@@ -15,7 +15,7 @@ MAXSYMLINKS = 40
 
 
 def fail(number: int) -> NoReturn:
-    raise OSError(number, os.strerror(number))
+    raise OSError(number, "foretold")
 
 
 class Inode:
@@ -142,14 +142,12 @@ class World:
         if not path:
             fail(errno.ENOENT)
         place = self.root if path[0] == "/" else start
-        names = [name for name in path.split("/") if name]
-        if not names:
-            return Last(place, "", False)
-        for name in names[:-1]:
-            place = self._go(Last(place, name, True), True)
+        *middle, name = _names(path)
+        for each in middle:
+            place = self._go(Last(place, each, True), True)
         if not place.is_dir:
             fail(errno.ENOTDIR)
-        return Last(place, names[-1], path[-1] == "/")
+        return Last(place, name, name != "" and path[-1] == "/")
 
     def _go(self, last: Last, follow: bool) -> Place:
         """Make one step, to a directory where `slash` says so."""
@@ -240,6 +238,12 @@ class World:
             yield prefix + name, found
             if found.is_dir and depth < 6:  # what is mounted beneath itself goes on and on
                 yield from self._beneath(f"{prefix}{name}/", found, depth + 1)
+
+
+@functools.cache
+def _names(path: str) -> tuple[str, ...]:
+    """Split a path; "/" has one empty name."""
+    return tuple(name for name in path.split("/") if name) or ("",)
 
 
 def above(dentry: Dentry) -> Iterator[Dentry]:
