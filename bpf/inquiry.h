@@ -272,7 +272,8 @@ static __always_inline int go_on(struct task **found, __u32 *slot)
 {
 	struct task *task = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
 
-	if (!task)
+	/* Without places its storage is a new one: the task was confined right now (threads.py). */
+	if (!task || !task->inquiry.places)
 		return -EPERM;
 	*found = task;
 	if (task->inquiry.denied)
