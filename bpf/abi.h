@@ -35,7 +35,7 @@ enum limit {
 	LIMIT_VIEWS = 8,	    /* fsviews of a layer of rule programs */
 	LIMIT_MARKED = 65536,	    /* objects marked in fsviews, all domains together */
 	LIMIT_ALIASES = 16,	    /* names of an inode that are looked at */
-	LIMIT_SHOWN = 64,	    /* mounts of a filesystem that are looked at */
+	LIMIT_SHOWN = 1024,	    /* mounts of a filesystem that are looked at */
 	LIMIT_PATTERNS = 64,	    /* of names, in a ruleset; the bits of rule.trees */
 	LIMIT_NAMES = 65536,	    /* names with rules, all domains together */
 	LIMIT_MISSING = 8,	    /* names from a directory down to what does not exist yet */
@@ -198,6 +198,8 @@ enum hook {
 	HOOK_LOCKED_DOWN = 59,
 	HOOK_KERNEL_LOAD_DATA = 60,
 	HOOK_KERNEL_READ_FILE = 61,
+	HOOK_PERF_EVENT_OPEN = 62,
+	HOOK_SB_SET_MNT_OPTS = 63,
 };
 
 /* Why an access was denied. */
@@ -227,6 +229,13 @@ enum end {
 	END_ROOT = 2,	      /* at the root of a mount namespace */
 	END_DETACHED = 3,     /* at the root of a mount that is in no namespace */
 	END_DISCONNECTED = 4, /* at a dentry whose place is not known */
+};
+
+/* What a walk is for. */
+enum walk_mode {
+	WALK_MODE_DECIDE = 0,
+	WALK_MODE_GATHER = 1,  /* find out in the trees of which patterns the object is */
+	WALK_MODE_COLLECT = 2, /* tell what the name alone says */
 };
 
 /* What comes next when the marks of an object are looked up. */
@@ -302,6 +311,7 @@ struct pattern {
 	__u32 tail;  /* bytes after the `*` */
 	__u32 exact; /* no `*`: tail is 0 */
 	__u32 pad;
+	struct object tree; /* where it was written for: what an event names */
 	struct rule rule;
 };
 
@@ -366,7 +376,6 @@ struct domain {
 	__u32 parent;	   /* of a process domain: the one it was made in, or 0 */
 	__u32 forks;	   /* tasks made in a process domain, counted before they exist */
 	__u32 sticky;	   /* of a cgroup's: whoever was in it stays in it, wherever he is moved */
-	__u64 born;	   /* serial number of the domain, never used twice */
 	char name[LIMIT_NAME];
 };
 
@@ -410,16 +419,45 @@ struct walk {
 	__u32 end;	  /* enum end */
 	__u32 hidden;	  /* whether dentry lies beneath a mount */
 	__u32 depth;	  /* directories walked so far */
+	__u32 own_depth;  /* the same on the filesystem's own way */
 	__u32 rename_seq; /* of rename_lock and mount_lock when it began */
 	__u32 mount_seq;
 	__u32 unnamed; /* whether it met an object whose identity is not known */
 	__u32 index;   /* of the ruleset */
+	__u32 mode;    /* enum walk_mode */
+	__u32 sealed;  /* collected: mask of layers that deny anything to the name */
+	__u32 way;     /* collected: mask of layers in which it leads to such a name */
 	__u32 pad;
-	__u64 trees;   /* mask of the patterns of names in whose trees it is */
-	__u64 lengths; /* of the ruleset */
+	__u64 trees;	 /* mask of the patterns of names in whose trees it is */
+	__u64 gathered;	 /* that mask for where it begins */
+	__u64 own_trees; /* the same on the filesystem's own way */
+	__u64 lengths;	 /* of the ruleset */
 	__u64 tails;
 	struct name_key name_key;
+	struct pattern_key pattern_key;
 	char name[LIMIT_COMPONENT];
+};
+
+/* What happens to an object that an access is about; a sealed one must stay as it is. */
+enum touch {
+	TOUCH_NOTHING = 0,
+	TOUCH_REMOVED = 1, /* it goes away, is replaced or mounted on */
+	TOUCH_MADE = 2,
+	TOUCH_MADE_DIR = 3,
+};
+
+/* An access as a hook sees it; addresses are kernel pointers, kept as numbers. */
+struct access {
+	__u64 mount;
+	__u64 dentry;	/* the object asked */
+	__u64 target;	/* the dentry that an event names: the object, or what lies in it */
+	__u64 asked;	/* mask of 1 << enum action */
+	__u64 optional; /* rights to keep with an open file if refused, no reason to deny */
+	__u32 hook;
+	__u32 command; /* of ioctl(2) */
+	__s32 error;   /* to deny with: negative errno */
+	__u16 touches; /* enum touch */
+	__u16 ioctl;   /* whether command is asked as well */
 };
 
 /* A link or rename in the making. Its mount is one: the VFS says EXDEV across two. */
@@ -518,12 +556,12 @@ struct viewing {
 
 /* What the engine keeps for a task. */
 struct task {
-	__u32 domain;	     /* the process domain, or 0 */
-	__u32 held;	     /* the domain of a cgroup that it was in when it last asked; 0: none */
-	__u64 held_born;     /* domain.born of that */
-	__u32 released;	     /* of a thread group's leader: times that outsiders moved the group */
-	__u32 held_released; /* the leader's .released when it was held */
+	__u32 domain; /* the process domain, or 0 */
+	__u32 pad;
+	__u64 held; /* id of a cgroup with a domain that it left by itself: it stays in that; or 0
+		     */
 	struct sight sight;
+	struct access access;
 	struct refer refer;
 	struct opened kept; /* of the file being opened */
 	struct walked walked[LIMIT_WALKED];
@@ -597,8 +635,9 @@ struct state {
 	__u64 lost;	       /* denials that found the ring buffer full */
 	__u64 opened;	       /* entries of the map opened */
 	__u32 process_domains; /* live ones: 0 spares everyone a look-up */
-	__u32 orphans;	       /* cgroups made inside a domain that could not be recorded */
-	__u32 escaped; /* tasks moved out of a domain by itself: 0 spares everyone a look-up */
+	__u32 escaped; /* tasks that left a domain and are held in it: 0 spares everyone a look-up
+			*/
+	__u32 orphans; /* cgroups made inside a domain that could not be recorded */
 	__u32 rate;    /* denials a second that a domain may report; 0: all */
 	struct layout layout;
 };
@@ -613,6 +652,39 @@ struct named {
 	__u64 magic;	       /* super_block.s_magic */
 	__u32 known;	       /* 0: this filesystem's layout was not given */
 	__u32 exportable;      /* overlayfs: the lower filesystem has file handles */
+};
+
+/* What a ruleset says of one object: what iter/task_file prints of a descriptor. */
+struct explained {
+	__u32 fd;
+	__u32 mode; /* i_mode */
+	struct object object;
+	struct object decided; /* of the rule that denied first */
+	__u64 refused[LIMIT_LAYERS];
+	__u32 reason; /* enum reason, of the first denial */
+	__u32 denied; /* whether anything is refused */
+	__u32 end;    /* enum end: how the walk ended */
+	__u32 sealed; /* mask of layers in which it cannot be removed or replaced */
+	__u32 gains;  /* of `target`: whether `source` would gain a right there */
+	__u32 pad;
+	__u64 trees; /* mask of the patterns of names in whose trees it is */
+	struct rule rule;
+	struct rule beneath; /* overlayfs: that of the real inode */
+};
+
+/* What is to be explained, and room to work in. */
+struct explaining {
+	__u64 asked;
+	__u32 ruleset; /* index */
+	__u32 skip;    /* mask of layers that are not asked */
+	__u32 source;  /* descriptor of what is to be moved, 0: nothing is */
+	__u32 target;  /* a higher one, of the directory where it is to go */
+	__u64 mount;   /* of the descriptor that is looked at */
+	__u64 dentry;
+	__u64 gainable;	       /* the rights that `source` may gain */
+	struct decision moved; /* what was decided of it */
+	struct explained answer;
+	struct task task;
 };
 
 #endif

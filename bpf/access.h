@@ -8,21 +8,33 @@
 #include "emit.h"
 #include "remember.h"
 
-/* One access as a hook sees it. */
-struct access {
-	__u64 mount;  /* struct mount */
-	__u64 dentry; /* the object asked */
-	__u64 target; /* the dentry that an event names: the object, or what lies in it */
-	__u64 asked;
-	__u64 optional; /* rights to keep with an open file if refused, no reason to deny */
-	__u32 hook;
-	__u32 removes; /* whether target goes away or is replaced */
-};
-
-/* Report what the walk that was just done refused. */
-static __noinline int deny_walked(struct task *task, const struct sight *sight,
-				  const struct access *access, __u64 refused)
+/*
+ * Walk for actions that were refused once more, so that the rule and its layer are known.
+ * Returns which of them are denied; 0 where permissive layers alone refuse.
+ */
+static __always_inline __u64 walk_refused(struct task *task, const struct sight *sight, __u64 mount,
+					  __u64 dentry, __u64 refused)
 {
+	struct walk *walk = &task->walks[0];
+	__u64 enforced;
+
+	walk_from(walk, sight, mount, dentry, refused);
+	if (!sight->permissive)
+		return refused;
+	enforced = decide_enforced(&walk->decision, sight->permissive);
+	if (enforced) {
+		walk->decision.skip = sight->permissive;
+		walk_from(walk, sight, mount, dentry, enforced);
+		walk->decision.skip = 0;
+	}
+	return enforced;
+}
+
+/* Report what the walk that was just done refused; enforced: not by permissive layers alone. */
+static __noinline int deny_walked(struct task *task, const struct sight *sight, __u64 refused,
+				  _Bool enforced)
+{
+	const struct access *access = &task->access;
 	struct decision *decision = &task->walks[0].decision;
 	struct report report = {
 		.mount = access->mount,
@@ -34,27 +46,66 @@ static __noinline int deny_walked(struct task *task, const struct sight *sight,
 			     .layer = decision->layer,
 			     .hook = access->hook,
 			     .reason = decision->reason,
-			     .error = -EACCES },
+			     .error = access->error,
+			     .permissive = !enforced },
 	};
 
+	if (refused & MASK(ACTION_MOUNT) && decision->reason == REASON_NO_RULE)
+		report.refusal.reason = REASON_MOUNT;
 	emit(&report);
-	return -EACCES;
+	return enforced ? access->error : 0;
 }
 
-/* The layers in which an object is sealed; what cannot be named may be a sealed one. */
-static __always_inline __u32 seal_of(struct task *task, const struct sight *sight,
-				     struct dentry *dentry)
+/* What the rules on names alone say of an object's name: left in walk->sealed and .way. */
+static __always_inline void collect_names(struct walk *walk, const struct sight *sight, __u64 mount,
+					  __u64 address)
 {
+	struct dentry *dentry = CAST(struct dentry, address);
+
+	walk->sealed = walk->way = 0;
+	if (!may_be_named(sight->lengths, sight->tails, dentry))
+		return;
+	if (dentry == CAST(struct mount, mount)->mnt.mnt_root)
+		return; /* it has no name on this mount */
+	/* A walk that finds out in which trees the directory is; what it decides is not asked. */
+	walk_from(walk, sight, mount, (__u64)dentry->d_parent, ~0ULL);
+	walk->mode = WALK_MODE_COLLECT;
+	walk->trees = walk->gathered;
+	apply_names(walk, mount, address);
+}
+
+/*
+ * The layers in which an object may not be removed, replaced, or made. What cannot be named may
+ * be a sealed one. Names on the way to a denied one may be made, but as directories alone.
+ */
+static __always_inline __u32 seal_of(struct task *task, const struct sight *sight, __u64 mount,
+				     __u64 address, __u32 touch)
+{
+	struct dentry *dentry = CAST(struct dentry, address);
+	struct walk *walk = &task->walks[0];
 	struct inode *inode = dentry->d_inode;
 	struct rule *rule, *beneath;
+	__u32 sealed = 0;
 
+	if (sight->lengths | sight->tails && mount) {
+		collect_names(walk, sight, mount, address);
+		sealed = walk->sealed;
+		if (touch != TOUCH_MADE_DIR)
+			sealed |= walk->way;
+		if (sealed)
+			return sealed;
+	}
 	if (!inode)
 		return 0;
-	task->walks[0].unnamed = 0;
-	rule = rule_of(&task->walks[0], sight->index, inode, inode->i_sb, &beneath);
-	if (task->walks[0].unnamed)
+	walk->unnamed = 0;
+	rule = rule_of(walk, sight->index, inode, inode->i_sb, &beneath);
+	if (walk->unnamed)
 		return 1;
-	return (rule ? rule->sealed : 0) | (beneath ? beneath->sealed : 0);
+	if (rule)
+		sealed |= rule->sealed;
+	if (beneath)
+		sealed |= beneath->sealed;
+	return sealed;
 }
 
 static __always_inline __u32 lowest_layer(__u32 mask)
@@ -66,10 +117,11 @@ static __always_inline __u32 lowest_layer(__u32 mask)
 	return 0;
 }
 
-/* Deny the removal or replacement of an object that has a denial, or lies on the way to one. */
-static __noinline int deny_seal(struct task *task, const struct sight *sight,
-				const struct access *access, __u32 sealed)
+/* Deny what a sealed object must not suffer; a permissive layer's seal is only reported. */
+static __noinline int deny_seal(struct task *task, const struct sight *sight, __u32 sealed)
 {
+	const struct access *access = &task->access;
+	__u32 enforced = sealed & ~sight->permissive;
 	struct report report = {
 		.mount = access->mount,
 		.dentry = access->target,
@@ -77,47 +129,70 @@ static __noinline int deny_seal(struct task *task, const struct sight *sight,
 			     .serial = sight->serial,
 			     .object = task->walks[0].key.object,
 			     .domain = sight->domain,
-			     .layer = lowest_layer(sealed),
+			     .layer = lowest_layer(enforced ? enforced : sealed),
 			     .hook = access->hook,
 			     .reason = REASON_SEALED,
-			     .error = -EACCES },
+			     .error = access->error,
+			     .permissive = !enforced },
 	};
 
 	emit(&report);
-	return -EACCES;
+	return enforced ? access->error : 0;
 }
 
-/* Ask one domain for an access. */
-__noinline int ask_domain(struct task *task, __u32 domain, struct access *access)
+/* The action that stands for an ioctl command in a ruleset. */
+static __always_inline __u64 ioctl_action(__u32 index, __u32 command)
 {
-	struct sight *sight;
-	__u64 refused;
-	__u32 sealed;
+	struct command_key key = { .ruleset = index, .command = command };
+	__u32 *class = bpf_map_lookup_elem(&commands, &key);
 
-	if (!task || !access)
+	return class ? MASK(ACTION_BIT_COMMANDS + (*class & 15)) : MASK(ACTION_IOCTL);
+}
+
+/* Ask one domain for task->access. */
+__noinline int ask_domain(struct task *task, __u32 domain)
+{
+	const struct access *access;
+	__u64 asked, refused, enforced;
+	struct sight *sight;
+	__u32 sealed;
+	int error;
+
+	if (!task)
 		return -EACCES;
+	access = &task->access;
 	sight = &task->sight;
 	if (!see(sight, domain))
 		return 0;
-	if (access->removes) {
-		sealed = seal_of(task, sight, CAST(struct dentry, access->target));
-		if (sealed)
-			return deny_seal(task, sight, access, sealed);
+	if (access->touches) {
+		sealed = seal_of(task, sight, access->mount, access->target, access->touches);
+		if (sealed) {
+			error = deny_seal(task, sight, sealed);
+			if (error)
+				return error;
+		}
 	}
-	if (!((access->asked | access->optional) & sight->handled_any))
+	asked = access->asked;
+	if (access->ioctl)
+		asked |= ioctl_action(sight->index, access->command);
+	if (!((asked | access->optional) & sight->handled_any))
 		return 0;
 	refused = refused_object(task, sight, access->mount, CAST(struct dentry, access->dentry));
-	if (refused & access->asked) {
-		/* Walk again, for these actions alone: now the rule and its layer are wanted. */
-		refused &= access->asked;
-		walk_from(&task->walks[0], sight, access->mount, access->dentry, refused);
-		return deny_walked(task, sight, access, refused);
+	if (refused & asked) {
+		refused &= asked;
+		enforced = walk_refused(task, sight, access->mount, access->dentry, refused);
+		error = deny_walked(task, sight, enforced ? enforced : refused, enforced != 0);
+		if (error)
+			return error;
+		refused = refused_object(task, sight, access->mount,
+					 CAST(struct dentry, access->dentry));
 	}
 	refused &= access->optional;
 	if (!refused)
 		return 0;
-	walk_from(&task->walks[0], sight, access->mount, access->dentry, refused);
-	task->kept.refused |= refused;
+	enforced = walk_refused(task, sight, access->mount, access->dentry, refused);
+	task->kept.refused |= enforced;
+	task->kept.noted |= refused & ~enforced;
 	task->kept.serial = sight->serial;
 	task->kept.object = task->walks[0].decision.object;
 	task->kept.domain = domain;
@@ -125,15 +200,16 @@ __noinline int ask_domain(struct task *task, __u32 domain, struct access *access
 	return 0;
 }
 
-/* Ask all domains of the current task. Cgroup domains first: theirs is the wider net. */
-static __always_inline int ask(struct subject *subject, struct access *access)
+/* Ask all domains of the current task for task->access. */
+static __always_inline int ask(const struct subject *subject)
 {
 	int error = 0;
 
-	if (subject->cgroup)
-		error = ask_domain(subject->task, subject->cgroup, access);
-	if (!error && subject->process)
-		error = ask_domain(subject->task, subject->process, access);
+	for_each_domain(domain, subject)
+	{
+		if (!error)
+			error = ask_domain(subject->task, domain);
+	}
 	return error;
 }
 

@@ -112,19 +112,19 @@ static inline __u32 decide_object(struct decision *decision, const struct rule *
 }
 
 /*
- * Ask the rule of an object that can deny but not permit: of a directory that
- * something is mounted on, which is not on the way across mounts (nor permits
- * upstream), though a denial put there was meant for the path; and of the real
- * inode beneath one of overlayfs.
+ * Ask a rule that can deny but not permit: that of a directory that something is
+ * mounted on, which is not on the way across mounts (nor permits upstream), though
+ * a denial put there was meant for the path; that of the real inode beneath one of
+ * overlayfs; and that of a name.
  */
 static inline void decide_hidden(struct decision *decision, const struct rule *rule,
-				 const struct object *object)
+				 const struct object *object, __u32 reason)
 {
 	for_each_layer(layer, decision->layers) {
 		__u64 denied = decision->pending[layer] & rule->denied[layer];
 
 		if (denied)
-			decide_refuse(decision, layer, denied, REASON_RULE, object);
+			decide_refuse(decision, layer, denied, reason, object);
 		decision->pending[layer] &= ~denied;
 	}
 }
@@ -141,13 +141,13 @@ static inline void decide_own_begin(struct decision *decision)
  * a permission nearer on that way shades it; a permission grants nothing here.
  */
 static inline void decide_own(struct decision *decision, const struct rule *rule,
-			      const struct object *object)
+			      const struct object *object, __u32 reason)
 {
 	for_each_layer(layer, decision->layers) {
 		__u64 denied = decision->shaded[layer] & rule->denied[layer];
 
 		if (denied)
-			decide_refuse(decision, layer, denied, REASON_RULE, object);
+			decide_refuse(decision, layer, denied, reason, object);
 		decision->pending[layer] &= ~denied;
 		decision->shaded[layer] &= ~(rule->denied[layer] | rule->allowed[layer]);
 	}
@@ -201,12 +201,14 @@ static inline __u64 decide_refused(const struct decision *decision)
  * Whether an object would gain a right by moving: something that is refused at
  * its source is not refused at its destination, in any layer. The rules of the
  * object itself count at the source only, as upstream, since they go with it.
- * Leaves the layer in destination.
+ * Layers in the mask skip are not asked. Leaves the layer in destination.
  */
 static inline __u32 decide_gain(const struct decision *source, struct decision *destination,
-				__u64 scope)
+				__u64 scope, __u32 skip)
 {
 	for_each_layer(layer, source->layers) {
+		if (skip & (1U << layer))
+			continue;
 		if (source->refused[layer] & ~destination->refused[layer] & scope) {
 			destination->layer = layer;
 			return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which domains a task is in: its own, which it inherits and keeps, and its
- * cgroup's. Both must allow.
+ * Which domains a task is in: its own, which it inherits and keeps, its cgroup's,
+ * and that of a cgroup which it left by itself. All must allow.
  */
 #ifndef LANDLOCK_BPF_DOMAIN_H
 #define LANDLOCK_BPF_DOMAIN_H
@@ -15,7 +15,22 @@ struct subject {
 	struct task *task;
 	__u32 process;
 	__u32 cgroup;
+	__u32 held; /* it is no longer in the cgroup, but stays in the domain: see escape.h */
 };
+
+#define SUBJECT_DOMAINS 3
+
+/* The domains of a subject by number, 0 for none; that of its cgroup first: it is the wider net. */
+static __always_inline __u32 nth_domain(const struct subject *subject, __u32 number)
+{
+	return number == 0 ? subject->cgroup : number == 1 ? subject->process : subject->held;
+}
+
+#define for_each_domain(domain, subject)                                   \
+	_Pragma("unroll") for (__u32 number_ = 0, domain;                  \
+			       number_ < SUBJECT_DOMAINS &&                \
+			       (domain = nth_domain(subject, number_), 1); \
+			       number_++) if (domain)
 
 struct climb {
 	__u64 css;
@@ -53,24 +68,50 @@ static __always_inline __u32 cgroup_domain(struct task_struct *task, const struc
 	return !domain && state->orphans ? ancestor_domain(cgroup) : domain;
 }
 
+/*
+ * The cgroup that a task left by itself, and in whose domain it stays; 0: none. A thread that
+ * was made while its process left knows it of the process alone.
+ */
+static __noinline __u64 held_cgroup(struct task_struct *task)
+{
+	struct task *own = bpf_task_storage_get(&tasks, task, NULL, 0);
+
+	if (own && own->held)
+		return own->held;
+	own = bpf_task_storage_get(&tasks, task->group_leader, NULL, 0);
+	return own ? own->held : 0;
+}
+
+static __always_inline __u32 held_domain(struct task_struct *task)
+{
+	__u64 held = held_cgroup(task);
+
+	return held ? domain_of(held) : 0;
+}
+
 /* Find who asks. Returns 0 in no domain, 1 in one, -ENOMEM where that task has no storage. */
 static __always_inline int find_subject(struct subject *subject)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
 	struct state *state = the_state();
+	__u32 escaped;
 
 	*subject = (struct subject){};
 	if (!state)
 		return -ENOMEM;
 	subject->cgroup = cgroup_domain(current, state);
-	if (!subject->cgroup && !state->process_domains)
+	escaped = state->escaped;
+	if (!subject->cgroup && !state->process_domains && !escaped)
 		return 0;
-	subject->task = bpf_task_storage_get(&tasks, current, NULL,
-					     subject->cgroup ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	if (escaped)
+		subject->held = held_domain(current);
+	subject->task = bpf_task_storage_get(
+		&tasks, current, NULL,
+		subject->cgroup | subject->held ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 	if (!subject->task)
-		return subject->cgroup ? -ENOMEM : 0;
+		return subject->cgroup | subject->held ? -ENOMEM : 0;
 	subject->process = subject->task->domain;
-	return subject->process || subject->cgroup;
+	return subject->process || subject->cgroup || subject->held;
 }
 
 /* See the ruleset that a domain has in force now; NULL: none. */
@@ -93,6 +134,10 @@ static __always_inline struct ruleset *see_ruleset(struct sight *sight, __u32 do
 		return NULL;
 	sight->serial = ruleset->serial;
 	sight->handled_any = ruleset->handled_any;
+	sight->lengths = ruleset->lengths;
+	sight->tails = ruleset->tails;
+	sight->permissive = ruleset->permissive;
+	sight->patterns = ruleset->patterns;
 	return ruleset;
 }
 
@@ -100,28 +145,6 @@ static __always_inline struct ruleset *see_ruleset(struct sight *sight, __u32 do
 static __always_inline _Bool see(struct sight *sight, __u32 domain)
 {
 	return see_ruleset(sight, domain) != NULL;
-}
-
-/* A child begins in its parent's process domain; one that cannot be put there is not made. */
-static __always_inline int on_task_alloc(struct task_struct *child, unsigned long clone_flags)
-{
-	struct task *parent = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
-	struct domain *entry;
-	struct task *task;
-	__u32 domain;
-
-	if (!parent || !parent->domain)
-		return 0;
-	/* Counted first: who scans for the last task of a domain must not miss this one. */
-	domain = parent->domain;
-	entry = bpf_map_lookup_elem(&domains, &domain);
-	if (entry)
-		__sync_fetch_and_add(&entry->forks, 1);
-	task = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!task)
-		return -ENOMEM;
-	task->domain = domain;
-	return 0;
 }
 
 /* Hand the domain of a cgroup down to a new one inside it, before any task can enter. */
@@ -154,8 +177,14 @@ static __always_inline int on_cgroup_mkdir(struct cgroup *cgroup, const char *pa
 
 static __always_inline int on_cgroup_rmdir(struct cgroup *cgroup, const char *path)
 {
+	struct state *state = the_state();
 	__u64 id = cgroup->kn->id;
+	__u32 domain = domain_of(id);
+	struct domain *entry = bpf_map_lookup_elem(&domains, &domain);
 
+	/* Tasks that left it may be held in its domain, which lasts as long as they do. */
+	if (state && state->escaped && entry && entry->cgroup == id)
+		return 0;
 	bpf_map_delete_elem(&cgroups, &id);
 	return 0;
 }

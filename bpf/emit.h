@@ -84,7 +84,8 @@ static __noinline int name_path(struct names *names, __u64 mount, __u64 dentry)
 	return 0;
 }
 
-static __always_inline void fill_denial(struct denial *denial, const struct report *report)
+static __always_inline void fill_denial(struct denial *denial, const struct report *report,
+					__u32 dropped)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 
@@ -93,38 +94,79 @@ static __always_inline void fill_denial(struct denial *denial, const struct repo
 	denial->pid = pid_tgid >> 32;
 	denial->tid = (__u32)pid_tgid;
 	denial->uid = (__u32)bpf_get_current_uid_gid();
-	denial->pad = 0;
+	denial->dropped = dropped;
 	bpf_get_current_comm(denial->comm, sizeof(denial->comm));
 	name_path(&denial->path, report->mount, report->dentry);
 }
 
-/* Report a denial; one that finds no room is counted, never waited for. */
+#define SECOND 1000000000ULL
+
+/*
+ * Whether a domain may report one more denial in this second. Counts are of one processor's
+ * view: two at once may count as one.
+ */
+static __always_inline _Bool may_report(struct rate *rate, __u32 most)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (now - rate->start >= SECOND) {
+		rate->start = now;
+		rate->reported = 0;
+	}
+	if (!most || rate->reported < most) {
+		rate->reported++;
+		return 1;
+	}
+	return 0;
+}
+
+/* Count a denial that is not reported. */
+static __always_inline void drop(struct state *state, struct rate *rate)
+{
+	__sync_fetch_and_add(&state->lost, 1);
+	if (rate) {
+		__sync_fetch_and_add(&rate->dropped, 1);
+		__sync_fetch_and_add(&rate->dropped_ever, 1);
+	}
+}
+
+/* Report a denial; one that finds no room, or comes too often, is counted, never waited for. */
 __noinline int emit(const struct report *report)
 {
 	struct state *state = the_state();
 	struct denial *denial;
+	struct rate *rate;
+	__u32 domain, dropped = 0;
 
-	if (!report)
+	if (!report || !state)
 		return 0;
+	domain = report->refusal.domain;
+	rate = bpf_map_lookup_elem(&rates, &domain);
+	if (rate && !may_report(rate, state->rate)) {
+		drop(state, rate);
+		return 0;
+	}
+	if (rate)
+		dropped = rate->dropped;
 	if (report->second_dentry) {
 		denial = bpf_ringbuf_reserve(&denials, sizeof(*denial), 0);
 		if (denial) {
-			fill_denial(denial, report);
+			fill_denial(denial, report, dropped);
 			name_path(&denial->second, report->second_mount, report->second_dentry);
 			bpf_ringbuf_submit(denial, 0);
-			return 0;
 		}
 	} else {
 		denial =
 			bpf_ringbuf_reserve(&denials, __builtin_offsetof(struct denial, second), 0);
 		if (denial) {
-			fill_denial(denial, report);
+			fill_denial(denial, report, dropped);
 			bpf_ringbuf_submit(denial, 0);
-			return 0;
 		}
 	}
-	if (state)
-		__sync_fetch_and_add(&state->lost, 1);
+	if (!denial)
+		drop(state, rate);
+	else if (dropped && rate)
+		__sync_fetch_and_add(&rate->dropped, -(__s32)dropped);
 	return 0;
 }
 

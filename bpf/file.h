@@ -9,14 +9,15 @@
 #define LANDLOCK_BPF_FILE_H
 
 #include "access.h"
+#include "vital.h"
 
 /*
  * Keep what was refused at open, for ftruncate(2) and ioctl(2) on that file.
  * The entry must hold, or they would be allowed: without room the open fails.
  */
-static __noinline int keep_refused(struct task *task, struct file *file,
-				   const struct access *access)
+static __noinline int keep_refused(struct task *task, struct file *file)
 {
+	const struct access *access = &task->access;
 	struct state *state = the_state();
 	__u64 key = (__u64)file;
 
@@ -42,15 +43,23 @@ static __always_inline __u64 open_actions(const struct file *file, umode_t mode)
 	return asked;
 }
 
-/* What one domain refuses, if that takes few instructions, else UNKNOWN. */
-static __always_inline __u64 open_quickly(struct task *task, __u32 domain, struct file *file)
+/*
+ * What all domains refuse, if that takes few instructions, else UNKNOWN. Not inline, for
+ * its stack is needed again by what comes after.
+ */
+static __noinline __u64 open_quickly(const struct subject *subject, struct file *file)
 {
+	struct dentry *dentry = file->f_path.dentry;
+	struct inode *inode = file->f_inode;
+	__u64 mount = (__u64)real_mount(file->f_path.mnt), refused = 0;
 	struct sight sight;
 
-	if (!see(&sight, domain))
-		return 0;
-	return refused_quickly(task, &sight, (__u64)real_mount(file->f_path.mnt),
-			       file->f_path.dentry, file->f_inode);
+	for_each_domain(domain, subject)
+	{
+		if (see(&sight, domain))
+			refused |= refused_quickly(subject->task, &sight, mount, dentry, inode);
+	}
+	return refused;
 }
 
 static __always_inline int on_file_open(struct file *file)
@@ -58,6 +67,7 @@ static __always_inline int on_file_open(struct file *file)
 	struct subject subject;
 	struct dentry *dentry;
 	struct mount *mount;
+	struct access *access;
 	struct inode *inode;
 	__u64 asked, optional = 0, refused;
 	umode_t mode;
@@ -66,6 +76,9 @@ static __always_inline int on_file_open(struct file *file)
 
 	if (!found)
 		return 0;
+	error = refuse_vital_file(file, HOOK_FILE_OPEN);
+	if (error)
+		return error;
 	inode = file->f_inode;
 	mode = inode->i_mode;
 	asked = open_actions(file, mode);
@@ -74,9 +87,10 @@ static __always_inline int on_file_open(struct file *file)
 		optional = MASK(ACTION_TRUNCATE);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
 		optional |= MASK(ACTION_IOCTL_DEV);
+	if (S_ISBLK(mode)) /* what a filesystem on it denies is there to be read */
+		asked |= MASK(ACTION_OPEN_BLOCK);
 	if (found > 0 && !S_ISDIR(mode)) {
-		refused = open_quickly(subject.task, subject.cgroup, file) |
-			  open_quickly(subject.task, subject.process, file);
+		refused = open_quickly(&subject, file);
 		if (!(refused & (UNKNOWN | asked | optional)))
 			return 0;
 	}
@@ -87,18 +101,19 @@ static __always_inline int on_file_open(struct file *file)
 	if (found < 0)
 		return deny_storage(HOOK_FILE_OPEN, (__u64)mount, (__u64)dentry, -EACCES);
 
-	struct access access = { .mount = (__u64)mount,
-				 .dentry = (__u64)dentry,
-				 .target = (__u64)dentry,
-				 .asked = asked,
-				 .optional = optional,
-				 .hook = HOOK_FILE_OPEN };
-
-	subject.task->kept.refused = 0;
-	error = ask(&subject, &access);
-	if (error || !subject.task->kept.refused)
+	access = &subject.task->access;
+	*access = (struct access){ .mount = (__u64)mount,
+				   .dentry = (__u64)dentry,
+				   .target = (__u64)dentry,
+				   .asked = asked,
+				   .optional = optional,
+				   .hook = HOOK_FILE_OPEN,
+				   .error = -EACCES };
+	subject.task->kept.refused = subject.task->kept.noted = 0;
+	error = ask(&subject);
+	if (error || !(subject.task->kept.refused | subject.task->kept.noted))
 		return error;
-	return keep_refused(subject.task, file, &access);
+	return keep_refused(subject.task, file);
 }
 
 static __always_inline int on_file_free_security(struct file *file)
@@ -112,33 +127,36 @@ static __always_inline int on_file_free_security(struct file *file)
 }
 
 /* Deny what was refused when the file was opened, whoever asks now, as upstream. */
-static __always_inline int ask_opened(struct file *file, __u64 asked, __u32 hook)
+static __noinline int ask_opened(struct file *file, __u64 asked, __u32 hook)
 {
 	struct state *state = the_state();
 	__u64 key = (__u64)file;
 	struct opened *kept;
+	__u64 enforced;
 
 	if (!state || !state->opened)
 		return 0;
 	kept = bpf_map_lookup_elem(&opened, &key);
-	if (!kept || !(kept->refused & asked))
+	if (!kept || !((kept->refused | kept->noted) & asked))
 		return 0;
+	enforced = kept->refused & asked;
 
 	struct report report = {
 		.mount = (__u64)real_mount(file->f_path.mnt),
 		.dentry = (__u64)file->f_path.dentry,
-		.refusal = { .refused = kept->refused & asked,
+		.refusal = { .refused = enforced ? enforced : kept->noted & asked,
 			     .serial = kept->serial,
 			     .object = kept->object,
 			     .domain = kept->domain,
 			     .layer = kept->layer,
 			     .hook = hook,
 			     .reason = REASON_OPENED,
-			     .error = -EACCES },
+			     .error = -EACCES,
+			     .permissive = !enforced },
 	};
 
 	emit(&report);
-	return -EACCES;
+	return enforced ? -EACCES : 0;
 }
 
 static __always_inline int on_file_truncate(struct file *file)
@@ -170,19 +188,119 @@ static __always_inline _Bool is_harmless_ioctl(__u32 command)
 	}
 }
 
+/*
+ * Ask for what is done to an open file now, whenever it was opened: for actions, and for an
+ * ioctl command where there is one. What a stacking filesystem opened beneath itself stands
+ * for the file that was asked for.
+ */
+static __always_inline int ask_file_as(struct file *file, __u64 asked, __u32 hook, _Bool ioctl,
+				       __u32 command)
+{
+	struct vfsmount *mnt = file->f_path.mnt;
+	struct dentry *dentry = file->f_path.dentry;
+	struct subject subject;
+	struct mount *mount;
+	int found = find_subject(&subject);
+
+	if (!found)
+		return 0;
+	if (file->f_mode & FMODE_BACKING) {
+		mnt = CAST(struct backing_file, file)->user_path.mnt;
+		dentry = CAST(struct backing_file, file)->user_path.dentry;
+	}
+	mount = real_mount(mnt);
+	if (!is_ruled(dentry->d_sb, dentry->d_inode) || is_private_mount(mount))
+		return 0;
+	if (found < 0)
+		return deny_storage(hook, (__u64)mount, (__u64)dentry, -EACCES);
+	subject.task->access = (struct access){ .mount = (__u64)mount,
+						.dentry = (__u64)dentry,
+						.target = (__u64)dentry,
+						.asked = asked,
+						.hook = hook,
+						.command = command,
+						.error = -EACCES,
+						.ioctl = ioctl };
+	return ask(&subject);
+}
+
+static __always_inline int ask_file(struct file *file, __u64 asked, __u32 hook)
+{
+	return ask_file_as(file, asked, hook, 0, 0);
+}
+
+/* The commands that are file_getattr(2) and file_setattr(2) by another name. */
+static __always_inline __u64 attributes_of(__u32 command)
+{
+	switch (command) {
+	case 0x80086601: /* FS_IOC_GETFLAGS */
+	case 0x80046601: /* FS_IOC32_GETFLAGS */
+	case 0x801c581f: /* FS_IOC_FSGETXATTR */
+		return MASK(ACTION_FILE_GETATTR);
+	case 0x40086602: /* FS_IOC_SETFLAGS */
+	case 0x40046602: /* FS_IOC32_SETFLAGS */
+	case 0x401c5820: /* FS_IOC_FSSETXATTR */
+		return MASK(ACTION_FILE_SETATTR);
+	default:
+		return 0;
+	}
+}
+
+static __always_inline int ask_ioctl(struct file *file, __u32 command, __u32 hook)
+{
+	int error = 0;
+
+	if (types_for_others(command))
+		error = refuse_file(file, hook);
+	else if (!is_harmless_ioctl(command))
+		error = ask_opened(file, MASK(ACTION_IOCTL_DEV), hook);
+	return error ? error : ask_file_as(file, attributes_of(command), hook, 1, command);
+}
+
 static __always_inline int on_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	if (is_harmless_ioctl(cmd))
-		return 0;
-	return ask_opened(file, MASK(ACTION_IOCTL_DEV), HOOK_FILE_IOCTL);
+	return ask_ioctl(file, cmd, HOOK_FILE_IOCTL);
 }
 
 static __always_inline int on_file_ioctl_compat(struct file *file, unsigned int cmd,
 						unsigned long arg)
 {
-	if (is_harmless_ioctl(cmd))
+	return ask_ioctl(file, cmd, HOOK_FILE_IOCTL_COMPAT);
+}
+
+static __always_inline int on_file_lock(struct file *file, unsigned int cmd)
+{
+	return ask_file(file, MASK(ACTION_LOCK), HOOK_FILE_LOCK);
+}
+
+static __always_inline int on_file_fcntl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return ask_file(file, MASK(ACTION_FCNTL), HOOK_FILE_FCNTL);
+}
+
+static __always_inline int on_file_receive(struct file *file)
+{
+	int error = refuse_vital_file(file, HOOK_FILE_RECEIVE);
+
+	return error ? error : ask_file(file, MASK(ACTION_RECEIVE), HOOK_FILE_RECEIVE);
+}
+
+static __always_inline int on_mmap_file(struct file *file, unsigned long reqprot,
+					unsigned long prot, unsigned long flags)
+{
+	if (!(prot & PROT_EXEC) || !address_of(file))
 		return 0;
-	return ask_opened(file, MASK(ACTION_IOCTL_DEV), HOOK_FILE_IOCTL_COMPAT);
+	return ask_file(file, MASK(ACTION_MAP_EXEC), HOOK_MMAP_FILE);
+}
+
+static __always_inline int on_file_mprotect(struct vm_area_struct *vma, unsigned long reqprot,
+					    unsigned long prot)
+{
+	struct file *file = vma->vm_file;
+
+	if (!(prot & PROT_EXEC) || !file)
+		return 0;
+	return ask_file(file, MASK(ACTION_MAP_EXEC), HOOK_FILE_MPROTECT);
 }
 
 #endif

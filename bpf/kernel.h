@@ -36,12 +36,22 @@ typedef unsigned short umode_t;
 #define SB_NOUSER	    (1UL << 31)
 #define MNT_INTERNAL	    0x4000    /* include/linux/mount.h */
 #define DCACHE_DISCONNECTED (1U << 5) /* include/linux/dcache.h */
+#define DCACHE_OP_COMPARE   (1U << 1)
 #define RENAME_EXCHANGE	    (1U << 1)
 #define MAY_EXEC	    0x1 /* include/linux/fs.h */
 #define MAY_WRITE	    0x2
 #define MAY_READ	    0x4
 #define MAY_APPEND	    0x8
+#define MAY_ACCESS	    0x10
 #define MAY_OPEN	    0x20
+#define MAY_CHDIR	    0x40
+#define ATTR_MODE	    (1U << 0)
+#define ATTR_UID	    (1U << 1)
+#define ATTR_GID	    (1U << 2)
+#define ATTR_SIZE	    (1U << 3)
+#define ATTR_ATIME	    (1U << 4)
+#define ATTR_MTIME	    (1U << 5)
+#define FMODE_BACKING	    (1U << 25)
 #define PROT_READ	    0x1 /* include/uapi/asm-generic/mman-common.h */
 #define PROT_WRITE	    0x2
 #define PROT_EXEC	    0x4
@@ -51,10 +61,43 @@ typedef unsigned short umode_t;
 /* include/uapi/linux/magic.h */
 #define BTRFS_SUPER_MAGIC     0x9123683EUL
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630UL
+#define PROC_SUPER_MAGIC      0x9fa0UL
+#define SYSFS_MAGIC	      0x62656572UL
+#define CGROUP_SUPER_MAGIC    0x27e0ebUL
+#define CGROUP2_SUPER_MAGIC   0x63677270UL
+#define BPF_FS_MAGIC	      0xcafe4a11UL
+#define DEBUGFS_MAGIC	      0x64626720UL
+#define TRACEFS_MAGIC	      0x74726163UL
+#define SECURITYFS_MAGIC      0x73636673UL
+#define EFIVARFS_MAGIC	      0xde5e81e4UL
+#define CONFIGFS_MAGIC	      0x62656570UL /* fs/configfs/mount.c */
+#define BINFMTFS_MAGIC	      0x42494e4dUL
+#define NFSD_MAGIC	      0x6e667364UL /* fs/nfsd/nfsctl.c */
+
+#define CLONE_INTO_CGROUP	   0x200000000ULL
+#define SIGKILL			   9
+#define CAP_SYS_ADMIN		   21
+#define CAP_PERFMON		   38
+#define PTRACE_MODE_NOAUDIT	   0x4 /* include/linux/ptrace.h */
+#define PERF_SECURITY_OPEN	   0   /* include/linux/perf_event.h */
+#define READING_MODULE		   2   /* include/linux/kernel_read_file.h */
+#define READING_KEXEC_IMAGE	   3
+#define READING_KEXEC_INITRAMFS	   4
+#define BPF_TASK_ITER_PROC_THREADS 2 /* kernel/bpf/task_iter.c */
+
+/* include/uapi/linux/bpf.h: a loop without a function of its own (6.4 and later). */
+struct bpf_iter_num {
+	__u64 opaque;
+};
+
+struct bpf_iter_task {
+	__u64 opaque[3];
+};
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct qstr {
+	__u32 len;
 	const unsigned char *name;
 };
 
@@ -64,6 +107,7 @@ struct super_block {
 	unsigned long s_magic;
 	struct dentry *s_root;
 	const struct export_operations *s_export_op;
+	void *s_fs_info;
 };
 
 struct inode {
@@ -72,6 +116,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino; /* u64 since 7.1; the same eight bytes */
 	__u32 i_generation;
+	void *i_private;
 };
 
 struct dentry {
@@ -158,6 +203,28 @@ struct file {
 	struct path f_path;
 };
 
+/* What a stacking filesystem opens beneath itself, and for whom. */
+struct backing_file {
+	struct file file;
+	struct path user_path;
+};
+
+struct iattr {
+	unsigned int ia_valid;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct unix_sock {
+	struct path path;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
 struct vm_area_struct {
 	struct file *vm_file;
 	unsigned long vm_flags;
@@ -176,6 +243,14 @@ struct kernfs_node {
 	__u64 id;
 };
 
+struct kernfs_node___plain { /* until 6.14 */
+	struct kernfs_node *parent;
+};
+
+struct kernfs_node___rcu {
+	struct kernfs_node *__parent;
+};
+
 struct cgroup_subsys_state {
 	struct cgroup_subsys_state *parent;
 };
@@ -183,6 +258,7 @@ struct cgroup_subsys_state {
 struct cgroup {
 	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
 };
 
 struct css_set {
@@ -191,15 +267,28 @@ struct css_set {
 
 struct task_struct {
 	struct css_set *cgroups;
+	int pid; /* in the first pid namespace, unlike getpid(2) */
+	struct task_struct *group_leader;
+	const struct cred *real_cred;
+	const struct cred *cred;
+	struct nsproxy *nsproxy;
+};
+
+typedef struct {
+	__u64 val;
+} kernel_cap_t;
+
+struct cred {
+	kernel_cap_t cap_effective;
 };
 
 /* Only passed on. */
-struct cred;
+struct cgroup_root;
 struct file_kattr;
-struct iattr;
 struct mnt_idmap;
 struct posix_acl;
 struct seq_file;
+struct sock;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
@@ -216,6 +305,17 @@ struct bpf_iter__task_file {
 
 /* Costs no instruction: the verifier replaces the call by a move. */
 extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym;
+
+extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;
+
+extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
+extern void bpf_task_release(struct task_struct *task) __ksym;
+extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task,
+			     unsigned int flags) __ksym;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym;
 
 /* seqlock_t is a typedef of a nameless struct; its first member is the sequence. */
 extern const void rename_lock __ksym;

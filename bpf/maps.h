@@ -15,6 +15,33 @@ struct {
 	__type(value, struct rule);
 } fsview SEC(".maps");
 
+/* What the rules of a ruleset say of paths that need not exist. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIMIT_NAMES);
+	__type(key, struct name_key);
+	__type(value, struct rule);
+} names SEC(".maps");
+
+/* Patterns of names, by ruleset and number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIMIT_NAMES);
+	__type(key, struct pattern_key);
+	__type(value, struct pattern);
+} patterns SEC(".maps");
+
+/* The class of an ioctl command that rules of a ruleset name; no entry: none does. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIMIT_COMMANDS);
+	__type(key, struct command_key);
+	__type(value, __u32);
+} commands SEC(".maps");
+
 /* One bit for each hash of a key in fsview: a clear bit spares the look-up. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -97,6 +124,23 @@ struct {
 	__type(value, __u32);
 } superblocks SEC(".maps");
 
+/* The credentials with which a mounted overlayfs does things by itself, by address: its s_dev. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LIMIT_CREATORS);
+	__type(key, __u64);
+	__type(value, __u32);
+} creators SEC(".maps");
+
+/* By domain. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LIMIT_DOMAINS + 1);
+	__type(key, __u32);
+	__type(value, struct rate);
+} rates SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
@@ -109,6 +153,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct state);
 } state SEC(".maps");
+
+/* What user space asks of the program explain, and room to work in. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct explaining);
+} explaining SEC(".maps");
 
 /* The one entry of state; an array look-up with a constant key is a plain address. */
 static __always_inline struct state *the_state(void)

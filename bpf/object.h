@@ -133,6 +133,50 @@ static __always_inline void name_object(struct object *object, struct inode *ino
 		name_inode(object, inode, sb);
 }
 
+/* Remember with whose credentials an overlayfs does things by itself. */
+static __always_inline void overlay_seen(struct super_block *sb)
+{
+	struct state *state = the_state();
+	__u64 creator;
+	__u32 dev;
+
+	if (!state || !state->layout.overlay_creator || sb->s_magic != OVERLAYFS_SUPER_MAGIC)
+		return;
+	creator = read_address((__u64)sb->s_fs_info + state->layout.overlay_creator);
+	dev = sb->s_dev;
+	if (creator)
+		bpf_map_update_elem(&creators, &creator, &dev, BPF_ANY);
+}
+
+static long forget_creator(void *map, __u64 *creator, __u32 *dev, __u32 *gone)
+{
+	if (*dev == *gone)
+		bpf_map_delete_elem(map, creator);
+	return 0;
+}
+
+/* Its credentials are freed with it, and their address is used again. */
+static __always_inline void overlay_gone(struct super_block *sb)
+{
+	__u32 dev = sb->s_dev;
+
+	if (sb->s_magic == OVERLAYFS_SUPER_MAGIC)
+		bpf_for_each_map_elem(&creators, forget_creator, &dev, 0);
+}
+
+/*
+ * Whether an overlayfs does this by itself, beneath itself: what it does for somebody was asked
+ * of him. That somebody has other credentials than his own for a while proves nothing: io_uring
+ * and access(2) do that too.
+ */
+static __always_inline _Bool is_overlay_itself(void)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	__u64 creator = (__u64)current->cred;
+
+	return creator != (__u64)current->real_cred && bpf_map_lookup_elem(&creators, &creator);
+}
+
 /* Print struct named of each descriptor of the iterated task: user space learns keys here alone. */
 static __always_inline int identify_file(struct bpf_iter__task_file *context)
 {

@@ -33,7 +33,8 @@ static __always_inline void begin_report(struct report *report, const struct tas
 }
 
 /* Report what the walk that was just done refused. */
-static __noinline int deny_refer_walked(struct task *task, const struct sight *sight, __u64 refused)
+static __noinline int deny_refer_walked(struct task *task, const struct sight *sight, __u64 refused,
+					_Bool enforced)
 {
 	struct decision *decision = &task->walks[0].decision;
 	struct report report = {};
@@ -44,19 +45,21 @@ static __noinline int deny_refer_walked(struct task *task, const struct sight *s
 	report.refusal.reason = decision->reason;
 	report.refusal.refused = refused;
 	report.refusal.error = refused & ~MASK(ACTION_REFER) ? -EACCES : -EXDEV;
+	report.refusal.permissive = !enforced;
 	emit(&report);
-	return report.refusal.error;
+	return enforced ? report.refusal.error : 0;
 }
 
 /* Deny for what a parent directory refuses: walk again, for the rule and its layer. */
 static __always_inline int deny_parent(struct task *task, const struct sight *sight, __u64 parent,
 				       __u64 refused)
 {
-	walk_from(&task->walks[0], sight, task->refer.mount, parent, refused);
-	return deny_refer_walked(task, sight, refused);
+	__u64 enforced = walk_refused(task, sight, task->refer.mount, parent, refused);
+
+	return deny_refer_walked(task, sight, enforced ? enforced : refused, enforced != 0);
 }
 
-static __noinline int deny_gain(struct task *task, const struct sight *sight)
+static __noinline int deny_gain(struct task *task, const struct sight *sight, _Bool enforced)
 {
 	struct report report = {};
 
@@ -65,25 +68,92 @@ static __noinline int deny_gain(struct task *task, const struct sight *sight)
 	report.refusal.reason = REASON_REFER;
 	report.refusal.refused = MASK(ACTION_REFER);
 	report.refusal.error = -EXDEV;
+	report.refusal.permissive = !enforced;
 	emit(&report);
-	return -EXDEV;
+	return enforced ? -EXDEV : 0;
 }
 
 static __noinline int deny_seals(struct task *task, const struct sight *sight, __u32 sealed)
 {
+	__u32 enforced = sealed & ~sight->permissive;
 	struct report report = {};
 
 	begin_report(&report, task, sight);
 	report.refusal.object = task->walks[0].key.object;
-	report.refusal.layer = lowest_layer(sealed);
+	report.refusal.layer = lowest_layer(enforced ? enforced : sealed);
 	report.refusal.reason = REASON_SEALED;
 	report.refusal.refused = task->refer.leaves | task->refer.arrives;
 	report.refusal.error = -EACCES;
+	report.refusal.permissive = !enforced;
 	emit(&report);
-	return -EACCES;
+	return enforced ? -EACCES : 0;
 }
 
-/* Whether an object gains a right by going from where it is into a directory. */
+/*
+ * The layers in which one of the two names must stay as it is. A name that rules deny
+ * cannot be linked either: under another one it would be allowed.
+ */
+static __noinline __u32 seals_of(struct task *task, const struct sight *sight)
+{
+	struct refer *refer = &task->refer;
+	struct dentry *new_dentry = CAST(struct dentry, refer->new_dentry);
+	__u32 sealed;
+
+	if (refer->removes) {
+		sealed = seal_of(task, sight, refer->mount, refer->old_dentry, TOUCH_REMOVED);
+	} else {
+		collect_names(&task->walks[0], sight, refer->mount, refer->old_dentry);
+		sealed = task->walks[0].sealed;
+	}
+	if (sealed)
+		return sealed;
+	return seal_of(task, sight, refer->mount, refer->new_dentry,
+		       new_dentry->d_inode ? TOUCH_REMOVED : TOUCH_MADE);
+}
+
+/*
+ * Whether a directory would leave the tree of a pattern: which of the names in it the
+ * pattern denies is not known. A permissive layer's pattern counts as any.
+ */
+static __noinline _Bool leaves_tree(struct task *task, const struct sight *sight, __u64 object,
+				    __u64 from, __u64 to)
+{
+	struct inode *inode = CAST(struct dentry, object)->d_inode;
+	struct walk *walk = &task->walks[0];
+	__u64 trees;
+
+	if (!sight->patterns || !inode || !S_ISDIR(inode->i_mode))
+		return 0;
+	walk_from(walk, sight, task->refer.mount, from, ~0ULL);
+	trees = walk->gathered;
+	walk_from(walk, sight, task->refer.mount, to, ~0ULL);
+	return (trees & ~walk->gathered) != 0;
+}
+
+/* The rights that an object may gain by going elsewhere. */
+static __always_inline __u64 gainable(const struct inode *inode)
+{
+	if (S_ISDIR(inode->i_mode))
+		return ~0ULL;
+	if (S_ISBLK(inode->i_mode))
+		return ACTIONS_OF_FILES & ~MASK(ACTION_MOUNT);
+	/* Withheld everywhere, these would have every file walked for. */
+	return ACTIONS_OF_FILES & ~MASK(ACTION_MOUNT) & ~MASK(ACTION_OPEN_BLOCK);
+}
+
+enum gain {
+	GAIN_NONE = 0,
+	GAIN_NOTED = 1, /* in permissive layers alone */
+	GAIN_ENFORCED = 2,
+};
+
+/* Whether the two walks tell of a gain, in layers that are not in the mask skip. */
+static __noinline _Bool has_gained(struct task *task, __u64 scope, __u32 skip)
+{
+	return decide_gain(&task->walks[0].decision, &task->walks[1].decision, scope, skip);
+}
+
+/* Whether an object gains a right by going from where it is into a directory: enum gain. */
 __noinline int gains(struct task *task, const struct sight *sight, __u64 mount, __u64 object,
 		     __u64 directory)
 {
@@ -92,41 +162,27 @@ __noinline int gains(struct task *task, const struct sight *sight, __u64 mount, 
 	__u64 scope;
 
 	if (!inode || !task || !sight)
-		return 1;
-	scope = S_ISDIR(inode->i_mode) ? ~0ULL : ACTIONS_OF_FILES;
+		return GAIN_ENFORCED;
+	scope = gainable(inode);
 	/* Nothing refused at the source, by a walk that is mostly remembered: nothing to gain. */
 	if (!(refused_object(task, sight, mount, dentry) & scope))
-		return 0;
+		return GAIN_NONE;
 	walk_from(&task->walks[0], sight, mount, object, ~0ULL);
 	walk_from(&task->walks[1], sight, mount, directory, ~0ULL);
-	return decide_gain(&task->walks[0].decision, &task->walks[1].decision, scope);
+	if (has_gained(task, scope, sight->permissive))
+		return GAIN_ENFORCED;
+	if (sight->permissive && has_gained(task, scope, ~sight->permissive))
+		return GAIN_NOTED;
+	return GAIN_NONE;
 }
 
-/* Ask one domain for a link or rename. */
-__noinline int refer_domain(struct task *task, __u32 domain)
+/* Ask the parents whether something may leave the one and arrive in the other. */
+static __noinline int ask_parents(struct task *task, const struct sight *sight, _Bool across)
 {
-	__u64 leaves, arrives, old_refused, new_refused;
-	__u32 sealed = 0;
-	struct sight *sight;
-	struct refer *refer;
-	_Bool across;
+	struct refer *refer = &task->refer;
+	__u64 leaves = refer->leaves, arrives = refer->arrives, old_refused, new_refused;
+	int error;
 
-	if (!task)
-		return -EACCES;
-	sight = &task->sight;
-	if (!see(sight, domain))
-		return 0;
-	refer = &task->refer;
-	leaves = refer->leaves;
-	arrives = refer->arrives;
-	across = refer->old_parent != refer->new_parent;
-	if (refer->removes) {
-		sealed = seal_of(task, sight, CAST(struct dentry, refer->old_dentry));
-		if (!sealed)
-			sealed = seal_of(task, sight, CAST(struct dentry, refer->new_dentry));
-	}
-	if (sealed)
-		return deny_seals(task, sight, sealed);
 	if (across) {
 		leaves |= MASK(ACTION_REFER);
 		arrives |= MASK(ACTION_REFER);
@@ -134,24 +190,64 @@ __noinline int refer_domain(struct task *task, __u32 domain)
 	old_refused =
 		refused_beneath(task, sight, refer->mount, CAST(struct dentry, refer->old_parent)) &
 		leaves;
-	if (old_refused & ~MASK(ACTION_REFER))
-		return deny_parent(task, sight, refer->old_parent, old_refused);
+	if (old_refused & ~MASK(ACTION_REFER)) {
+		error = deny_parent(task, sight, refer->old_parent, old_refused);
+		if (error)
+			return error;
+	}
 	new_refused =
 		refused_beneath(task, sight, refer->mount, CAST(struct dentry, refer->new_parent)) &
 		arrives;
-	if (new_refused & ~MASK(ACTION_REFER))
-		return deny_parent(task, sight, refer->new_parent, new_refused);
-	if (!across)
-		return 0;
-	if (old_refused)
-		return deny_parent(task, sight, refer->old_parent, old_refused);
-	if (new_refused)
-		return deny_parent(task, sight, refer->new_parent, new_refused);
-	if (gains(task, sight, refer->mount, refer->old_dentry, refer->new_parent) ||
-	    (refer->exchange &&
-	     gains(task, sight, refer->mount, refer->new_dentry, refer->old_parent)))
-		return deny_gain(task, sight);
+	if (new_refused & ~MASK(ACTION_REFER)) {
+		error = deny_parent(task, sight, refer->new_parent, new_refused);
+		if (error)
+			return error;
+	}
+	if (old_refused & MASK(ACTION_REFER)) {
+		error = deny_parent(task, sight, refer->old_parent, MASK(ACTION_REFER));
+		if (error)
+			return error;
+	}
+	if (new_refused & MASK(ACTION_REFER))
+		return deny_parent(task, sight, refer->new_parent, MASK(ACTION_REFER));
 	return 0;
+}
+
+/* Ask one domain for a link or rename. */
+__noinline int refer_domain(struct task *task, __u32 domain)
+{
+	struct sight *sight;
+	struct refer *refer;
+	__u32 sealed = 0;
+	_Bool across;
+	int error, gain;
+
+	if (!task)
+		return -EACCES;
+	sight = &task->sight;
+	if (!see(sight, domain))
+		return 0;
+	refer = &task->refer;
+	/* By the directory itself: the root of a mount has none on it, but its name has one. */
+	across = (__u64)CAST(struct dentry, refer->old_dentry)->d_parent != refer->new_parent;
+	if (refer->removes || sight->lengths | sight->tails)
+		sealed = seals_of(task, sight);
+	if (sealed) {
+		error = deny_seals(task, sight, sealed);
+		if (error)
+			return error;
+	}
+	error = ask_parents(task, sight, across);
+	if (error || !across)
+		return error;
+	gain = gains(task, sight, refer->mount, refer->old_dentry, refer->new_parent);
+	if (refer->exchange && gain != GAIN_ENFORCED)
+		gain |= gains(task, sight, refer->mount, refer->new_dentry, refer->old_parent);
+	if (leaves_tree(task, sight, refer->old_dentry, refer->old_parent, refer->new_parent) ||
+	    (refer->exchange &&
+	     leaves_tree(task, sight, refer->new_dentry, refer->new_parent, refer->old_parent)))
+		gain = GAIN_ENFORCED;
+	return gain ? deny_gain(task, sight, gain >= GAIN_ENFORCED) : 0;
 }
 
 static __always_inline int ask_refer(struct dentry *old_dentry, const struct path *new_dir,
@@ -168,6 +264,9 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 
 	if (!found)
 		return 0;
+	error = refuse_pin(new_dir, old_dentry, hook);
+	if (error)
+		return error;
 	new_parent = new_dir->dentry;
 	mount = real_mount(new_dir->mnt);
 	if (!is_ruled(new_parent->d_sb, new_parent->d_inode))
@@ -195,10 +294,11 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 	refer->hook = hook;
 	refer->removes = removes;
 	refer->exchange = exchange;
-	if (subject.cgroup)
-		error = refer_domain(subject.task, subject.cgroup);
-	if (!error && subject.process)
-		error = refer_domain(subject.task, subject.process);
+	for_each_domain(domain, &subject)
+	{
+		if (!error)
+			error = refer_domain(subject.task, domain);
+	}
 	return error;
 }
 

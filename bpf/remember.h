@@ -23,7 +23,8 @@ static __always_inline _Bool is_remembered(const struct walked *walked, __u64 se
 }
 
 /*
- * All actions refused in a directory, to what lies in it and has no rule of its own.
+ * All actions refused in a directory, to what lies in it and has no rule of its own, nor
+ * a name with one.
  *
  * Remembered for a task until anything is renamed or mounted: no other change
  * moves a directory, and a ruleset in force never changes. A dentry's address is
@@ -68,7 +69,8 @@ static __always_inline __u64 refused_beneath(struct task *task, const struct sig
 
 /*
  * All actions refused to a file that is no directory, in few instructions: UNKNOWN
- * unless the walk up from its directory is remembered and it has no rule itself.
+ * unless the walk up from its directory is remembered and neither it nor its name has
+ * a rule.
  * A walk is remembered only for mounts and objects that are ruled at all, and never
  * for a file that is the root of its mount: that one has no directory there.
  */
@@ -82,6 +84,8 @@ static __always_inline __u64 refused_quickly(struct task *task, const struct sig
 	__u64 ino;
 
 	if (may_have_rule(inode->i_ino, sight->index))
+		return UNKNOWN;
+	if (sight->lengths | sight->tails && may_be_named(sight->lengths, sight->tails, dentry))
 		return UNKNOWN;
 	dir = dentry->d_parent;
 	above = dir->d_inode;
@@ -113,7 +117,8 @@ static __always_inline __u64 refused_object(struct task *task, const struct sigh
 		if (!rule) {
 			/* Else both are tested by one OR, which the verifier refuses. */
 			barrier_var(beneath);
-			if (!beneath && !task->walks[0].unnamed)
+			if (!beneath && !task->walks[0].unnamed &&
+			    !may_be_named(sight->lengths, sight->tails, dentry))
 				return refused_beneath(task, sight, mount_address,
 						       dentry->d_parent);
 		}

@@ -11,44 +11,10 @@
 #ifndef LANDLOCK_BPF_VIEW_H
 #define LANDLOCK_BPF_VIEW_H
 
+#include "seen.h"
 #include "walk.h"
 
 #define VIEWING_STEPS (1 << 16)
-
-static __always_inline struct dentry *dentry_of(__u64 alias)
-{
-	unsigned long offset;
-
-	if (bpf_core_field_exists(struct dentry___plain, d_alias))
-		offset = bpf_core_field_offset(struct dentry___plain, d_alias);
-	else
-		offset = bpf_core_field_offset(struct dentry___union, d_u.d_alias);
-	return CAST(struct dentry, alias - offset);
-}
-
-/* The first name of an inode, as an address of its hlist_node; 0: it has none. */
-static __always_inline __u64 first_alias(__u64 inode)
-{
-	return (__u64)CAST(struct inode___names, inode)->i_dentry.first;
-}
-
-/* The mount of a filesystem after another one, or its first; 0: there is none. */
-static __always_inline __u64 next_mount(struct super_block *sb, __u64 mount)
-{
-	unsigned long list, head;
-	__u64 next;
-
-	if (bpf_core_field_exists(struct mount___linked, mnt_next_for_sb)) {
-		if (mount)
-			return (__u64)CAST(struct mount___linked, mount)->mnt_next_for_sb;
-		return (__u64)CAST(struct super_block___linked, sb)->s_mounts;
-	}
-	list = bpf_core_field_offset(struct mount___list, mnt_instance);
-	head = bpf_core_field_offset(struct super_block___list, s_mounts);
-	next = (__u64)(mount ? CAST(struct mount___list, mount)->mnt_instance.next
-			     : CAST(struct super_block___list, sb)->s_mounts.next);
-	return next == address_of(sb) + head ? 0 : next - list;
-}
 
 /* Take what the views say of an object, where nothing nearer was marked. */
 static __always_inline void look_at(struct viewing *viewing, struct inode *inode)

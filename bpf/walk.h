@@ -9,8 +9,7 @@
 #ifndef LANDLOCK_BPF_WALK_H
 #define LANDLOCK_BPF_WALK_H
 
-#include "decide.h"
-#include "object.h"
+#include "names.h"
 
 /*
  * A walk that met a rename or a mount is done again. Once more would do for one
@@ -66,57 +65,30 @@ static __always_inline struct rule *rule_of(struct walk *walk, __u32 ruleset, st
 	return bpf_map_lookup_elem(&fsview, &walk->key);
 }
 
-struct step {
-	struct walk *walk;
-	__u32 ruleset;
-};
-
-/* One step on the filesystem's own way, past the root of a bind mount. */
-static long step_own(__u32 index, struct step *step)
+/* The patterns whose trees begin at an object. */
+static __always_inline __u64 trees_of(const struct rule *rule, const struct rule *beneath)
 {
-	struct walk *walk = step->walk;
-	struct dentry *dentry = CAST(struct dentry, walk->own);
-	struct dentry *parent = dentry->d_parent;
-	struct inode *inode;
-	struct super_block *sb;
-	struct rule *rule, *beneath;
+	__u64 trees = 0;
 
-	if (parent == dentry) {
-		/* NFS has roots beside s_root; but above a lost dentry there may be denials. */
-		if (is_lost(dentry))
-			walk->end = END_DISCONNECTED;
-		walk->own = 0;
-		return 1;
-	}
-	walk->own = (__u64)parent;
-	inode = parent->d_inode;
-	if (!inode)
-		return 0;
-	sb = inode->i_sb;
-	rule = rule_of(walk, step->ruleset, inode, sb, &beneath);
-	if (beneath)
-		decide_hidden(&walk->decision, beneath, &walk->key.object);
 	if (rule)
-		decide_own(&walk->decision, rule, &walk->key.object);
-	return 0;
+		trees |= rule->trees;
+	if (beneath)
+		trees |= beneath->trees;
+	return trees;
+}
+
+static __always_inline void gather(struct walk *walk, const struct rule *rule,
+				   const struct rule *beneath)
+{
+	walk->trees |= trees_of(rule, beneath);
 }
 
 /* Go past the root of a mount. Returns 1 where the walk ends. */
-static __always_inline long cross_mount(struct step *step, struct walk *walk, struct mount *mount,
-					struct dentry *root)
+static __always_inline long leave_mount(struct walk *walk)
 {
+	struct mount *mount = CAST(struct mount, walk->mount);
 	struct mount *parent = mount->mnt_parent;
-	struct super_block *sb = root->d_sb;
 
-	if (!sb || root != sb->s_root) {
-		decide_own_begin(&walk->decision);
-		walk->own = (__u64)root;
-		bpf_loop(LIMIT_DEPTH, step_own, step, 0);
-		if (walk->own) /* longer than the limit: denials above are unknown */
-			walk->end = END_DISCONNECTED;
-		if (walk->end)
-			return 1;
-	}
 	if (parent == mount) {
 		walk->end = is_namespace_root(mount) ? END_ROOT : END_DETACHED;
 		return 1;
@@ -127,29 +99,102 @@ static __always_inline long cross_mount(struct step *step, struct walk *walk, st
 	return 0;
 }
 
-static long step_up(__u32 index, struct step *step)
+/*
+ * At the root of a mount: where that is not the filesystem's own, go the filesystem's own way
+ * first, for denials.
+ */
+static __always_inline long cross_mount(struct walk *walk, struct dentry *root)
 {
-	struct walk *walk = step->walk;
+	struct super_block *sb = root->d_sb;
+
+	if (sb && root == sb->s_root)
+		return leave_mount(walk);
+	decide_own_begin(&walk->decision);
+	walk->own = (__u64)root;
+	walk->own_depth = 0;
+	walk->own_trees = walk->trees;
+	if (walk->mode == WALK_MODE_DECIDE && walk->lengths | walk->own_trees)
+		apply_names(walk, 0, address_of(root));
+	return 0;
+}
+
+/* One step on the filesystem's own way, past the root of a bind mount. */
+static __always_inline long step_own(struct walk *walk)
+{
+	struct dentry *dentry = CAST(struct dentry, walk->own);
+	struct dentry *parent = dentry->d_parent;
+	struct inode *inode;
+	struct super_block *sb;
+	struct rule *rule, *beneath;
+
+	if (parent == dentry) {
+		walk->own = 0;
+		/* NFS has roots beside s_root; but above a lost dentry there may be denials. */
+		if (!is_lost(dentry))
+			return leave_mount(walk);
+		walk->end = END_DISCONNECTED;
+		return 1;
+	}
+	if (walk->own_depth++ > LIMIT_DEPTH) { /* denials above are unknown */
+		walk->end = END_DISCONNECTED;
+		return 1;
+	}
+	walk->own = (__u64)parent;
+	inode = parent->d_inode;
+	if (!inode)
+		return 0;
+	sb = inode->i_sb;
+	rule = rule_of(walk, walk->index, inode, sb, &beneath);
+	if (walk->mode == WALK_MODE_GATHER) {
+		gather(walk, rule, beneath);
+		return 0;
+	}
+	if (walk->lengths | walk->own_trees) {
+		/* A pattern speaks of what is beneath its tree, not of the tree. */
+		walk->own_trees &= ~trees_of(rule, beneath);
+		apply_names(walk, 0, address_of(parent));
+	}
+	if (beneath)
+		decide_hidden(&walk->decision, beneath, &walk->key.object, REASON_RULE);
+	if (rule)
+		decide_own(&walk->decision, rule, &walk->key.object, REASON_RULE);
+	return 0;
+}
+
+static long step_up(__u32 index, struct walk **context)
+{
+	struct walk *walk = *context;
 	struct dentry *dentry = CAST(struct dentry, walk->dentry);
 	struct mount *mount = CAST(struct mount, walk->mount);
 	struct inode *inode = dentry->d_inode;
 	struct dentry *parent;
 	struct rule *rule = NULL, *beneath = NULL;
 
+	if (walk->own)
+		return step_own(walk);
 	if (inode)
-		rule = rule_of(walk, step->ruleset, inode, inode->i_sb, &beneath);
+		rule = rule_of(walk, walk->index, inode, inode->i_sb, &beneath);
 	if (walk->unnamed)
 		return 1;
+	if (walk->mode == WALK_MODE_GATHER) {
+		gather(walk, rule, beneath);
+		rule = NULL;
+		beneath = NULL;
+	} else if (walk->lengths | walk->trees) {
+		walk->trees &= ~trees_of(rule, beneath);
+		if (dentry != mount->mnt.mnt_root)
+			apply_names(walk, address_of(mount), address_of(dentry));
+	}
 	if (beneath)
-		decide_hidden(&walk->decision, beneath, &walk->key.object);
+		decide_hidden(&walk->decision, beneath, &walk->key.object, REASON_RULE);
 	if (rule && walk->hidden) {
-		decide_hidden(&walk->decision, rule, &walk->key.object);
+		decide_hidden(&walk->decision, rule, &walk->key.object, REASON_RULE);
 	} else if (rule && !decide_object(&walk->decision, rule, &walk->key.object)) {
 		walk->end = END_SETTLED;
 		return 1;
 	}
 	if (dentry == mount->mnt.mnt_root)
-		return cross_mount(step, walk, mount, dentry);
+		return cross_mount(walk, dentry);
 	parent = dentry->d_parent;
 	if (parent == dentry) {
 		walk->end = END_DISCONNECTED;
@@ -160,20 +205,39 @@ static long step_up(__u32 index, struct step *step)
 	return walk->depth++ > LIMIT_DEPTH;
 }
 
-static __always_inline void walk_once(struct walk *walk, struct ruleset *ruleset, __u32 index,
-				      __u64 asked)
+static __always_inline void begin_walk_up(struct walk *walk, __u32 mode)
 {
-	struct step step = { .walk = walk, .ruleset = index };
-
+	walk->mode = mode;
 	walk->mount = walk->from_mount;
 	walk->dentry = walk->from_dentry;
+	walk->own = 0;
 	walk->end = END_NONE;
 	walk->hidden = 0;
 	walk->depth = 0;
 	walk->unnamed = 0;
-	if (!decide_begin(&walk->decision, ruleset, asked))
+}
+
+/* Directories are counted on the way; this is for mounts, each with its filesystem's own way. */
+#define WALK_STEPS ((LIMIT_CROSSED + 1) * (LIMIT_DEPTH + 4))
+
+static __always_inline void walk_once(struct walk *walk, struct ruleset *ruleset, __u32 index,
+				      __u64 asked)
+{
+	if (!decide_begin(&walk->decision, ruleset, asked)) {
+		walk->end = END_SETTLED;
 		return;
-	bpf_loop(LIMIT_DEPTH + LIMIT_CROSSED + 2, step_up, &step, 0);
+	}
+	walk->index = index;
+	walk->lengths = ruleset->lengths;
+	walk->tails = ruleset->tails;
+	walk->trees = 0;
+	if (ruleset->patterns) {
+		begin_walk_up(walk, WALK_MODE_GATHER);
+		bpf_loop(WALK_STEPS, step_up, &walk, 0);
+	}
+	walk->gathered = walk->trees;
+	begin_walk_up(walk, WALK_MODE_DECIDE);
+	bpf_loop(WALK_STEPS, step_up, &walk, 0);
 	if (walk->unnamed)
 		walk->end = END_DISCONNECTED;
 	switch (walk->end) {
@@ -202,25 +266,6 @@ static __always_inline _Bool is_still(const struct walk *walk)
 	       walk->mount_seq == sequence(&mount_lock);
 }
 
-struct attempt {
-	struct walk *walk;
-	struct ruleset *ruleset;
-	__u64 asked;
-	__u32 index;
-	__u32 still;
-};
-
-static long attempt_walk(__u32 index, struct attempt *attempt)
-{
-	struct walk *walk = attempt->walk;
-
-	walk->rename_seq = sequence(&rename_lock);
-	walk->mount_seq = sequence(&mount_lock);
-	walk_once(walk, attempt->ruleset, attempt->index, attempt->asked);
-	attempt->still = is_still(walk);
-	return attempt->still;
-}
-
 /*
  * Decide all actions in asked for an object; the answer is in walk->decision.
  * Returns whether it held from the walk's begin to its end.
@@ -230,21 +275,30 @@ static long attempt_walk(__u32 index, struct attempt *attempt)
  */
 __noinline int walk_up(struct walk *walk, const struct sight *sight, __u64 asked)
 {
-	struct attempt attempt = { .walk = walk, .asked = asked };
+	struct bpf_iter_num tries;
+	struct ruleset *ruleset;
+	__u32 index, still = 0;
 
 	if (!walk || !sight)
 		return 0;
-	attempt.index = sight->index;
-	attempt.ruleset = bpf_map_lookup_elem(&rulesets, &attempt.index);
-	if (!attempt.ruleset) {
+	index = sight->index;
+	ruleset = bpf_map_lookup_elem(&rulesets, &index);
+	if (!ruleset) {
 		walk->decision.layers = 1; /* cannot be: deny all */
 		walk->decision.refused[0] = asked;
 		return 0;
 	}
-	bpf_loop(WALK_TRIES, attempt_walk, &attempt, 0);
-	if (attempt.still)
+	bpf_iter_num_new(&tries, 0, WALK_TRIES);
+	while (!still && bpf_iter_num_next(&tries)) {
+		walk->rename_seq = sequence(&rename_lock);
+		walk->mount_seq = sequence(&mount_lock);
+		walk_once(walk, ruleset, index, asked);
+		still = is_still(walk);
+	}
+	bpf_iter_num_destroy(&tries);
+	if (still)
 		return 1;
-	decide_begin(&walk->decision, attempt.ruleset, asked);
+	decide_begin(&walk->decision, ruleset, asked);
 	decide_lost(&walk->decision, REASON_RACE);
 	return 0;
 }

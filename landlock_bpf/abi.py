@@ -32,7 +32,7 @@ class Limit(enum.IntEnum):
     VIEWS = 8
     MARKED = 65536
     ALIASES = 16
-    SHOWN = 64
+    SHOWN = 1024
     PATTERNS = 64
     NAMES = 65536
     MISSING = 8
@@ -199,6 +199,8 @@ class Hook(enum.IntEnum):
     LOCKED_DOWN = 59
     KERNEL_LOAD_DATA = 60
     KERNEL_READ_FILE = 61
+    PERF_EVENT_OPEN = 62
+    SB_SET_MNT_OPTS = 63
 
 
 class Reason(enum.IntEnum):
@@ -230,6 +232,14 @@ class End(enum.IntEnum):
     ROOT = 2
     DETACHED = 3
     DISCONNECTED = 4
+
+
+class WalkMode(enum.IntEnum):
+    """enum walk_mode."""
+
+    DECIDE = 0
+    GATHER = 1
+    COLLECT = 2
 
 
 class ViewingStep(enum.IntEnum):
@@ -309,7 +319,7 @@ class PatternKey(ctypes.Structure):
 
 
 class Pattern(ctypes.Structure):
-    """struct pattern: 304 bytes."""
+    """struct pattern: 328 bytes."""
 
     _fields_ = [
         ("head_hash", ctypes.c_uint64),
@@ -318,6 +328,7 @@ class Pattern(ctypes.Structure):
         ("tail", ctypes.c_uint32),
         ("exact", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
+        ("tree", Object),
         ("rule", Rule),
     ]
 
@@ -389,7 +400,7 @@ class ViewMarks(ctypes.Structure):
 
 
 class Domain(ctypes.Structure):
-    """struct domain: 112 bytes."""
+    """struct domain: 104 bytes."""
 
     _fields_ = [
         ("ruleset", ctypes.c_uint32),
@@ -400,7 +411,6 @@ class Domain(ctypes.Structure):
         ("parent", ctypes.c_uint32),
         ("forks", ctypes.c_uint32),
         ("sticky", ctypes.c_uint32),
-        ("born", ctypes.c_uint64),
         ("name", ctypes.c_char * 64),
     ]
 
@@ -439,7 +449,7 @@ class Decision(ctypes.Structure):
 
 
 class Walk(ctypes.Structure):
-    """struct walk: 856 bytes."""
+    """struct walk: 896 bytes."""
 
     _fields_ = [
         ("decision", Decision),
@@ -452,16 +462,49 @@ class Walk(ctypes.Structure):
         ("end", ctypes.c_uint32),
         ("hidden", ctypes.c_uint32),
         ("depth", ctypes.c_uint32),
+        ("own_depth", ctypes.c_uint32),
         ("rename_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
         ("unnamed", ctypes.c_uint32),
         ("index", ctypes.c_uint32),
+        ("mode", ctypes.c_uint32),
+        ("sealed", ctypes.c_uint32),
+        ("way", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
         ("trees", ctypes.c_uint64),
+        ("gathered", ctypes.c_uint64),
+        ("own_trees", ctypes.c_uint64),
         ("lengths", ctypes.c_uint64),
         ("tails", ctypes.c_uint64),
         ("name_key", NameKey),
+        ("pattern_key", PatternKey),
         ("name", ctypes.c_char * 256),
+    ]
+
+
+class Touch(enum.IntEnum):
+    """enum touch."""
+
+    NOTHING = 0
+    REMOVED = 1
+    MADE = 2
+    MADE_DIR = 3
+
+
+class Access(ctypes.Structure):
+    """struct access: 56 bytes."""
+
+    _fields_ = [
+        ("mount", ctypes.c_uint64),
+        ("dentry", ctypes.c_uint64),
+        ("target", ctypes.c_uint64),
+        ("asked", ctypes.c_uint64),
+        ("optional", ctypes.c_uint64),
+        ("hook", ctypes.c_uint32),
+        ("command", ctypes.c_uint32),
+        ("error", ctypes.c_int32),
+        ("touches", ctypes.c_uint16),
+        ("ioctl", ctypes.c_uint16),
     ]
 
 
@@ -581,15 +624,14 @@ class Viewing(ctypes.Structure):
 
 
 class Task(ctypes.Structure):
-    """struct task: 4304 bytes."""
+    """struct task: 4432 bytes."""
 
     _fields_ = [
         ("domain", ctypes.c_uint32),
-        ("held", ctypes.c_uint32),
-        ("held_born", ctypes.c_uint64),
-        ("released", ctypes.c_uint32),
-        ("held_released", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("held", ctypes.c_uint64),
         ("sight", Sight),
+        ("access", Access),
         ("refer", Refer),
         ("kept", Opened),
         ("walked", Walked * 16),
@@ -680,8 +722,8 @@ class State(ctypes.Structure):
         ("lost", ctypes.c_uint64),
         ("opened", ctypes.c_uint64),
         ("process_domains", ctypes.c_uint32),
-        ("orphans", ctypes.c_uint32),
         ("escaped", ctypes.c_uint32),
+        ("orphans", ctypes.c_uint32),
         ("rate", ctypes.c_uint32),
         ("layout", Layout),
     ]
@@ -699,6 +741,45 @@ class Named(ctypes.Structure):
         ("magic", ctypes.c_uint64),
         ("known", ctypes.c_uint32),
         ("exportable", ctypes.c_uint32),
+    ]
+
+
+class Explained(ctypes.Structure):
+    """struct explained: 760 bytes."""
+
+    _fields_ = [
+        ("fd", ctypes.c_uint32),
+        ("mode", ctypes.c_uint32),
+        ("object", Object),
+        ("decided", Object),
+        ("refused", ctypes.c_uint64 * 16),
+        ("reason", ctypes.c_uint32),
+        ("denied", ctypes.c_uint32),
+        ("end", ctypes.c_uint32),
+        ("sealed", ctypes.c_uint32),
+        ("gains", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("trees", ctypes.c_uint64),
+        ("rule", Rule),
+        ("beneath", Rule),
+    ]
+
+
+class Explaining(ctypes.Structure):
+    """struct explaining: 5672 bytes."""
+
+    _fields_ = [
+        ("asked", ctypes.c_uint64),
+        ("ruleset", ctypes.c_uint32),
+        ("skip", ctypes.c_uint32),
+        ("source", ctypes.c_uint32),
+        ("target", ctypes.c_uint32),
+        ("mount", ctypes.c_uint64),
+        ("dentry", ctypes.c_uint64),
+        ("gainable", ctypes.c_uint64),
+        ("moved", Decision),
+        ("answer", Explained),
+        ("task", Task),
     ]
 
 
@@ -720,6 +801,7 @@ RECORDS = {
     "walked": Walked,
     "decision": Decision,
     "walk": Walk,
+    "access": Access,
     "refer": Refer,
     "opened": Opened,
     "sight": Sight,
@@ -735,4 +817,6 @@ RECORDS = {
     "rate": Rate,
     "state": State,
     "named": Named,
+    "explained": Explained,
+    "explaining": Explaining,
 }

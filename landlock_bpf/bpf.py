@@ -25,6 +25,7 @@ class AttachType(enum.IntEnum):
     """enum bpf_attach_type; those of our programs."""
 
     TRACE_RAW_TP = 23
+    TRACE_FENTRY = 24
     LSM_MAC = 27
     TRACE_ITER = 28
     LSM_CGROUP = 43

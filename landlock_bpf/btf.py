@@ -191,8 +191,7 @@ class Btf:
 
     def hook_args(self, hook: str) -> int | None:
         """Count the arguments of an LSM hook in this kernel; None where it has no such hook."""
-        function = self.find(f"bpf_lsm_{hook}", Kind.FUNC)
-        return None if function is None else self._info(self.target(function)) & 0xFFFF
+        return self.function_args(f"bpf_lsm_{hook}")
 
     def tracepoint_args(self, tracepoint: str) -> int | None:
         """Count the arguments of a tracepoint in this kernel, its context not counted; None where it has none such."""
@@ -201,6 +200,16 @@ class Btf:
             return None
         function = self.target(self.target(typedef))  # a typedef of a pointer to a function
         return (self._info(function) & 0xFFFF) - 1
+
+    def function_args(self, name: str) -> int | None:
+        """Count the arguments of a function of this kernel; None where it has none of that name."""
+        function = self.find(name, Kind.FUNC)
+        return None if function is None else self._info(self.target(function)) & 0xFFFF
+
+    def args(self, kind: str, name: str) -> int | None:
+        """Count the arguments of what a program of a kind (`lsm`, `tp_btf`, `fentry`) is for; None where it is not there."""
+        count = {"lsm": self.hook_args, "tp_btf": self.tracepoint_args, "fentry": self.function_args}[kind]
+        return count(name)
 
     def _member(self, type_id: int, name: str) -> Member | None:
         """Find a member by name; its offset is from the start of `type_id` through anonymous ones."""

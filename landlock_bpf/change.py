@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from landlock_bpf import abi, domain, engine, errors, fsview, grace, hooks, merging, record, rule_slots, ruleset, views
+from landlock_bpf import abi, domain, engine, errors, fsview, grace, hooks, installation, merging, record, rule_slots, ruleset, views
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +122,10 @@ def prepared(
         _install_programs(live, wanted, loaded)
         undo.callback(detach_surplus, live)
         for each, new in zip(wanted, made):
-            live.attach(_hooks(new, each.slot.kind))
+            needed = list(_hooks(new, each.slot.kind))
+            # Those that ask rule programs have been loaded with these.
+            installation.load_hooks(live, (row for row in needed if row in hooks.HOOKS))
+            live.attach(needed)
         yield made
         undo.pop_all()
 

@@ -20,7 +20,7 @@ BPFFS = Path("/sys/fs/bpf")  # its names have no dots (kernel/bpf/inode.c, bpf_l
 PINS = BPFFS / "landlock-bpf"
 MODULES_BTF = Path("/sys/kernel/btf")
 _RELEASE = 10.0  # seconds that the kernel may take to let go of a link; seen: milliseconds
-_ATTACH_TYPES = {"lsm": bpf.AttachType.LSM_MAC, "tp_btf": bpf.AttachType.TRACE_RAW_TP}
+_ATTACH_TYPES = {"lsm": bpf.AttachType.LSM_MAC, "tp_btf": bpf.AttachType.TRACE_RAW_TP, "fentry": bpf.AttachType.TRACE_FENTRY}
 
 
 class Engine:
@@ -101,6 +101,10 @@ class Engine:
         return self._map("rates", None, abi.Rate)
 
     @functools.cached_property
+    def creators(self) -> maps.Map:
+        return self._map("creators", ctypes.c_uint64, ctypes.c_uint32)
+
+    @functools.cached_property
     def denials(self) -> maps.Map:
         return self._map("denials", None, None)
 
@@ -144,7 +148,7 @@ class Engine:
         """Attach hooks that are not attached yet, each in force from its own link on."""
         attached = self.attached()
         for row in rows:
-            if row.name in attached:
+            if row.name in attached or (row.optional and not (self.pins / "progs" / row.name).exists()):
                 continue
             program = bpf.obj_get(self.pins / "progs" / row.name)
             try:
@@ -165,6 +169,9 @@ class Engine:
             # Nobody removes entries any more, and the address of a struct file is used again.
             self.opened.delete_batch(list(self.opened.keys()))
             self.state.opened = 0
+        if "sb_delete" in surplus:
+            # The same of credentials.
+            self.creators.delete_batch(list(self.creators.keys()))
         if "cgroup_mkdir" in surplus:
             # No domain is left.
             self.marks[:] = memoryview(bytes(self.marks.nbytes)).cast("Q")

@@ -125,18 +125,26 @@ class HookRow:
     """A program of the engine and the kernel's hook or tracepoint that it is for.
 
     `args` are the kernel's own, as (C type, name); for an LSM hook with a verdict, that of the LSM before comes after
-    the last of them: `len(args)` must be what the running kernel's BTF says. `body` is the C function that the wrapper
-    calls with all of `args`. It is attached while a live domain handles one of `actions` or has what `need` says. Kernels
-    may lack it if it is `optional`: then another hook of the same action is asked.
+    the last of them: `len(args)` must be what the running kernel's BTF says. If they are `leading`, kernels have different
+    ones after these, and that verdict is not looked at: after a program that refuses the kernel runs no other anyway.
+    `body` is the C function that the wrapper calls with all of `args`. It is attached while a live domain handles one of
+    `actions` or has what `need` says. Kernels may lack it if it is `optional`: then another hook of the same action is asked.
     """
 
     name: str
-    kind: Literal["lsm", "tp_btf"]
+    kind: Literal["lsm", "tp_btf", "fentry"]
     args: tuple[tuple[str, str], ...]
     actions: Action = Action(0)
     need: Need = Need(0)
     void: bool = False
     optional: bool = False
+    leading: bool = False
+
+    def fits(self, found: int | None) -> bool:
+        """Tell whether a hook of so many arguments, None for no hook, is the one we know."""
+        if found is None:
+            return self.optional
+        return found >= len(self.args) if self.leading else found == len(self.args)
 
     @property
     def body(self) -> str:
@@ -175,10 +183,11 @@ HOOKS = (
         "lsm",
         parameters("struct file *file"),
         Action.EXECUTE | Action.WRITE_FILE | Action.READ_FILE | Action.READ_DIR | Action.OPEN_BLOCK | _AT_OPEN,
+        Need.DOMAIN,
     ),
     HookRow("file_truncate", "lsm", parameters("struct file *file"), Action.TRUNCATE),
-    HookRow("file_ioctl", "lsm", _IOCTL_ARGS, _BY_IOCTL),
-    HookRow("file_ioctl_compat", "lsm", _IOCTL_ARGS, _BY_IOCTL),
+    HookRow("file_ioctl", "lsm", _IOCTL_ARGS, _BY_IOCTL, Need.DOMAIN),
+    HookRow("file_ioctl_compat", "lsm", _IOCTL_ARGS, _BY_IOCTL, Need.DOMAIN),
     HookRow("file_free_security", "lsm", parameters("struct file *file"), _AT_OPEN, void=True),
     HookRow("path_truncate", "lsm", parameters("const struct path *path"), Action.TRUNCATE),
     HookRow(
@@ -186,15 +195,21 @@ HOOKS = (
         "lsm",
         parameters("const struct path *dir, struct dentry *dentry"),
         Action.REMOVE_FILE,
-        Need.DENIAL,
+        Need.DENIAL | Need.DOMAIN,
     ),
-    HookRow("path_rmdir", "lsm", parameters("const struct path *dir, struct dentry *dentry"), Action.REMOVE_DIR, Need.DENIAL),
+    HookRow(
+        "path_rmdir",
+        "lsm",
+        parameters("const struct path *dir, struct dentry *dentry"),
+        Action.REMOVE_DIR,
+        Need.DENIAL | Need.DOMAIN,
+    ),
     HookRow(
         "path_mkdir",
         "lsm",
         parameters("const struct path *dir, struct dentry *dentry, umode_t mode"),
         Action.MAKE_DIR,
-        Need.DENIAL,
+        Need.DOMAIN,
     ),
     HookRow(
         "path_mknod",
@@ -208,14 +223,14 @@ HOOKS = (
         "lsm",
         parameters("const struct path *dir, struct dentry *dentry, const char *old_name"),
         Action.MAKE_SYM,
-        Need.DENIAL,
+        Need.DOMAIN,
     ),
     HookRow(
         "path_link",
         "lsm",
         parameters("struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry"),
         Action.REFER | _MAKE_BY_LINK,
-        Need.DENIAL,
+        Need.DOMAIN,
     ),
     HookRow(
         "path_rename",
@@ -225,18 +240,27 @@ HOOKS = (
             "const struct path *new_dir, struct dentry *new_dentry, unsigned int flags"
         ),
         Action.REFER | _MAKE_BY_RENAME,
-        Need.DENIAL,
+        Need.DENIAL | Need.DOMAIN,
     ),
     HookRow(
         "sb_mount",
         "lsm",
         parameters("const char *dev_name, const struct path *path, const char *type, unsigned long flags, void *data"),
         Action.MOUNT,
+        Need.DOMAIN,
     ),
-    HookRow("move_mount", "lsm", parameters("const struct path *from_path, const struct path *to_path"), Action.MOUNT),
-    HookRow("sb_umount", "lsm", parameters("struct vfsmount *mnt, int flags"), Action.MOUNT),
+    HookRow(
+        "move_mount", "lsm", parameters("const struct path *from_path, const struct path *to_path"), Action.MOUNT, Need.DOMAIN
+    ),
+    HookRow("sb_umount", "lsm", parameters("struct vfsmount *mnt, int flags"), Action.MOUNT, Need.DOMAIN),
     HookRow("sb_remount", "lsm", parameters("struct super_block *sb, void *mnt_opts"), Action.MOUNT),
-    HookRow("sb_pivotroot", "lsm", parameters("const struct path *old_path, const struct path *new_path"), Action.MOUNT),
+    HookRow(
+        "sb_pivotroot",
+        "lsm",
+        parameters("const struct path *old_path, const struct path *new_path"),
+        Action.MOUNT,
+        Need.DOMAIN,
+    ),
     HookRow("inode_permission", "lsm", parameters("struct inode *inode, int mask"), Action.CHDIR | Action.ACCESS),
     HookRow("inode_getattr", "lsm", parameters("const struct path *path"), Action.STAT),
     HookRow("inode_readlink", "lsm", parameters("struct dentry *dentry"), Action.READLINK),
@@ -244,8 +268,14 @@ HOOKS = (
     HookRow("inode_get_acl", "lsm", _ACL_ARGS, Action.GETXATTR),
     HookRow("inode_listxattr", "lsm", parameters("struct dentry *dentry"), Action.LISTXATTR),
     HookRow("inode_file_getattr", "lsm", _FILEATTR_ARGS, Action.FILE_GETATTR, optional=True),
-    HookRow("path_chmod", "lsm", parameters("const struct path *path, umode_t mode"), Action.CHMOD),
-    HookRow("path_chown", "lsm", parameters("const struct path *path, unsigned int uid, unsigned int gid"), Action.CHOWN),
+    HookRow("path_chmod", "lsm", parameters("const struct path *path, umode_t mode"), Action.CHMOD, Need.DOMAIN),
+    HookRow(
+        "path_chown",
+        "lsm",
+        parameters("const struct path *path, unsigned int uid, unsigned int gid"),
+        Action.CHOWN,
+        Need.DOMAIN,
+    ),
     HookRow(
         "inode_setattr",
         "lsm",
@@ -284,7 +314,7 @@ HOOKS = (
         Action.MAP_EXEC,
     ),
     HookRow("path_chroot", "lsm", parameters("const struct path *path"), Action.CHROOT),
-    HookRow("file_receive", "lsm", parameters("struct file *file"), Action.RECEIVE),
+    HookRow("file_receive", "lsm", parameters("struct file *file"), Action.RECEIVE, Need.DOMAIN),
     HookRow(
         "unix_stream_connect",
         "lsm",
@@ -293,14 +323,44 @@ HOOKS = (
     ),
     HookRow("unix_may_send", "lsm", parameters("struct socket *sock, struct socket *other"), Action.RESOLVE_UNIX),
     HookRow("sb_delete", "lsm", parameters("struct super_block *sb"), need=Need.DOMAIN, void=True),
-    HookRow("task_alloc", "lsm", parameters("struct task_struct *task, unsigned long clone_flags"), need=Need.PROCESS),
+    HookRow(
+        "sb_set_mnt_opts",
+        "lsm",
+        parameters("struct super_block *sb, void *mnt_opts, unsigned long kern_flags, unsigned long *set_kern_flags"),
+        need=Need.DOMAIN,
+    ),
+    HookRow(
+        "task_alloc",
+        "lsm",
+        parameters("struct task_struct *task, unsigned long clone_flags"),
+        need=Need.PROCESS | Need.DOMAIN,
+    ),
     HookRow(
         "ptrace_access_check",
         "lsm",
         parameters("struct task_struct *child, unsigned int mode"),
-        need=Need.PROGRAMS,
+        need=Need.DOMAIN,
     ),
-    HookRow("ptrace_traceme", "lsm", parameters("struct task_struct *parent"), need=Need.PROGRAMS),
+    HookRow("ptrace_traceme", "lsm", parameters("struct task_struct *parent"), need=Need.DOMAIN),
+    HookRow("bpf", "lsm", parameters("int cmd"), need=Need.DOMAIN, leading=True),
+    HookRow("locked_down", "lsm", parameters("int what"), need=Need.DOMAIN),
+    HookRow("kernel_load_data", "lsm", parameters("int id, _Bool contents"), need=Need.DOMAIN),
+    HookRow("kernel_read_file", "lsm", parameters("struct file *file, int id, _Bool contents"), need=Need.DOMAIN),
+    HookRow("perf_event_open", "lsm", parameters("int type"), need=Need.DOMAIN, leading=True),
+    HookRow(
+        "cgroup_attach_task",
+        "fentry",
+        parameters("struct cgroup *dst_cgrp, struct task_struct *leader, _Bool threadgroup"),
+        need=Need.DOMAIN,
+        void=True,
+    ),
+    HookRow(
+        "task_newtask",
+        "tp_btf",
+        parameters("struct task_struct *task, unsigned long clone_flags"),
+        need=Need.PROCESS | Need.DOMAIN,
+        void=True,
+    ),
     HookRow("cgroup_mkdir", "tp_btf", parameters("struct cgroup *cgrp, const char *path"), need=Need.DOMAIN, void=True),
     HookRow("cgroup_rmdir", "tp_btf", parameters("struct cgroup *cgrp, const char *path"), need=Need.DOMAIN, void=True),
 )

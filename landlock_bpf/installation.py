@@ -18,7 +18,7 @@ from landlock_bpf.engine import BPFFS, PINS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from landlock_bpf import btf, questions
+    from landlock_bpf import program, questions
 
 BPF_FS_MAGIC = 0xCAFE4A11
 FTRACE = Path("/proc/sys/kernel/ftrace_enabled")
@@ -45,6 +45,37 @@ def load() -> engine.Engine:
     return _load(compiled)
 
 
+def load_hooks(live: engine.Engine, rows: Iterable[hooks.HookRow]) -> None:
+    """Load the programs of hooks that are not loaded yet: the verifier takes its time for each.
+
+    What this kernel lacks of them, and may lack, gets a folder in `absent`, so that it is not looked for again.
+    """
+    known = {*os.listdir(live.pins / "progs"), *os.listdir(live.pins / "absent")}
+    wanted = [row for row in rows if row.name not in known]
+    if not wanted:
+        return
+    from landlock_bpf import compiler, program
+
+    absent = _check_hooks(wanted)
+    for name in absent:
+        (live.pins / "absent" / name).mkdir(mode=0o700, exist_ok=True)
+    names = {row.name for row in wanted} - absent
+    with program.Object.open_file(compiler.compile_engine()) as loaded:
+        loaded.skip(set(loaded.program_names()) - names)
+        _share(live, loaded)
+        loaded.load()
+        for name in names:
+            bpf.obj_pin(loaded.program(name), live.pins / "progs" / name)
+
+
+def _share(live: engine.Engine, loaded: program.Object) -> None:
+    """Have programs use the maps that there are, but for the program arrays, which each hook's own have."""
+    for pin in (live.pins / "maps").iterdir():
+        if pin.name in loaded.map_names() and not pin.name.startswith("rules_"):
+            with maps.Map.open(pin) as shared:
+                loaded.reuse(pin.name, shared.fd)
+
+
 def load_questions(live: engine.Engine, rows: Iterable[questions.Row]) -> None:
     """Load the programs that ask rule programs at these hooks, where they are not yet and this kernel has the hook.
 
@@ -66,10 +97,7 @@ def load_questions(live: engine.Engine, rows: Iterable[questions.Row]) -> None:
     names = {f"{what}_{row.hook}" for row in wanted for what in ("ask", "next")}
     with program.Object.open_file(compiler.compile_questions()) as loaded:
         loaded.skip(set(loaded.program_names()) - names)
-        for pin in (live.pins / "maps").iterdir():
-            if pin.name in loaded.map_names() and not pin.name.startswith("rules_"):
-                with maps.Map.open(pin) as shared:
-                    loaded.reuse(pin.name, shared.fd)
+        _share(live, loaded)
         loaded.load()
         for row in wanted:
             # Left by a killed command: without the last pin, nobody has used the others.
@@ -108,23 +136,24 @@ def _end_domains(pins: Path) -> None:
 def _load(compiled: Path) -> engine.Engine:
     import subprocess  # a warm start needs none of these
 
-    from landlock_bpf import btf, program
+    from landlock_bpf import program
 
     _check_lsm()
     _mount_bpffs()
     remove_leavings()
-    _check_hooks(btf.Btf.vmlinux())
+    _check_hooks(hooks.HOOKS)
     part = BPFFS / f"{PINS.name}-{os.getpid()}"
     with program.Object.open_file(compiled) as loaded:
+        loaded.skip(row.name for row in hooks.HOOKS)
         loaded.load()
         # The folder named like the object tells which version this is.
-        for folder in ("", "maps", "progs", "links", compiled.stem):
+        for folder in ("", "maps", "progs", "links", "absent", compiled.stem):
             (part / folder).mkdir(mode=0o700)
         for name in loaded.map_names():
             if "." not in name:  # the sections of C are the programs' own
                 with loaded.map(name) as each:
                     bpf.obj_pin(each.fd, part / "maps" / name)
-        for name in loaded.program_names():
+        for name in set(loaded.program_names()).difference(row.name for row in hooks.HOOKS):
             bpf.obj_pin(loaded.program(name), part / "progs" / name)
     # What is denied must not be read through an overlay that is mounted later: without the module its layout is not known.
     with contextlib.suppress(FileNotFoundError):
@@ -155,11 +184,19 @@ def _check_lsm() -> None:
         raise errors.UnsupportedError(what, "`landlock-bpf doctor` tells what to boot with")
 
 
-def _check_hooks(vmlinux: btf.Btf) -> None:
-    with vmlinux:
-        for row in hooks.HOOKS:
-            found = (vmlinux.hook_args if row.kind == "lsm" else vmlinux.tracepoint_args)(row.name)
-            _check_args(row.name, found, len(row.args))
+def _check_hooks(rows: Iterable[hooks.HookRow]) -> set[str]:
+    """Compare hooks with those of this kernel, and name the ones that it lacks and may lack."""
+    from landlock_bpf import btf
+
+    absent = set()
+    with btf.Btf.vmlinux() as vmlinux:
+        for row in rows:
+            found = vmlinux.args(row.kind, row.name)
+            if not row.fits(found):
+                _check_args(row.name, found, len(row.args))
+            if found is None:
+                absent.add(row.name)
+    return absent
 
 
 def _check_args(hook: str, found: int | None, expected: int) -> None:

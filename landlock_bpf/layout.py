@@ -28,6 +28,8 @@ def read() -> abi.Layout:
             layers = types.offset_of("ovl_entry", "__numlower")
             stack = types.offset_of("ovl_entry", "__lowerstack")
             dentry = types.offset_of("ovl_path", "dentry")
+            # Without it what an overlayfs does by itself is asked like anything else: more is denied than should be.
+            layout.overlay_creator = types.offset_of("ovl_fs", "creator_cred") or 0
             if not (inode is None or upper is None or entry is None) and not (
                 layers is None or stack is None or dentry is None or step is None
             ):

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Why: what a ruleset, in force or not, says of the objects behind our own descriptors.
+ *
+ * Nothing is decided here: the functions are those that hooks call.
+ */
+#ifndef LANDLOCK_BPF_EXPLAIN_H
+#define LANDLOCK_BPF_EXPLAIN_H
+
+#include "refer.h"
+
+/* See a ruleset that need not be in force. Returns whether there is one. */
+static __always_inline _Bool see_index(struct sight *sight, __u32 index)
+{
+	struct ruleset *ruleset = bpf_map_lookup_elem(&rulesets, &index);
+
+	if (!ruleset || !ruleset->layers)
+		return 0;
+	sight->domain = 0;
+	sight->index = index;
+	sight->serial = ruleset->serial;
+	sight->handled_any = ruleset->handled_any;
+	sight->lengths = ruleset->lengths;
+	sight->tails = ruleset->tails;
+	sight->permissive = ruleset->permissive;
+	sight->patterns = ruleset->patterns;
+	return 1;
+}
+
+/* What the ruleset says of the object itself, and in which layers it is sealed. */
+static __always_inline int explain_object(struct explaining *told)
+{
+	struct inode *inode = CAST(struct dentry, told->dentry)->d_inode;
+	struct walk *walk = &told->task.walks[0];
+	struct rule *rule, *beneath;
+
+	told->answer.sealed =
+		seal_of(&told->task, &told->task.sight, told->mount, told->dentry, TOUCH_REMOVED);
+	if (!inode)
+		return 0;
+	rule = rule_of(walk, told->task.sight.index, inode, inode->i_sb, &beneath);
+	if (rule)
+		told->answer.rule = *rule;
+	if (beneath)
+		told->answer.beneath = *beneath;
+	return 0;
+}
+
+/* What the walk up from an object decides; layers that user space leaves out are not asked. */
+static __always_inline int explain_walk(struct explaining *told)
+{
+	struct walk *walk = &told->task.walks[0];
+	struct explained *answer = &told->answer;
+
+	walk->decision.skip = told->skip;
+	walk_from(walk, &told->task.sight, told->mount, told->dentry, told->asked);
+	walk->decision.skip = 0;
+	for_each_layer(layer, walk->decision.layers)
+		answer->refused[layer] = walk->decision.refused[layer];
+	answer->decided = walk->decision.object;
+	answer->reason = walk->decision.reason;
+	answer->denied = walk->decision.denied;
+	answer->end = walk->end;
+	answer->trees = walk->gathered;
+	return 0;
+}
+
+/* Whether what the descriptor `source` stands for would gain a right where `target` is. */
+static __always_inline void explain_gain(struct explaining *told, const struct inode *inode)
+{
+	struct decision *decision = &told->task.walks[0].decision;
+
+	if (told->answer.fd == told->source) {
+		told->moved = *decision;
+		told->gainable = gainable(inode);
+	}
+	if (told->answer.fd == told->target)
+		told->answer.gains =
+			decide_gain(&told->moved, decision, told->gainable, told->skip);
+}
+
+/* Print struct explained of each descriptor of the iterated task that is in a tree. */
+static __always_inline int explain_file(struct bpf_iter__task_file *context)
+{
+	struct seq_file *seq = context->meta->seq;
+	struct file *file = context->file;
+	struct explaining *told;
+	struct inode *inode;
+	__u32 zero = 0;
+
+	told = bpf_map_lookup_elem(&explaining, &zero);
+	if (!file || !told)
+		return 0;
+	inode = file->f_inode;
+	if (!inode || !is_ruled(inode->i_sb, inode))
+		return 0;
+	if (!see_index(&told->task.sight, told->ruleset))
+		return 0;
+	told->mount = (__u64)real_mount(file->f_path.mnt);
+	told->dentry = (__u64)file->f_path.dentry;
+	told->answer = (struct explained){};
+	told->answer.fd = context->fd;
+	told->answer.mode = inode->i_mode;
+	name_object(&told->answer.object, inode, inode->i_sb);
+	explain_object(told);
+	explain_walk(told);
+	explain_gain(told, inode);
+	bpf_seq_write(seq, &told->answer, sizeof(told->answer));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Leaving a cgroup. Whoever is in the domain of a cgroup cannot open what would move him out
+ * of it (vital.h); with a descriptor that he has from before he can be moved, and stays in the
+ * domain all the same: he is held. Who is moved by somebody outside leaves the domain, unless
+ * it is sticky.
+ */
+#ifndef LANDLOCK_BPF_LEAVING_H
+#define LANDLOCK_BPF_LEAVING_H
+
+#include "escape.h"
+
+#define CGROUP_DEPTH 1024
+
+/* In its parent, a node is named by __parent since 6.15. */
+static __always_inline struct kernfs_node *parent_node(struct kernfs_node *node)
+{
+	if (bpf_core_field_exists(struct kernfs_node___plain, parent))
+		return CAST(struct kernfs_node___plain, node)->parent;
+	return CAST(struct kernfs_node___rcu, node)->__parent;
+}
+
+struct ascent {
+	__u64 node;
+	__u64 id;
+	__u32 found;
+	__u32 pad;
+};
+
+static long ascend(__u32 index, struct ascent *ascent)
+{
+	struct kernfs_node *node = CAST(struct kernfs_node, ascent->node);
+
+	if (node->id == ascent->id) {
+		ascent->found = 1;
+		return 1;
+	}
+	ascent->node = (__u64)parent_node(node);
+	return !ascent->node;
+}
+
+/* Whether a directory of cgroupfs is that of a cgroup, by its id, or lies beneath it. */
+static __noinline _Bool is_beneath(struct kernfs_node *node, __u64 id)
+{
+	struct ascent ascent = { .node = (__u64)node, .id = id };
+
+	bpf_loop(CGROUP_DEPTH, ascend, &ascent, 0);
+	return ascent.found;
+}
+
+/* Whether a place is outside of a domain of a cgroup; nothing is outside of none. */
+static __always_inline _Bool is_outside(struct kernfs_node *node, __u32 domain)
+{
+	struct domain *entry = domain ? bpf_map_lookup_elem(&domains, &domain) : NULL;
+
+	return entry && entry->kind == KIND_CGROUP && !is_beneath(node, entry->cgroup);
+}
+
+struct departure {
+	__u32 member; /* the domains of who moves, by his cgroup and held */
+	__u32 held;
+	__u32 arrives; /* the domain of the cgroup he moves to */
+	_Bool escapes;
+};
+
+/* Hold a task that is about to be moved, or let it go. */
+static __noinline void depart(struct task_struct *task, const struct departure *departure)
+{
+	struct task *own = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct state *state = the_state();
+	struct domain *entry;
+	__u32 domain, held;
+	_Bool stays;
+
+	if (!state)
+		return;
+	held = own && own->held ? domain_of(own->held) : 0;
+	domain = held ? held : cgroup_domain(task, state);
+	entry = domain ? bpf_map_lookup_elem(&domains, &domain) : NULL;
+	if (!entry)
+		return;
+	stays = departure->escapes || (entry->sticky && departure->arrives != domain);
+	if (!stays) {
+		/* Only who is outside lets somebody go, or he himself by coming back. */
+		if (own && (held == departure->member || held == departure->held ||
+			    !(departure->member | departure->held)))
+			own->held = 0;
+		return;
+	}
+	if (held)
+		return;
+	own = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!own) {
+		bpf_send_signal(SIGKILL); /* to who moves it */
+		return;
+	}
+	own->held = entry->cgroup;
+	__sync_fetch_and_add(&state->escaped, 1);
+}
+
+/* Before the kernel moves a task, or all of its process. */
+static __always_inline int on_cgroup_attach_task(struct cgroup *dst_cgrp,
+						 struct task_struct *leader, _Bool threadgroup)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	struct task_struct *thread, *process;
+	struct departure departure = {};
+	struct state *state = the_state();
+	struct bpf_iter_task threads;
+	__u64 id;
+
+	/* Of the hierarchies of cgroup v1 domains know nothing. */
+	if (!state || dst_cgrp->root != current->cgroups->dfl_cgrp->root)
+		return 0;
+	id = dst_cgrp->kn->id;
+	departure.arrives = domain_of(id);
+	departure.member = cgroup_domain(current, state);
+	if (state->escaped)
+		departure.held = held_domain(current);
+	departure.escapes = is_outside(dst_cgrp->kn, departure.member) ||
+			    is_outside(dst_cgrp->kn, departure.held);
+	if (!threadgroup) {
+		depart(leader, &departure);
+		return 0;
+	}
+	process = bpf_task_from_pid(leader->pid); /* the verifier does not trust the argument */
+	if (!process)
+		return 0;
+	bpf_iter_task_new(&threads, process, BPF_TASK_ITER_PROC_THREADS);
+	while ((thread = bpf_iter_task_next(&threads)))
+		depart(thread, &departure);
+	bpf_iter_task_destroy(&threads);
+	bpf_task_release(process);
+	return 0;
+}
+
+/* Refuse to make a child elsewhere: where, is not to be seen. */
+static __always_inline int refuse_clone(void)
+{
+	struct report report = { .refusal = { .hook = HOOK_TASK_ALLOC, .reason = REASON_DOMAIN } };
+	struct subject subject;
+	int error = 0;
+
+	if (!find_subject(&subject))
+		return 0;
+	if (subject.cgroup)
+		error = refuse_in(subject.cgroup, &report, 0);
+	if (!error && subject.held)
+		error = refuse_in(subject.held, &report, 0);
+	return error;
+}
+
+/* A child begins in its parent's domains; one that cannot be put there is not made. */
+static __always_inline int on_task_alloc(struct task_struct *child, unsigned long clone_flags)
+{
+	struct task *parent = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	__u32 domain = parent ? parent->domain : 0;
+	struct state *state = the_state();
+	struct domain *entry;
+	struct task *task;
+	__u64 held = 0;
+	int error;
+
+	if (clone_flags & CLONE_INTO_CGROUP) {
+		error = refuse_clone();
+		if (error)
+			return error;
+	}
+	if (state && state->escaped)
+		held = held_cgroup(bpf_get_current_task_btf());
+	if (!domain && !held)
+		return 0;
+	/* Counted first: who scans for the last task of a domain must not miss this one. */
+	entry = bpf_map_lookup_elem(&domains, &domain);
+	if (entry)
+		__sync_fetch_and_add(&entry->forks, 1);
+	task = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!task)
+		return -ENOMEM;
+	task->domain = domain;
+	task->held = held;
+	return 0;
+}
+
+/*
+ * A child is where its parent is: on_task_alloc() has seen to it, unless the parent was put
+ * into a domain, or moved out of a cgroup, while the child was made. It has not run yet.
+ */
+static __always_inline int on_task_newtask(struct task_struct *child, unsigned long clone_flags)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	struct state *state = the_state();
+	struct task *parent, *task;
+	struct domain *entry;
+	__u32 domain;
+	__u64 held;
+
+	if (!state || (!state->process_domains && !state->escaped))
+		return 0;
+	parent = bpf_task_storage_get(&tasks, current, NULL, 0);
+	domain = parent ? parent->domain : 0;
+	held = state->escaped ? held_cgroup(current) : 0;
+	if (!domain && !held)
+		return 0;
+	task = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!task)
+		return 0;
+	task->held = held;
+	entry = bpf_map_lookup_elem(&domains, &domain);
+	if (task->domain == domain || !entry)
+		return 0;
+	__sync_fetch_and_add(&entry->forks, 1);
+	task->domain = domain;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Hook bodies for metadata whose hooks are told no mount: a dentry, or an inode alone.
+ *
+ * An object is asked for on every mount of the task's namespace on which it is to be
+ * seen, and all must allow: which of them was used is not known. What is seen on none of
+ * these came as a descriptor from elsewhere, and all mounts of its filesystem are asked.
+ */
+#ifndef LANDLOCK_BPF_METADATA_H
+#define LANDLOCK_BPF_METADATA_H
+
+#include "file.h"
+#include "path.h"
+#include "seen.h"
+
+/* The mount namespace of the current task; 0 while it exits. */
+static __always_inline __u64 own_namespace(void)
+{
+	struct nsproxy *nsproxy = bpf_get_current_task_btf()->nsproxy;
+
+	return nsproxy ? address_of(nsproxy->mnt_ns) : 0;
+}
+
+#define NOT_SEEN 1
+
+/*
+ * Ask a domain for task->access on each mount on which its dentry is seen: in its mount
+ * namespace, or anywhere. Returns 0, a negative errno, or NOT_SEEN. A global function: see
+ * walk_up().
+ */
+__noinline int ask_shown(struct task *task, __u32 domain, _Bool anywhere)
+{
+	__u64 namespace = anywhere ? 0 : own_namespace();
+	struct access *access;
+	struct dentry *dentry;
+	struct bpf_iter_num steps;
+	struct mount *mount;
+	__u64 address = 0;
+	int error = NOT_SEEN;
+
+	if (!task)
+		return -EACCES;
+	access = &task->access;
+	if (!see(&task->sight, domain) || !(access->asked & task->sight.handled_any))
+		return 0;
+	dentry = CAST(struct dentry, access->dentry);
+	bpf_iter_num_new(&steps, 0, LIMIT_SHOWN);
+	while (error >= 0 && bpf_iter_num_next(&steps)) {
+		address = next_mount(dentry->d_sb, address);
+		if (!address)
+			break;
+		mount = CAST(struct mount, address);
+		if (is_private_mount(mount))
+			continue;
+		if (namespace && (__u64)mount->mnt_ns != namespace)
+			continue;
+		if (!is_seen(mount, dentry))
+			continue;
+		access->mount = address;
+		error = ask_domain(task, domain);
+	}
+	bpf_iter_num_destroy(&steps);
+	return error >= 0 && address ? access->error : error; /* more than are looked at */
+}
+
+/* Deny what is seen nowhere: its place is not known. */
+static __noinline int deny_unseen(struct task *task, __u32 domain)
+{
+	const struct access *access = &task->access;
+	struct report report = {
+		.dentry = access->target,
+		.refusal = { .refused = access->asked,
+			     .domain = domain,
+			     .hook = access->hook,
+			     .reason = REASON_DISCONNECTED,
+			     .error = access->error },
+	};
+
+	emit(&report);
+	return access->error;
+}
+
+static __always_inline int ask_all_shown(const struct subject *subject)
+{
+	struct task *task = subject->task;
+	int error = 0;
+
+	for_each_domain(domain, subject)
+	{
+		if (!error)
+			error = ask_shown(task, domain, 0);
+		if (error == NOT_SEEN)
+			error = ask_shown(task, domain, 1);
+		if (error == NOT_SEEN)
+			error = deny_unseen(task, domain);
+	}
+	return error;
+}
+
+static __always_inline int ask_dentry(struct dentry *dentry, __u64 asked, __u32 hook, int refusal)
+{
+	struct subject subject;
+	int found = find_subject(&subject);
+
+	if (!found || !is_ruled(dentry->d_sb, dentry->d_inode))
+		return 0;
+	if (found < 0)
+		return deny_storage(hook, 0, (__u64)dentry, refusal);
+	subject.task->access = (struct access){ .dentry = (__u64)dentry,
+						.target = (__u64)dentry,
+						.asked = asked,
+						.hook = hook,
+						.error = refusal };
+	return ask_all_shown(&subject);
+}
+
+/* Ask for an inode under all its names. */
+static __always_inline int ask_inode(struct inode *inode, __u64 asked, __u32 hook)
+{
+	__u64 alias = first_alias(address_of(inode));
+	struct bpf_iter_num steps;
+	struct subject subject;
+	struct access *access;
+	int found = find_subject(&subject);
+	int error = 0;
+
+	if (!found || !is_ruled(inode->i_sb, inode))
+		return 0;
+	if (found < 0)
+		return deny_storage(hook, 0, 0, -EACCES);
+	access = &subject.task->access;
+	*access = (struct access){ .asked = asked, .hook = hook, .error = -EACCES };
+	bpf_iter_num_new(&steps, 0, LIMIT_ALIASES);
+	while (!error && alias && bpf_iter_num_next(&steps)) {
+		access->dentry = access->target = (__u64)dentry_of(alias);
+		error = ask_all_shown(&subject);
+		alias = (__u64)CAST(struct hlist_node, alias)->next;
+	}
+	bpf_iter_num_destroy(&steps);
+	return !error && alias ? -EACCES : error; /* more names than are looked at */
+}
+
+/* What everybody's path lookup comes by: only chdir(2) and access(2) are told from it. */
+static __always_inline int on_inode_permission(struct inode *inode, int mask)
+{
+	__u64 asked = 0;
+
+	if (!(mask & (MAY_CHDIR | MAY_ACCESS)))
+		return 0;
+	if (mask & MAY_CHDIR)
+		asked |= MASK(ACTION_CHDIR);
+	if (mask & MAY_ACCESS)
+		asked |= MASK(ACTION_ACCESS);
+	return ask_inode(inode, asked, HOOK_INODE_PERMISSION);
+}
+
+static __always_inline int on_inode_readlink(struct dentry *dentry)
+{
+	return ask_dentry(dentry, MASK(ACTION_READLINK), HOOK_INODE_READLINK, -EACCES);
+}
+
+static __always_inline int on_inode_getxattr(struct dentry *dentry, const char *name)
+{
+	return ask_dentry(dentry, MASK(ACTION_GETXATTR), HOOK_INODE_GETXATTR, -EACCES);
+}
+
+static __always_inline int on_inode_get_acl(struct mnt_idmap *idmap, struct dentry *dentry,
+					    const char *acl_name)
+{
+	return ask_dentry(dentry, MASK(ACTION_GETXATTR), HOOK_INODE_GET_ACL, -EACCES);
+}
+
+static __always_inline int on_inode_listxattr(struct dentry *dentry)
+{
+	return ask_dentry(dentry, MASK(ACTION_LISTXATTR), HOOK_INODE_LISTXATTR, -EACCES);
+}
+
+static __always_inline int on_inode_file_getattr(struct dentry *dentry, struct file_kattr *fa)
+{
+	return ask_dentry(dentry, MASK(ACTION_FILE_GETATTR), HOOK_INODE_FILE_GETATTR, -EACCES);
+}
+
+static __always_inline int on_inode_file_setattr(struct dentry *dentry, struct file_kattr *fa)
+{
+	return ask_dentry(dentry, MASK(ACTION_FILE_SETATTR), HOOK_INODE_FILE_SETATTR, -EACCES);
+}
+
+/* Times alone: what else changes with a size, mode or owner is asked by hooks with a path. */
+static __always_inline int on_inode_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
+					    struct iattr *attr)
+{
+	__u32 valid = attr->ia_valid;
+
+	if (!(valid & (ATTR_ATIME | ATTR_MTIME)) ||
+	    valid & (ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_SIZE))
+		return 0;
+	return ask_dentry(dentry, MASK(ACTION_UTIME), HOOK_INODE_SETATTR, -EACCES);
+}
+
+static __always_inline int on_inode_setxattr(struct mnt_idmap *idmap, struct dentry *dentry,
+					     const char *name, const void *value,
+					     unsigned long size, int flags)
+{
+	return ask_dentry(dentry, MASK(ACTION_SETXATTR), HOOK_INODE_SETXATTR, -EACCES);
+}
+
+static __always_inline int on_inode_removexattr(struct mnt_idmap *idmap, struct dentry *dentry,
+						const char *name)
+{
+	return ask_dentry(dentry, MASK(ACTION_REMOVEXATTR), HOOK_INODE_REMOVEXATTR, -EACCES);
+}
+
+static __always_inline int on_inode_set_acl(struct mnt_idmap *idmap, struct dentry *dentry,
+					    const char *acl_name, struct posix_acl *kacl)
+{
+	return ask_dentry(dentry, MASK(ACTION_SET_ACL), HOOK_INODE_SET_ACL, -EACCES);
+}
+
+static __always_inline int on_inode_remove_acl(struct mnt_idmap *idmap, struct dentry *dentry,
+					       const char *acl_name)
+{
+	return ask_dentry(dentry, MASK(ACTION_SET_ACL), HOOK_INODE_REMOVE_ACL, -EACCES);
+}
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Vital files: those that control the kernel, and with it the engine. In a domain none is
+ * opened for writing, made, removed or given away, whatever policies say.
+ */
+#ifndef LANDLOCK_BPF_VITAL_H
+#define LANDLOCK_BPF_VITAL_H
+
+#include "leaving.h"
+
+/* The first bytes of a name as a number, the final 0 and what is beyond being 0. */
+struct short_name {
+	__u64 first;
+	__u64 second;
+};
+
+#define BYTE(text, at) ((__u64)(at < sizeof(text) ? (text)[at < sizeof(text) ? at : 0] : 0))
+#define WORD(text, at)                                                                    \
+	(BYTE(text, at) | BYTE(text, at + 1) << 8 | BYTE(text, at + 2) << 16 |            \
+	 BYTE(text, at + 3) << 24 | BYTE(text, at + 4) << 32 | BYTE(text, at + 5) << 40 | \
+	 BYTE(text, at + 6) << 48 | BYTE(text, at + 7) << 56)
+#define IS_NAMED(name, text) ((name)->first == WORD(text, 0) && (name)->second == WORD(text, 8))
+
+static __always_inline void read_name(struct short_name *name, const struct dentry *dentry)
+{
+	*name = (struct short_name){};
+	bpf_probe_read_kernel_str(name, sizeof(*name), dentry->d_name.name);
+}
+
+/* The names by which a file of proc or sysfs is reached from its root: the first two. */
+struct lineage {
+	__u64 dentry;
+	struct short_name top;
+	struct short_name second;
+	__u32 rpc; /* whether any is `rpc` */
+	__u32 whole;
+};
+
+static long climb_lineage(__u32 index, struct lineage *lineage)
+{
+	struct dentry *dentry = CAST(struct dentry, lineage->dentry);
+	struct dentry *parent = dentry->d_parent;
+
+	if (parent == dentry) {
+		lineage->whole = 1;
+		return 1;
+	}
+	lineage->second = lineage->top;
+	read_name(&lineage->top, dentry);
+	if (IS_NAMED(&lineage->top, "rpc"))
+		lineage->rpc = 1;
+	lineage->dentry = (__u64)parent;
+	return 0;
+}
+
+/* Whether a file of proc is about more than a process, or the network and users of its namespace.
+ */
+static __always_inline _Bool is_vital_proc(const struct lineage *lineage)
+{
+	const struct short_name *top = &lineage->top;
+	char digit = (char)top->first;
+
+	if (digit >= '0' && digit <= '9')
+		return lineage->rpc; /* net/rpc: whom the NFS server serves */
+	if (IS_NAMED(top, "sys"))
+		return !IS_NAMED(&lineage->second, "net") && !IS_NAMED(&lineage->second, "user");
+	return !IS_NAMED(top, "pressure");
+}
+
+/* Whether a file of sysfs belongs to no device. */
+static __always_inline _Bool is_vital_sysfs(const struct lineage *lineage)
+{
+	return !IS_NAMED(&lineage->top, "devices") && !IS_NAMED(&lineage->top, "class");
+}
+
+/* Filesystems with vital files. Most opens of a domain are of others: few instructions. */
+static __always_inline _Bool may_be_vital(__u64 magic)
+{
+	switch (magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case BPF_FS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case EFIVARFS_MAGIC:
+	case CONFIGFS_MAGIC:
+	case BINFMTFS_MAGIC:
+	case NFSD_MAGIC:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Refuse the way out of a cgroup's domain: the lists of tasks of cgroups outside of it. */
+static __noinline int ask_task_list(struct report *report, struct kernfs_node *node)
+{
+	struct subject subject;
+	int error;
+
+	if (!find_subject(&subject))
+		return 0;
+	for_each_domain(domain, &subject)
+	{
+		error = is_outside(node, domain) ? refuse_in(domain, report, 0) : 0;
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Refuse to write to what the report names if it is vital. A global function: see walk_up(). */
+__noinline int ask_vital(struct report *report)
+{
+	struct lineage lineage = {};
+	struct short_name name;
+	struct dentry *dentry;
+	struct inode *inode;
+	_Bool vital = 1;
+
+	if (!report)
+		return 0;
+	dentry = CAST(struct dentry, report->dentry);
+	inode = dentry->d_inode;
+	if (!inode)
+		return 0;
+	lineage.dentry = report->dentry;
+	switch (dentry->d_sb->s_magic) {
+	case PROC_SUPER_MAGIC:
+		bpf_loop(LIMIT_DEPTH, climb_lineage, &lineage, 0);
+		vital = !lineage.whole || is_vital_proc(&lineage);
+		break;
+	case SYSFS_MAGIC:
+		bpf_loop(LIMIT_DEPTH, climb_lineage, &lineage, 0);
+		vital = !lineage.whole || is_vital_sysfs(&lineage);
+		break;
+	case CGROUP_SUPER_MAGIC:
+		read_name(&name, dentry);
+		vital = IS_NAMED(&name, "release_agent");
+		break;
+	case CGROUP2_SUPER_MAGIC:
+		read_name(&name, dentry);
+		if (IS_NAMED(&name, "cgroup.procs") || IS_NAMED(&name, "cgroup.threads"))
+			return ask_task_list(report, CAST(struct kernfs_node, inode->i_private));
+		vital = 0;
+		break;
+	}
+	return vital ? refuse_all(report) : 0;
+}
+
+static __noinline int ask_vital_at(__u32 hook, __u64 mount, __u64 dentry)
+{
+	struct report report = { .mount = mount,
+				 .dentry = dentry,
+				 .refusal = { .hook = hook, .reason = REASON_DOMAIN } };
+
+	return ask_vital(&report);
+}
+
+/* Refuse to write to a vital file, or to give it away. */
+static __always_inline int refuse_vital(const struct path *path, __u32 hook)
+{
+	struct dentry *dentry = path->dentry;
+
+	if (!may_be_vital(dentry->d_sb->s_magic))
+		return 0;
+	return ask_vital_at(hook, (__u64)real_mount(path->mnt), (__u64)dentry);
+}
+
+/* Refuse to open a vital file for writing, or to receive it. */
+static __always_inline int refuse_vital_file(struct file *file, __u32 hook)
+{
+	struct dentry *dentry = file->f_path.dentry;
+
+	if (!(file->f_mode & FMODE_WRITE) || !may_be_vital(dentry->d_sb->s_magic))
+		return 0;
+	return ask_vital_at(hook, (__u64)real_mount(file->f_path.mnt), (__u64)dentry);
+}
+
+/*
+ * Refuse to make, to remove, to mount over or to unmount anything in the bpffs, and to mount on
+ * cgroups: by these pins and paths commands find the engine and whom it binds.
+ */
+static __always_inline int refuse_pin(const struct path *path, struct dentry *dentry, __u32 hook)
+{
+	if (path->dentry->d_sb->s_magic != BPF_FS_MAGIC)
+		return 0;
+	return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)dentry);
+}
+
+static __always_inline int refuse_mount(const struct path *path, __u32 hook)
+{
+	__u64 magic = path->dentry->d_sb->s_magic;
+
+	if (magic != BPF_FS_MAGIC && magic != CGROUP2_SUPER_MAGIC)
+		return 0;
+	return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)path->dentry);
+}
+
+/*
+ * A filesystem gets its options, before anybody sees it. One of cgroup v1 may have a program
+ * among them that the kernel starts when a cgroup gets empty.
+ */
+static __always_inline int on_sb_set_mnt_opts(struct super_block *sb, void *mnt_opts,
+					      unsigned long kern_flags,
+					      unsigned long *set_kern_flags)
+{
+	overlay_seen(sb);
+	if (sb->s_magic != CGROUP_SUPER_MAGIC)
+		return 0;
+	return refuse_escape(HOOK_SB_SET_MNT_OPTS, 0, 0);
+}
+
+#endif
