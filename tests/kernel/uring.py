@@ -17,10 +17,14 @@ from operation import check
 SYS_SETUP, SYS_ENTER = 425, 426
 OFFSET_OF_SQES = 0x10000000
 OP_OPENAT, OP_URING_CMD = 18, 46
+OP_RENAMEAT, OP_UNLINKAT, OP_MKDIRAT, OP_SYMLINKAT, OP_LINKAT = 35, 36, 37, 38, 39
+OP_SETXATTR, OP_GETXATTR = 42, 44
+AT_FDCWD = -100
 FLAG_ASYNC = 1 << 4
 ENTER_GETEVENTS = 1
 _PARAMS = struct.Struct("=10I 8IQ 8IQ")
 _SQE = struct.Struct("=BBHiQQIIQ24x")
+_ADDR3 = 48  # offset in an entry
 _CQE = struct.Struct("=QiI")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -34,9 +38,57 @@ def openat(path: Path, *, in_worker: bool = False) -> int:
         return submit()
 
 
+def rename(old: Path, new: Path) -> None:
+    _with_two_paths(OP_RENAMEAT, old, new)
+
+
+def link(old: Path, new: Path) -> None:
+    _with_two_paths(OP_LINKAT, old, new)
+
+
+def unlink(path: Path) -> None:
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    with entry(OP_UNLINKAT, 0, 0, AT_FDCWD, 0, ctypes.addressof(name), 0, 0, 1) as submit:
+        submit()
+
+
+def mkdir(path: Path) -> None:
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    with entry(OP_MKDIRAT, 0, 0, AT_FDCWD, 0, ctypes.addressof(name), 0o700, 0, 1) as submit:
+        submit()
+
+
+def symlink(target: str, path: Path) -> None:
+    told, name = ctypes.create_string_buffer(target.encode()), ctypes.create_string_buffer(os.fsencode(path))
+    with entry(OP_SYMLINKAT, 0, 0, AT_FDCWD, ctypes.addressof(name), ctypes.addressof(told), 0, 0, 1) as submit:
+        submit()
+
+
+def setxattr(path: Path, attribute: str, value: bytes) -> None:
+    _xattr(OP_SETXATTR, path, attribute, ctypes.create_string_buffer(value, len(value)))
+
+
+def getxattr(path: Path, attribute: str) -> None:
+    _xattr(OP_GETXATTR, path, attribute, ctypes.create_string_buffer(64))
+
+
+def _with_two_paths(operation: int, old: Path, new: Path) -> None:
+    first, second = ctypes.create_string_buffer(os.fsencode(old)), ctypes.create_string_buffer(os.fsencode(new))
+    at = AT_FDCWD & 0xFFFFFFFF
+    with entry(operation, 0, 0, AT_FDCWD, ctypes.addressof(second), ctypes.addressof(first), at, 0, 1) as submit:
+        submit()
+
+
+def _xattr(operation: int, path: Path, attribute: str, value: ctypes.Array[ctypes.c_char]) -> None:
+    name, where = ctypes.create_string_buffer(attribute.encode()), ctypes.create_string_buffer(os.fsencode(path))
+    words = operation, 0, 0, 0, ctypes.addressof(value), ctypes.addressof(name), len(value), 0, 1
+    with entry(*words, third=ctypes.addressof(where)) as submit:
+        submit()
+
+
 @contextlib.contextmanager
-def entry(*words: int) -> Iterator[Callable[[], int]]:
-    """Make a ring with one entry, its first words given; what the block gets submits it and gives its result."""
+def entry(*words: int, third: int = 0) -> Iterator[Callable[[], int]]:
+    """Make a ring with one entry, its first words given, and addr3; what the block gets submits it and gives its result."""
     params = ctypes.create_string_buffer(_PARAMS.size)
     ring = check(_libc.syscall(SYS_SETUP, 1, params))
     try:
@@ -49,6 +101,7 @@ def entry(*words: int) -> Iterator[Callable[[], int]]:
             mmap.mmap(ring, _SQE.size * entries, offset=OFFSET_OF_SQES) as sqes,
         ):
             _SQE.pack_into(sqes, 0, *words)
+            struct.pack_into("=Q", sqes, _ADDR3, third)
             struct.pack_into("=I", both, sq_array, 0)
 
             def submit() -> int:

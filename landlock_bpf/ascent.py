@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The ascent from an object up to the root: each place on the way, open, as the caller sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+
+class Ascent:
+    """Open places on the way from an object up to the root; a context manager. The object is first."""
+
+    def __init__(self, path: str, *, follow: bool, parent: bool = False) -> None:
+        """Open a path, or what of it is there; `names` is what is not. With `parent` the directory of its last name."""
+        self.names: list[str] = []
+        self.fds: list[int] = []
+        self._stack = contextlib.ExitStack()
+        path = os.path.abspath(path) if not os.path.isabs(path) else path
+        if parent:
+            path = os.path.dirname(path.rstrip("/")) or "/"
+        with contextlib.ExitStack() as self._stack:
+            self._climb(self._first(path, follow=follow or parent))
+            self._stack = self._stack.pop_all()
+
+    def __enter__(self) -> Ascent:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    @property
+    def object(self) -> int:
+        return self.fds[0]
+
+    @property
+    def mode(self) -> int:
+        return os.fstat(self.object).st_mode
+
+    @property
+    def target(self) -> str:
+        """The path of what is asked about, whether it is there or not."""
+        return "/".join([self.path(self.object).rstrip("/"), *self.names]) or "/"
+
+    def path(self, fd: int) -> str:
+        """Name a place as we see it."""
+        return os.readlink(f"/proc/self/fd/{fd}")
+
+    def paths(self) -> Iterator[tuple[int, str]]:
+        for fd in self.fds:
+            yield fd, self.path(fd)
+
+    def _first(self, path: str, *, follow: bool) -> int:
+        flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+        while True:
+            try:
+                return self._open(path, flags)
+            except FileNotFoundError:
+                path, _, name = path.rstrip("/").rpartition("/")
+                if not name:
+                    raise
+                self.names.insert(0, name)
+                path, flags = path or "/", os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY
+
+    def _climb(self, fd: int) -> None:
+        self.fds.append(fd)
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
+            fd = self._open(os.path.dirname(self.path(fd)), os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY)
+            self.fds.append(fd)
+        while self.path(fd) != "/":
+            fd = self._open("..", os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY, fd)
+            self.fds.append(fd)
+
+    def _open(self, path: str, flags: int, at: int | None = None) -> int:
+        fd = os.open(path, flags, dir_fd=at)
+        self._stack.callback(os.close, fd)
+        return fd

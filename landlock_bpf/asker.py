@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The asker: why a ruleset, in force or made for the question, allows or denies an access.
+
+The engine decides, by the walk of every access: it is asked for the object, and for each place above it. This adds where the
+rules were written, and what rules on names say of what is not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Sequence
+
+from landlock_bpf import (
+    abi,
+    ascent,
+    change,
+    domain,
+    engine,
+    errors,
+    explainer,
+    explanation,
+    fsview,
+    hooks,
+    installation,
+    names,
+    policy,
+    record,
+    resolution,
+    ruleset,
+    sweep,
+    ways,
+)
+from landlock_bpf.abi import Action
+
+NOTHING = Action(0)
+# What is asked of the directory in which something is made, removed or moved.
+OF_PARENT = Action.REFER
+for _row in hooks.ACTIONS:
+    if _row.name.startswith(("make_", "remove_")):
+        OF_PARENT |= _row.action
+REMOVING = Action.REMOVE_FILE | Action.REMOVE_DIR
+MAKING = OF_PARENT & ~REMOVING & ~Action.REFER
+# What is asked of a symbolic link itself, not of where it leads.
+_OF_LINK = OF_PARENT | Action.READLINK
+MOVES = ("rename", "link")
+_EVERYTHING = (1 << 64) - 1
+_ALL_LAYERS = (1 << abi.Limit.LAYERS) - 1
+_MAKING = {
+    stat.S_IFREG: Action.MAKE_REG,
+    stat.S_IFDIR: Action.MAKE_DIR,
+    stat.S_IFLNK: Action.MAKE_SYM,
+    stat.S_IFCHR: Action.MAKE_CHAR,
+    stat.S_IFBLK: Action.MAKE_BLOCK,
+    stat.S_IFIFO: Action.MAKE_FIFO,
+    stat.S_IFSOCK: Action.MAKE_SOCK,
+}
+
+
+# What the engine says of open places, by their descriptors.
+Told = dict[int, abi.Explained]
+
+
+class Asker:
+    """What asks the engine about one ruleset, whose layers are known."""
+
+    def __init__(self, live: explainer.Explainer, index: int, layers: Sequence[ruleset.Layer], permissive: int) -> None:
+        self._live = live
+        self._index = index
+        self._layers = layers
+        self._permissive = permissive
+        self._rules: dict[bytes, list[tuple[int, ruleset.Entry]]] = {}
+        for number, layer in enumerate(layers):
+            for entry in layer.entries:
+                self._rules.setdefault(entry.object, []).append((number, entry))
+
+    def answer(self, word: str, path: str, path2: str = "") -> explanation.Answer:
+        """Answer for an action by its name, or for a move; OSError where a path cannot be looked at."""
+        if word in MOVES:
+            questions = tuple(self._move(word, path, path2))
+            return explanation.Answer(word, path, path2, all(each.allowed for each in questions), False, questions)
+        action = Action[word.upper()]
+        if action == Action.REFER and path2:
+            questions = (*self._ask(action, path), *self._ask(action, path2), *self._gain(path, path2))
+            return explanation.Answer(word, path, path2, all(each.allowed for each in questions), False, questions)
+        questions = tuple(self._ask(action, path))
+        missing = not os.path.lexists(path)
+        return explanation.Answer(word, path, "", all(each.allowed for each in questions), missing, questions)
+
+    def _ask(self, action: Action, path: str) -> Iterator[explanation.Question]:
+        if action & (REMOVING | MAKING):
+            yield from self._seal(path, action)
+        with ascent.Ascent(path, follow=not action & _OF_LINK, parent=bool(action & OF_PARENT)) as places:
+            yield self._question(action, places)
+
+    def _seal(self, path: str, making: Action = NOTHING) -> Iterator[explanation.Question]:
+        """Ask whether something may be removed or replaced, or made where it is missing."""
+        with ascent.Ascent(path, follow=False) as places:
+            told = self._live.ask(self._index, places.fds, 0)
+            whole = places.target
+            if places.names:
+                found = self._sealed_names(places, told, making)
+            else:
+                found = self._sealed(told[places.object], places, told) if places.object in told else {}
+            if found:
+                verdicts = tuple(
+                    self._verdict(
+                        number, layer, number not in found, "sealed" if number in found else "allowed", found.get(number)
+                    )
+                    for number, layer in enumerate(self._layers)
+                )
+                yield explanation.Question("seal", whole, verdicts, self._walk(hooks.EVERY, places, told))
+
+    def _sealed(self, answer: abi.Explained, places: ascent.Ascent, told: Told) -> dict[int, explanation.Rule | None]:
+        """Give the layers in which the engine says that something is sealed, each with a rule that does it."""
+        found: dict[int, explanation.Rule | None] = {}
+        for number, layer in enumerate(self._layers):
+            if answer.sealed >> number & 1:
+                entries = (entry for other, entry in self._entries(answer) if other == number and entry.sealed)
+                rules = (_written(number, entry) for entry in entries)
+                found[number] = next(rules, None) or next((rule for rule, _ in self._named(number, layer, places, told)), None)
+        return found
+
+    def _sealed_names(self, places: ascent.Ascent, told: Told, making: Action) -> dict[int, explanation.Rule | None]:
+        """Give the layers in which a missing name may not be made: a denied one or, but as a directory, one on its way."""
+        found: dict[int, explanation.Rule | None] = {}
+        for number, layer in enumerate(self._layers):
+            for rule, last in self._named(number, layer, places, told):
+                if last and (rule.denied or making != Action.MAKE_DIR):
+                    found.setdefault(number, rule)
+        return found
+
+    def _named(
+        self, number: int, layer: ruleset.Layer, places: ascent.Ascent, told: Told
+    ) -> Iterator[tuple[explanation.Rule, bool]]:
+        """Give the rules on names that the path, or one above it, has; and whether it is its last name that they speak of."""
+        beneath = {}
+        for fd, path in places.paths():
+            if fd in told:
+                parts = [os.fsencode(part) for part in places.target[len(path) :].split("/") if part]
+                beneath.update(dict.fromkeys(keys_of(bytes(told[fd].object)), parts))
+        for name in layer.names:
+            parts = beneath.get(name.parent, [])
+            for made, _, _ in names.prefixes(parts[: int(abi.Limit.MISSING)]):
+                if made == name.hash:
+                    last = made == [*names.prefixes(parts)][-1][0] if len(parts) <= abi.Limit.MISSING else False
+                    where = policy.Location(name.file, name.line)
+                    yield explanation.Rule(number, name.path, NOTHING, Action(name.denied & hooks.EVERY), where), last
+        for tree in layer.trees:
+            parts = beneath.get(tree.object, [])
+            pattern = layer.patterns[tree.pattern]
+            matcher = names.pattern(pattern.text)
+            if any(map(matcher.matches, parts)):
+                yield _patterned(number, tree, pattern), matcher.matches(parts[-1])
+
+    def _move(self, word: str, path: str, path2: str) -> Iterator[explanation.Question]:
+        """Ask all that a rename or link is asked, in no particular order: all must be allowed."""
+        mode = os.lstat(path).st_mode
+        kind = stat.S_IFMT(mode)
+        directory = os.path.dirname(os.path.abspath(path.rstrip("/")))
+        directory2 = os.path.dirname(os.path.abspath(path2.rstrip("/")))
+        if word == "rename":
+            yield from self._ask(Action.REMOVE_DIR if stat.S_ISDIR(mode) else Action.REMOVE_FILE, path)
+            with contextlib.suppress(FileNotFoundError):
+                replaced = os.lstat(path2).st_mode
+                yield from self._ask(Action.REMOVE_DIR if stat.S_ISDIR(replaced) else Action.REMOVE_FILE, path2)
+        yield from self._ask(_MAKING[kind], path2)
+        if not os.path.samefile(directory, directory2):
+            yield from self._ask(Action.REFER, path)
+            yield from self._ask(Action.REFER, path2)
+            yield from self._gain(path, path2)
+
+    def _gain(self, path: str, path2: str) -> Iterator[explanation.Question]:
+        """Ask whether something gains a right by moving, or takes names along out of a pattern's tree."""
+        with (
+            ascent.Ascent(path, follow=False) as places,
+            ascent.Ascent(path, follow=True, parent=True) as old,
+            ascent.Ascent(path2, follow=True, parent=True) as new,
+        ):
+            if places.names or old.names or new.names:
+                return
+            target = fcntl.fcntl(new.object, fcntl.F_DUPFD_CLOEXEC, places.object + 1)
+            try:
+                trees = self._live.ask(self._index, [old.object, target], _EVERYTHING)
+                leaves = stat.S_ISDIR(places.mode) and trees[old.object].trees & ~trees[target].trees
+                verdicts = []
+                for number, layer in enumerate(self._layers):
+                    words = {"skip": ~(1 << number) & _ALL_LAYERS, "source": places.object, "target": target}
+                    gains = self._live.ask(self._index, [target], _EVERYTHING, **words)[target].gains
+                    refused = bool(gains) or bool(leaves and layer.patterns)
+                    verdicts.append(self._verdict(number, layer, not refused, "refer" if refused else "allowed", None))
+            finally:
+                os.close(target)
+            if not all(verdict.allowed for verdict in verdicts):
+                yield explanation.Question("gain", places.target, tuple(verdicts), ())
+
+    def _question(self, action: Action, places: ascent.Ascent) -> explanation.Question:
+        told = self._live.ask(self._index, places.fds, int(action))
+        verdicts = tuple(self._decided(action, places, told)) if places.object in told else ()
+        return explanation.Question((action.name or "").lower(), places.target, verdicts, self._walk(action, places, told))
+
+    def _decided(self, action: Action, places: ascent.Ascent, told: Told) -> Iterator[explanation.Verdict]:
+        for number, layer in enumerate(self._layers):
+            # Rules on names speak of what is missing, too.
+            named = (rule for rule, _ in self._named(number, layer, places, told) if rule.denied & action)
+            rule = next(named, None) if places.names else None
+            if layer.programs or not layer.handled & action:
+                yield self._verdict(number, layer, True, "programs" if layer.programs else "unhandled", None)
+            elif rule:
+                yield self._verdict(number, layer, False, "named", rule)
+            elif told[places.object].refused[number] & action:
+                yield self._denied(number, layer, action, places)
+            else:
+                yield self._allowed(number, layer, action, places, told)
+
+    def _denied(self, number: int, layer: ruleset.Layer, action: Action, places: ascent.Ascent) -> explanation.Verdict:
+        """Ask again for one layer alone: now the rule that decides is its own."""
+        told = self._live.ask(self._index, places.fds, int(action), skip=~(1 << number) & _ALL_LAYERS)
+        here = told[places.object]
+        reason = abi.Reason(here.reason)
+        rules: Iterator[explanation.Rule] = iter(())
+        if reason == abi.Reason.RULE:
+            keys = keys_of(bytes(here.decided))
+            entries = (entry for entry in layer.entries if entry.object in keys and entry.denied & action)
+            rules = (_written(number, entry) for entry in entries)
+        elif reason == abi.Reason.NAMED:
+            rules = (rule for rule, _ in self._named(number, layer, places, told) if rule.denied & action)
+        return self._verdict(number, layer, False, reason.name.lower(), next(rules, None))
+
+    def _allowed(
+        self, number: int, layer: ruleset.Layer, action: Action, places: ascent.Ascent, told: Told
+    ) -> explanation.Verdict:
+        for fd in places.fds:
+            for other, entry in self._entries(told[fd]) if fd in told else ():
+                if other == number and entry.allowed & action:
+                    return self._verdict(number, layer, True, "allowed", _written(number, entry))
+        return self._verdict(number, layer, True, "default", None)
+
+    def _verdict(
+        self, number: int, layer: ruleset.Layer, allowed: bool, reason: str, rule: explanation.Rule | None
+    ) -> explanation.Verdict:
+        return explanation.Verdict(number, layer.policy, allowed, bool(self._permissive >> number & 1), reason, rule)
+
+    def _walk(self, action: Action, places: ascent.Ascent, told: Told) -> tuple[explanation.Place, ...]:
+        walk = []
+        for fd, path in places.paths():
+            answer = told.get(fd)
+            rules: list[explanation.Rule] = []
+            sealed = 0
+            if answer:
+                sealed = answer.rule.sealed | answer.beneath.sealed
+                written = [_written(number, entry) for number, entry in self._entries(answer)]
+                for number, layer in enumerate(self._layers):
+                    keys = keys_of(bytes(answer.object))
+                    trees = (tree for tree in layer.trees if tree.object in keys)
+                    written += [_patterned(number, tree, layer.patterns[tree.pattern]) for tree in trees]
+                rules = [rule.about(action) for rule in written if (rule.allowed | rule.denied) & action]
+            walk.append(explanation.Place(path, tuple(rules), tuple(n for n in range(len(self._layers)) if sealed >> n & 1)))
+        return tuple(walk)
+
+    def _entries(self, answer: abi.Explained) -> Iterator[tuple[int, ruleset.Entry]]:
+        """Give the rules on an object, as the kernel has them there."""
+        seen, plain = keys_of(bytes(answer.object))
+        yield from self._rules.get(seen, ())
+        if plain != seen:
+            # The real inode's: what it denies holds here too, what it allows does not.
+            for number, entry in self._rules.get(plain, ()):
+                yield number, entry._replace(allowed=0)
+
+
+def domain_names() -> set[str]:
+    """Name the domains in force."""
+    found = engine.find()
+    if found is None:
+        return set()
+    with found as live:
+        return {slot.name for slot in domain.slots(live)}
+
+
+@contextlib.contextmanager
+def of_domain(name: str) -> Iterator[Asker]:
+    """Ask about what a domain has in force; NotFoundError where there is no such domain."""
+    found = engine.find()
+    if found is None:
+        raise errors.NotFoundError(f"there is no domain {name}: the engine is not loaded")
+    with record.locked(), found as live:
+        slot = next((slot for slot in sweep.sweep(live) if slot.name == name), None)
+        if slot is None:
+            raise errors.NotFoundError(f"there is no domain {name}; `landlock-bpf list` names those in force")
+        layers = change.recorded(live, slot).layers
+        with explainer.Explainer(live.pins) as opened:
+            yield Asker(opened, slot.ruleset, layers, live.ruleset(slot.ruleset).permissive)
+
+
+@contextlib.contextmanager
+def of_policies(policies: Sequence[policy.Policy]) -> Iterator[Asker]:
+    """Ask about policies, each a layer, as they would be in force now; they are put into the kernel, in force nowhere."""
+    with record.locked(), installation.load() as live, contextlib.ExitStack() as undo:
+        slots = sweep.sweep(live)
+        serial = record.new_serial()
+        filesystems = undo.enter_context(ways.Filesystems())
+        with live.identifier() as identifier:
+            layers = resolution.resolve(policies, "", serial, identifier.identify, filesystems)
+        made = record.Record(serial, domain.free_ruleset({slot.ruleset for slot in slots}), "", "", layers)
+        # Without a domain: a sweep finds it by that, should we be killed.
+        undo.callback(record.remove, serial)
+        record.write(made)
+        undo.callback(fsview.remove, live, made.index, made)
+        fsview.install(live, made)
+        opened = undo.enter_context(explainer.Explainer(live.pins))
+        yield Asker(opened, made.index, layers, live.ruleset(made.index).permissive)
+
+
+def keys_of(object: bytes) -> tuple[bytes, bytes]:
+    """Give the names that rules may have for an object: as it was reached and, if that was through overlayfs, its own."""
+    plain = abi.Object.from_buffer_copy(object)
+    plain.subvol &= ~(1 << abi.Subvol.OVERLAY)
+    return object, bytes(plain)
+
+
+def _written(layer: int, entry: ruleset.Entry) -> explanation.Rule:
+    allowed, denied = (Action(actions & hooks.EVERY) for actions in (entry.allowed, entry.denied))
+    return explanation.Rule(layer, entry.path, allowed, denied, policy.Location(entry.file, entry.line))
+
+
+def _patterned(layer: int, tree: ruleset.Tree, pattern: ruleset.Pattern) -> explanation.Rule:
+    denied = Action(pattern.denied & hooks.EVERY)
+    return explanation.Rule(
+        layer, f"{tree.path}/**/{pattern.text}", NOTHING, denied, policy.Location(pattern.file, pattern.line)
+    )

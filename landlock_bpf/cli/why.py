@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Say whether an access is allowed or denied: by which rule of which layer, and the walk that led there.
+
+SUBJECT is a domain, by its name: what it has in force is asked. Or a policy file: it is asked as if it were in force now.
+The engine in the kernel decides, by the same walk as for an access. Paths are those that the caller sees.
+
+ACTION is one of the actions of a policy; `all`, for a table of them; or `rename` or `link`, with two paths. PATH is what is
+read, made, removed: of what is to be made or removed, its directory is asked. It need not exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from landlock_bpf import abi, asker, cli, errors, events, explanation, hooks, terminal
+from landlock_bpf.cli import layers, output
+
+EXAMPLES = """\
+examples:
+  sudo landlock-bpf why workshop read_file ~/.ssh/id_ed25519
+  sudo landlock-bpf why policies/home-minus-ssh.toml all ~/.ssh
+  sudo landlock-bpf why workshop rename notes.txt ~/.ssh/notes.txt
+
+exit status: 0 allowed (all of them), 1 denied, 2 trouble.
+"""
+EVERYTHING = "all"
+WORDS = (EVERYTHING, *asker.MOVES, *(row.name for row in hooks.ACTIONS))
+# What is said of a verdict by its reason; others are the engine's: events.REASONS.
+REASONS = {
+    "allowed": "allows it",
+    "default": "allows it: no rule speaks of it, and it does not deny by default",
+    "unhandled": "does not handle it",
+    "programs": "has rule programs, which are not asked here",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("subject", metavar="DOMAIN|POLICY", help="a domain in force, or a policy file")
+    parser.add_argument("action", metavar="ACTION", choices=WORDS, help=f"one of {', '.join(WORDS)}")
+    parser.add_argument("path", metavar="PATH")
+    parser.add_argument("path2", metavar="PATH2", nargs="?", default="", help="where it goes, for rename, link and refer")
+    output.add_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    if bool(args.path2) != (args.action in asker.MOVES) and not (args.path2 and args.action == "refer"):
+        args.parser.error(f"{args.action} takes {'two paths' if args.action in asker.MOVES else 'one path'}")
+    cli.require_root()
+    words = [row.name for row in hooks.ACTIONS] if args.action == EVERYTHING else [args.action]
+    with _asker(args.subject) as asked:
+        answers = [asked.answer(word, args.path, args.path2) for word in words]
+    if args.json:
+        output.print_json(answers if args.action == EVERYTHING else answers[0])
+    elif args.action == EVERYTHING:
+        output.print_columns(_row(answer) for answer in answers)
+    else:
+        for line in describe(answers[0]):
+            print(terminal.shown(line))
+    return 0 if all(answer.allowed for answer in answers) else 1
+
+
+def describe(answer: explanation.Answer) -> Iterator[str]:
+    """Write an answer for people: the verdict, what each layer says, and the walk."""
+    what = f"{answer.action} of {answer.path}" + (f" to {answer.path2}" if answer.path2 else "")
+    yield f"{_verdict(answer.allowed)}: {what}"
+    if answer.missing:
+        yield "  nothing is there now: asked is what would hold if it were"
+    for question in answer.questions:
+        yield f"{question.action} on {question.path}: {_verdict(question.allowed)}"
+        for verdict in question.verdicts:
+            yield f"  layer {verdict.layer} ({verdict.policy}) {_says(verdict)}"
+        if question.walk:
+            yield "  the walk:"
+            yield from (f"    {line}" for line in _places(question.walk))
+
+
+def _asker(subject: str) -> contextlib.AbstractContextManager[asker.Asker]:
+    is_file, is_domain = os.path.isfile(subject), subject in asker.domain_names()
+    if is_file and is_domain:
+        raise errors.NotFoundError(f"{subject} is a file here and a domain in force; write ./{subject} for the file")
+    if is_file or "/" in subject:
+        return asker.of_policies(layers.load([Path(subject)]))
+    return asker.of_domain(subject)
+
+
+def _verdict(allowed: bool) -> str:
+    return "allowed" if allowed else "denied"
+
+
+def _says(verdict: explanation.Verdict) -> str:
+    words = REASONS.get(verdict.reason) or f"denies it: {_reason(verdict.reason)}"
+    if verdict.rule:
+        words += f", by the rule on {verdict.rule.path} ({verdict.rule.location})"
+    return words + (" -- but only reports" if verdict.permissive and not verdict.allowed else "")
+
+
+def _reason(reason: str) -> str:
+    return events.REASONS[abi.Reason[reason.upper()]]
+
+
+def _places(walk: Sequence[explanation.Place]) -> Iterator[str]:
+    for place in walk:
+        said = [
+            f"layer {rule.layer} {verb} {', '.join(hooks.names(actions))} ({rule.location})"
+            for rule in place.rules
+            for verb, actions in (("allows", rule.allowed), ("denies", rule.denied))
+            if actions
+        ]
+        yield f"{place.path}  {'; '.join(said)}".rstrip()
+
+
+def _row(answer: explanation.Answer) -> tuple[str, ...]:
+    refused = [verdict for question in answer.questions for verdict in question.verdicts if not verdict.allowed]
+    decided = next((each for each in refused if not each.permissive), refused[0] if refused else None)
+    if decided is None:
+        decided = next((each for question in answer.questions for each in question.verdicts if each.rule), None)
+    return answer.action, _verdict(answer.allowed), f"layer {decided.layer} {_says(decided)}" if decided else ""

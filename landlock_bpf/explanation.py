@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Explanations: why an access is allowed or denied, by which rule of which layer, and the walk that led there. Values."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from landlock_bpf import policy
+from landlock_bpf.abi import Action
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """A rule as it was written: what its layer, counted from 0, allows or denies on a path."""
+
+    layer: int
+    path: str
+    allowed: Action
+    denied: Action
+    location: policy.Location
+
+    def about(self, actions: Action) -> Rule:
+        """Leave out what it says of other actions."""
+        return dataclasses.replace(self, allowed=self.allowed & actions, denied=self.denied & actions)
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A place on the walk, with the rules on it that speak of what is asked, and the layers in which it is sealed."""
+
+    path: str
+    rules: tuple[Rule, ...]
+    sealed: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What one layer says. `reason` is that of a denial, in lower case: or `allowed`, `default` or `unhandled`."""
+
+    layer: int
+    policy: str
+    allowed: bool
+    permissive: bool
+    reason: str
+    rule: Rule | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """One action asked of one object, each layer's verdict, and the walk from the object up to the root.
+
+    The action is a name of enum action, `seal` (that the object may be removed or replaced) or `gain` (that it gains no right
+    by moving).
+    """
+
+    action: str
+    path: str
+    verdicts: tuple[Verdict, ...]
+    walk: tuple[Place, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it stands: layers that only report do not count."""
+        return all(verdict.allowed or verdict.permissive for verdict in self.verdicts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """All that an access is asked; it is allowed if all of that is. `missing`: nothing is under that path."""
+
+    action: str
+    path: str
+    path2: str
+    allowed: bool
+    missing: bool
+    questions: tuple[Question, ...]

@@ -1,0 +1,424 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tricks of docs/BYPASS.md that have no test elsewhere: each works without a policy, and is refused under one."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filesystem
+import operation
+import pytest
+import rule
+import uring
+from member import Member
+
+from landlock_bpf import hooks
+from landlock_bpf.abi import Action
+
+AT_EMPTY_PATH, AT_SYMLINK_FOLLOW = 0x1000, 0x400
+SYS_EXECVEAT = {"x86_64": 322}.get(os.uname().machine, 281)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _open(path: Path | str, flags: int = os.O_RDONLY) -> None:
+    os.close(os.open(path, flags))
+
+
+def _linkat(descriptor: int, name: str, new: Path, flags: int) -> None:
+    words = descriptor, name.encode(), filesystem.AT_FDCWD, os.fsencode(new), flags
+    operation.check(_libc.linkat(*words), new)
+
+
+def link_by_descriptor(top: Path) -> None:
+    path = os.open(top / "secret/file", os.O_PATH)
+    try:
+        _linkat(path, "", top / "open/new", AT_EMPTY_PATH)
+    finally:
+        os.close(path)
+
+
+def link_by_proc(top: Path) -> None:
+    path = os.open(top / "secret/file", os.O_PATH)
+    try:
+        _linkat(filesystem.AT_FDCWD, f"/proc/self/fd/{path}", top / "open/new", AT_SYMLINK_FOLLOW)
+    finally:
+        os.close(path)
+
+
+def rename_by_io_uring(top: Path) -> None:
+    uring.rename(top / "secret/other", top / "open/renamed")
+
+
+def link_by_io_uring(top: Path) -> None:
+    uring.link(top / "secret/file", top / "open/linked")
+
+
+def unlink_by_io_uring(top: Path) -> None:
+    uring.unlink(top / "secret/victim")
+
+
+def mkdir_by_io_uring(top: Path) -> None:
+    uring.mkdir(top / "secret/made")
+
+
+def symlink_by_io_uring(top: Path) -> None:
+    uring.symlink("file", top / "secret/symlinked")
+
+
+def setxattr_by_io_uring(top: Path) -> None:
+    uring.setxattr(top / "secret/file", "user.test", b"1")
+
+
+def getxattr_by_io_uring(top: Path) -> None:
+    uring.getxattr(top / "secret/file", "user.here")
+
+
+def _execveat(descriptor: int, name: str, flags: int) -> None:
+    pid = os.fork()
+    if pid == 0:
+        words = (ctypes.c_char_p * 2)(b"true", None)
+        _libc.syscall(SYS_EXECVEAT, descriptor, name.encode(), words, (ctypes.c_char_p * 1)(None), flags)
+        os._exit(100 + ctypes.get_errno())
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        raise OSError(status - 100, "it was not executed")
+
+
+def execute_by_descriptor(top: Path) -> None:
+    path = os.open(top / "secret/program", os.O_PATH)
+    try:
+        _execveat(path, "", AT_EMPTY_PATH)
+    finally:
+        os.close(path)
+
+
+def execute_by_interpreter(top: Path) -> None:
+    _execveat(filesystem.AT_FDCWD, str(top / "open/script"), 0)
+
+
+def copy_to_memory_and_execute(top: Path) -> None:
+    made = os.memfd_create("copy")
+    with open(top / "secret/program", "rb") as source:
+        os.sendfile(made, source.fileno(), 0, 4096)
+    os.close(made)
+
+
+def in_a_thread(top: Path) -> None:
+    errors: list[OSError] = []
+
+    def act() -> None:
+        try:
+            _open(top / "secret/file")
+        except OSError as error:
+            errors.append(error)
+
+    started = threading.Thread(target=act)
+    started.start()
+    started.join()
+    if errors:
+        raise errors[0]
+
+
+def in_a_child(top: Path) -> None:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _open(top / "secret/file")
+        except OSError as error:
+            os._exit(error.errno or 1)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        raise OSError(status, "the child could not")
+
+
+def in_a_program(top: Path) -> None:
+    # By vfork(2) and exec, and as another user.
+    done = subprocess.run([top / "open/program", "cat", top / "secret/file"], capture_output=True, user=65534, check=False)
+    if done.returncode:
+        raise OSError(errno.EACCES if b"Permission denied" in done.stderr else -1, done.stderr.decode())
+
+
+# What each gives under the policy; EXDEV is what rename and link give where rights would be gained.
+TRICKS: tuple[tuple[Callable[[Path], None], int], ...] = (
+    (link_by_descriptor, errno.EXDEV),
+    (link_by_proc, errno.EXDEV),
+    (rename_by_io_uring, errno.EACCES),
+    (link_by_io_uring, errno.EXDEV),
+    (unlink_by_io_uring, errno.EACCES),
+    (mkdir_by_io_uring, errno.EACCES),
+    (symlink_by_io_uring, errno.EACCES),
+    (setxattr_by_io_uring, errno.EACCES),
+    (getxattr_by_io_uring, errno.EACCES),
+    (execute_by_descriptor, errno.EACCES),
+    (execute_by_interpreter, errno.EACCES),
+    (copy_to_memory_and_execute, errno.EACCES),
+    (in_a_thread, errno.EACCES),
+    (in_a_child, errno.EACCES),
+    (in_a_program, errno.EACCES),
+)
+
+
+def populate(top: Path) -> Path:
+    """Make a folder to be denied, `secret`, and one that is not, `open`."""
+    top.chmod(0o755)
+    for name in ("secret/inner", "open"):
+        (top / name).mkdir(parents=True)
+    for name in ("file", "other", "victim", "inner/file"):
+        (top / "secret" / name).write_text("text")
+        (top / "secret" / name).chmod(0o644)
+    for name in ("secret", "open"):
+        shutil.copy(operation.STATIC_PROGRAM, top / name / "program")
+    os.setxattr(top / "secret/file", "user.here", b"1")
+    (top / "open/script").write_text(f"#!{top}/secret/program true\n")
+    (top / "open/script").chmod(0o755)
+    return top
+
+
+def clear(top: Path) -> None:
+    for name in ("open/new", "open/renamed", "open/linked", "secret/symlinked"):
+        (top / name).unlink(missing_ok=True)
+    if (top / "secret/made").exists():
+        (top / "secret/made").rmdir()
+    for name in ("victim", "other"):
+        (top / "secret" / name).write_text("text")
+
+
+@pytest.fixture
+def top() -> Iterator[Path]:
+    """Hold the two folders on a tmpfs of their own, at a path that every user reaches."""
+    place = Path("/run/landlock-bpf-bypass")
+    with filesystem.mounted("none", place, "tmpfs", data="mode=755"):
+        yield populate(place)
+    place.rmdir()
+
+
+def test_tricks(top: Path, cgroup: Path, attach: rule.Attach) -> None:
+    """One member and one domain for all rows."""
+    outcomes: dict[str, int] = {}
+    with Member(cgroup) as free:
+        for act, _ in TRICKS:
+            outcomes[act.__name__] = free.errno(act, top)
+            clear(top)
+    assert outcomes == {act.__name__: 0 for act, _ in TRICKS}
+    attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), rule.deny(top / "secret", hooks.ALL)))
+    with Member(cgroup) as bound:
+        outcomes = {act.__name__: bound.errno(act, top) for act, _ in TRICKS}
+        assert outcomes == {act.__name__: expected for act, expected in TRICKS}
+        assert bound.errno(_open, top / "open/script") == 0
+
+
+def test_mounts_made_later(top: Path, inside: Member, attach: rule.Attach) -> None:
+    """A bind mount that somebody outside makes after the policy, of the denied folder and of one beneath it."""
+    attach(rule.make(Action.READ_FILE, rule.deny(top / "secret", Action.READ_FILE), default="allow"))
+    for source, name in (("secret", "bound"), ("secret/inner", "bound-inner"), ("open", "bound-open")):
+        (top / name).mkdir()
+        filesystem.mount(top / source, top / name, flags=filesystem.MS_BIND)
+    try:
+        assert inside.errno(_open, top / "bound/file") == errno.EACCES
+        assert inside.errno(_open, top / "bound-inner/file") == errno.EACCES
+        assert inside.errno(_open, top / "bound-open/script") == 0
+    finally:
+        for name in ("bound", "bound-inner", "bound-open"):
+            filesystem.umount(top / name)
+
+
+def test_second_mount(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """The same filesystem mounted once more, from its device, before and after."""
+    with filesystem.image("ext4", tree, megabytes=16) as first:
+        for name in ("secret", "open"):
+            (first / name).mkdir()
+            (first / name / "file").write_text("text")
+        device = subprocess.run(["findmnt", "-no", "SOURCE", first], check=True, capture_output=True, text=True).stdout.strip()
+        with filesystem.mounted(device, tree / "before", "ext4") as before:
+            attach(rule.make(Action.READ_FILE, rule.deny(first / "secret", Action.READ_FILE), default="allow"))
+            with filesystem.mounted(device, tree / "after", "ext4") as after:
+                for place in (first, before, after):
+                    assert inside.errno(_open, place / "secret/file") == errno.EACCES
+                    assert inside.errno(_open, place / "open/file") == 0
+
+
+def test_caches_dropped(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """What left the cache of inodes and comes back is the same object."""
+    with filesystem.image("ext4", tree, megabytes=16) as place:
+        for name in ("secret/inner", "open"):
+            (place / name).mkdir(parents=True)
+            (place / name / "file").write_text("text")
+        attach(rule.make(Action.READ_FILE, rule.deny(place / "secret", Action.READ_FILE), default="allow"))
+        for _ in range(3):
+            filesystem.drop_caches()
+            assert inside.errno(_open, place / "secret/inner/file") == errno.EACCES
+            assert inside.errno(_open, place / "open/file") == 0
+
+
+_held: dict[str, int] = {}
+
+
+def hold(path: Path) -> None:
+    _held["file"] = os.open(path, os.O_RDONLY)
+
+
+def fchmod() -> None:
+    os.fchmod(_held["file"], 0o600)
+
+
+def fchown() -> None:
+    os.fchown(_held["file"], 0, 0)
+
+
+def futimens() -> None:
+    os.utime(_held["file"], (1, 1))
+
+
+def fsetxattr() -> None:
+    os.setxattr(_held["file"], "user.new", b"1")
+
+
+def fgetxattr() -> None:
+    os.getxattr(_held["file"], "user.here")
+
+
+def flistxattr() -> None:
+    os.listxattr(_held["file"])
+
+
+def fremovexattr() -> None:
+    os.removexattr(_held["file"], "user.new")
+
+
+def chmod_by_proc() -> None:
+    os.chmod(f"/proc/self/fd/{_held['file']}", 0o600)
+
+
+def fstat() -> None:
+    os.fstat(_held["file"])
+
+
+def chdir_by_descriptor() -> None:
+    os.fchdir(_held["folder"])
+    os.chdir("/")
+
+
+def hold_folder(path: Path) -> None:
+    _held["folder"] = os.open(path, os.O_RDONLY)
+
+
+BY_DESCRIPTOR = (
+    fchmod, fchown, futimens, fsetxattr, fgetxattr, flistxattr, fremovexattr, chmod_by_proc, fstat, chdir_by_descriptor,
+)  # fmt: skip
+
+
+def test_metadata_by_descriptor(top: Path, inside: Member, attach: rule.Attach) -> None:
+    """What is asked of metadata is asked at each call: a descriptor from before is no way round."""
+    inside.ask(hold, top / "secret/file")
+    inside.ask(hold_folder, top / "secret/inner")
+    assert {act.__name__: inside.errno(act) for act in BY_DESCRIPTOR} == {act.__name__: 0 for act in BY_DESCRIPTOR}
+    denied = Action(sum(row.action for row in hooks.ACTIONS if row.group in ("read_metadata", "write_metadata")))
+    denied |= Action.CHDIR
+    attach(rule.make(denied, rule.deny(top / "secret", denied), default="allow"))
+    assert {act.__name__: inside.errno(act) for act in BY_DESCRIPTOR} == {act.__name__: errno.EACCES for act in BY_DESCRIPTOR}
+
+
+WRITES = ("pwrite", "ftruncate", "fallocate", "copy_file_range", "sendfile")
+
+
+def write_by(way: str, path: Path) -> None:
+    """Write to a file that may be read only, each in its way."""
+    with open(path, "rb", buffering=0) as target, open("/bin/busybox", "rb") as source:
+        number = target.fileno()
+        if way == "pwrite":
+            os.pwrite(number, b"1", 0)
+        elif way == "ftruncate":
+            os.ftruncate(number, 0)
+        elif way == "fallocate":
+            os.posix_fallocate(number, 0, 1)
+        elif way == "copy_file_range":
+            os.copy_file_range(source.fileno(), number, 1)
+        else:
+            os.sendfile(number, source.fileno(), 0, 1)
+
+
+def test_writing_needs_the_right_to_open(top: Path, inside: Member, attach: rule.Attach) -> None:
+    attach(rule.make(Action.WRITE_FILE, rule.deny(top / "secret", Action.WRITE_FILE), default="allow"))
+    assert inside.errno(_open, top / "secret/file", os.O_RDWR) == errno.EACCES
+    assert inside.errno(_open, top / "open/script", os.O_RDWR) == 0
+    for way in WRITES:
+        assert inside.errno(write_by, way, top / "secret/file") in (errno.EBADF, errno.EINVAL), way
+    assert (top / "secret/file").read_text() == "text"
+
+
+def test_too_deep(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """What lies deeper than is walked may lie in what is denied: it is denied where all else is allowed, too."""
+    deep = tree
+    while len(deep.parts) < 260:
+        deep /= "d"
+        deep.mkdir()
+    (deep / "file").write_text("")
+    (tree / "secret").mkdir()
+    attach(rule.make(Action.READ_FILE, rule.deny(tree / "secret", Action.READ_FILE), default="allow"))
+    assert inside.errno(_open, deep / "file") == errno.EACCES
+    assert inside.errno(_open, deep.parents[20] / "d") == 0
+
+
+def test_names(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """A denial of what is not there yet holds once others make it, at any depth; who is bound cannot make it."""
+    (tree / "there").mkdir()
+    attach(rule.make(Action.READ_FILE, rule.deny(tree / "there/later/key", Action.READ_FILE), default="allow"))
+    assert inside.errno(os.mkdir, tree / "there/later") == 0
+    assert inside.errno(operation.touch, tree / "there/later/key", os.O_WRONLY | os.O_CREAT) == errno.EACCES
+    (tree / "there/later/other").write_text("")
+    assert inside.errno(os.rename, tree / "there/later/other", tree / "there/later/key") == errno.EACCES
+    assert inside.errno(os.link, tree / "there/later/other", tree / "there/later/key") == errno.EACCES
+    (tree / "there/later/key").write_text("")
+    assert inside.errno(_open, tree / "there/later/key") == errno.EACCES
+    assert inside.errno(_open, tree / "there/later/other") == 0
+    for name in ("later/key", "later"):
+        assert inside.errno(os.rename, tree / "there" / name, tree / "there/else") == errno.EACCES
+    (tree / "there/later/key").unlink()
+    (tree / "there/later/key").write_text("again")
+    assert inside.errno(_open, tree / "there/later/key") == errno.EACCES
+
+
+def test_patterns(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """Names beneath a tree, at any depth, whoever makes them; neither a rename nor a link makes another name of one."""
+    (tree / "a/b").mkdir(parents=True)
+    attach(rule.make(Action.READ_FILE, rule.deny(tree, Action.READ_FILE, "*.pem", ".env"), default="allow"))
+    for name in ("a/b/key.pem", "a/.env", "a/b/pem", "a/b/.envrc"):
+        (tree / name).write_text("")
+        denied = name in ("a/b/key.pem", "a/.env")
+        assert inside.errno(_open, tree / name) == (errno.EACCES if denied else 0), name
+        assert inside.errno(os.link, tree / name, tree / "a/link") == (errno.EACCES if denied else 0), name
+        (tree / "a/link").unlink(missing_ok=True)
+        assert inside.errno(os.rename, tree / name, tree / "a/renamed") == (errno.EACCES if denied else 0), name
+    assert inside.errno(operation.touch, tree / "a/new.pem", os.O_WRONLY | os.O_CREAT) == errno.EACCES
+
+
+def test_a_directory_stays_in_the_tree_of_a_pattern(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """Elsewhere its files would have no pattern above them."""
+    for name in ("tree/folder", "tree/inner", "else"):
+        (tree / name).mkdir(parents=True)
+    (tree / "tree/folder/key.pem").write_text("")
+    attach(rule.make(Action.READ_FILE, rule.deny(tree / "tree", Action.READ_FILE, "*.pem"), default="allow"))
+    assert inside.errno(os.rename, tree / "tree/folder", tree / "else/folder") == errno.EXDEV
+    assert inside.errno(os.rename, tree / "tree/folder", tree / "tree/inner/folder") == 0
+    assert inside.errno(_open, tree / "tree/inner/folder/key.pem") == errno.EACCES
+
+
+def test_block_devices(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """What a filesystem denies is on its device as well; any device's node will do, wherever it is made."""
+    with filesystem.image("ext4", tree, megabytes=16) as place:
+        device = subprocess.run(["findmnt", "-no", "SOURCE", place], check=True, capture_output=True, text=True).stdout.strip()
+        os.mknod(tree / "node", 0o600 | stat.S_IFBLK, os.stat(device).st_rdev)
+        (place / "secret").write_text("text")
+        assert inside.errno(_open, device) == 0
+        attach(rule.make(Action.READ_FILE, rule.deny(place / "secret", Action.READ_FILE), default="allow"))
+        assert inside.errno(_open, device) == errno.EACCES
+        assert inside.errno(_open, tree / "node") == errno.EACCES

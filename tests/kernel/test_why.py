@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`why` and the kernel agree: what it says of an access is what then happens, on random trees, for domains and for files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import secrets
+from pathlib import Path
+
+import operation
+import pytest
+import rule
+from member import Member
+
+from landlock_bpf import asker, cli, controller, engine, explanation, policy, record
+from landlock_bpf.abi import Action
+
+NAMES = ("a", "b", "c.pem", ".env")
+ACTIONS = (
+    Action.READ_FILE,
+    Action.WRITE_FILE,
+    Action.READ_DIR,
+    Action.MAKE_REG,
+    Action.MAKE_DIR,
+    Action.REMOVE_FILE,
+    Action.REMOVE_DIR,
+    Action.REFER,
+    Action.TRUNCATE,
+)
+HANDLED = Action(sum(ACTIONS))
+TRIES = 120
+
+
+def read(path: Path) -> None:
+    operation.touch(path, os.O_RDONLY)
+
+
+def write(path: Path) -> None:
+    operation.touch(path, os.O_WRONLY)
+
+
+def listing(path: Path) -> None:
+    operation.touch(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def create(path: Path) -> None:
+    operation.touch(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+
+
+# What is done, whether to a folder, a file or to nothing yet, and what `why` is asked about it.
+ONE = (
+    (read, "file", ("read_file",)),
+    (write, "file", ("write_file",)),
+    (listing, "folder", ("read_dir",)),
+    (create, "none", ("make_reg", "write_file")),
+    (os.mkdir, "none", ("make_dir",)),
+    (os.unlink, "file", ("remove_file",)),
+    (os.rmdir, "folder", ("remove_dir",)),
+)
+TWO = ((os.rename, "rename"), (os.link, "link"))
+
+
+def grow(top: Path, chance: random.Random) -> list[Path]:
+    """Make a tree of folders and files three deep."""
+    made = []
+    for depth in range(3):
+        for parent in [top, *(each for each in made if each.is_dir())]:
+            for name in NAMES:
+                path = parent / name
+                if path.exists() or len(path.relative_to(top).parts) != depth + 1 or chance.random() < 0.4:
+                    continue
+                if chance.random() < 0.6 and depth < 2:
+                    path.mkdir()
+                else:
+                    path.write_text("text")
+                made.append(path)
+    return made
+
+
+def some(chance: random.Random) -> Action:
+    return Action(sum(action for action in ACTIONS if chance.random() < 0.5)) or Action.READ_FILE
+
+
+def made_up(top: Path, paths: list[Path], chance: random.Random) -> policy.Policy:
+    """Make a policy of a few rules, on names too."""
+    default = chance.choice(("allow", "deny"))
+    rules = [rule.allow(top, some(chance))]
+    for path in chance.sample([top, *paths], min(len(paths), 4)):
+        directory = path.is_dir()
+        usable = HANDLED if directory else Action.READ_FILE | Action.WRITE_FILE | Action.TRUNCATE
+        rules.append(chance.choice((rule.allow, rule.deny))(path, some(chance) & usable or Action.READ_FILE))
+    return rule.make(HANDLED, *rules, default=default, name=f"policy{chance.randrange(100)}")
+
+
+def kind_of(path: Path) -> str:
+    return "folder" if path.is_dir() else "file" if path.exists() else "none"
+
+
+def pick(top: Path, chance: random.Random) -> Path:
+    """Choose something in the tree, or a name that may not be there."""
+    there = [path for path in top.rglob("*")]
+    path = chance.choice([top, *there])
+    if chance.random() < 0.5 and path.is_dir():
+        path /= chance.choice(NAMES)
+    return path if path != top else top / "a"
+
+
+def tell(asked: asker.Asker, *words: str) -> explanation.Answer:
+    return asked.answer(*words)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_agrees_with_the_kernel(layers: int, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """What was said before each operation is what comes of it, EEXIST and the like apart."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    top = tree / "top"
+    top.mkdir()
+    paths = grow(top, chance)
+    name = attach(*(made_up(top, paths, chance) for _ in range(layers)))
+    counted = {True: 0, False: 0}
+    with asker.of_domain(name) as asked:
+        for _ in range(TRIES):
+            path = pick(top, chance)
+            if chance.random() < 0.3:
+                act, word = chance.choice(TWO)
+                path2 = pick(top, chance)
+                if kind_of(path) == "none" or not path2.parent.is_dir() or path == path2:
+                    continue
+                answers, words = [tell(asked, word, str(path), str(path2))], (path, path2)
+            else:
+                act, kind, questions = chance.choice(ONE)
+                if kind_of(path) != kind or not path.parent.is_dir():
+                    continue
+                answers, words = [tell(asked, question, str(path)) for question in questions], (path,)
+            got = inside.errno(act, *words)
+            if got not in (0, errno.EACCES, errno.EXDEV):
+                continue
+            allowed = all(answer.allowed for answer in answers)
+            assert (got == 0) == allowed, (seed, act.__name__, words, errno.errorcode.get(got), answers)
+            counted[allowed] += 1
+    assert all(counted.values()), f"seed {seed}: {counted}"
+
+
+def test_a_file_and_its_domain_say_the_same(tree: Path, attach: rule.Attach) -> None:
+    (tree / "secret").mkdir()
+    for name in ("secret/file", "file"):
+        (tree / name).write_text("")
+    made = rule.make(HANDLED, rule.allow("/", HANDLED), rule.deny(tree / "secret", Action.READ_FILE))
+    before = record.serials()
+    with asker.of_policies([made]) as asked:
+        told = {name: asked.answer("read_file", str(tree / name)) for name in ("secret/file", "file")}
+    assert record.serials() == before
+    with asker.of_domain(attach(made)) as asked:
+        for name, answer in told.items():
+            assert asked.answer("read_file", str(tree / name)) == answer
+    denied = told["secret/file"]
+    assert not denied.allowed
+    (verdict,) = denied.questions[0].verdicts
+    assert verdict.reason == "rule" and verdict.rule and verdict.rule.path == str(tree / "secret")
+    assert verdict.rule.location == made.rules[1].location
+    walk = denied.questions[0].walk
+    assert [place.path for place in walk[:2]] == [str(tree / "secret/file"), str(tree / "secret")]
+    assert walk[-1].path == "/" and walk[-1].rules[0].allowed == Action.READ_FILE
+    assert walk[1].rules[0].denied == Action.READ_FILE
+    assert told["file"].allowed
+
+
+def test_seals(tree: Path, attach: rule.Attach) -> None:
+    (tree / "way/secret").mkdir(parents=True)
+    (tree / "way/beside").mkdir()
+    name = attach(rule.make(HANDLED, rule.deny(tree / "way/secret", Action.READ_FILE), default="allow"))
+    with asker.of_domain(name) as asked:
+        for path in ("way/secret", "way"):
+            answer = asked.answer("rename", str(tree / path), str(tree / "else"))
+            assert not answer.allowed
+            (seal,) = (question for question in answer.questions if question.action == "seal")
+            assert seal.verdicts[0].rule and seal.verdicts[0].rule.path == str(tree / "way/secret")
+        assert asked.answer("rename", str(tree / "way/beside"), str(tree / "way/else")).allowed
+
+
+def test_the_command(tree: Path, attach: rule.Attach, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "secret").mkdir()
+    name = attach(rule.make(HANDLED, rule.deny(tree / "secret", Action.READ_DIR), default="allow"))
+    assert cli.main(["why", name, "read_dir", str(tree / "secret")]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("denied: read_dir of ") and f"by the rule on {tree}/secret (test:" in out
+    assert cli.main(["why", name, "read_dir", str(tree)]) == 0
+    assert cli.main(["why", "no-such-domain", "read_dir", str(tree)]) == 2
+    assert cli.main(["why", name, "all", str(tree / "secret"), "--json"]) == 1
+
+
+def test_killed_while_it_asks(tree: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    """What it puts into the kernel is swept up by the next command."""
+    attach(rule.make(HANDLED, rule.deny(tree, Action.READ_DIR), default="allow"))
+    before = record.serials()
+    pid = os.fork()
+    if pid == 0:
+        asked = asker.of_policies([rule.make(HANDLED, rule.deny(tree, Action.READ_FILE), default="allow")])
+        asked.__enter__()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert len(record.serials()) == len(before) + 1
+    live.sweep()
+    assert record.serials() == before
+    found = engine.find()
+    assert found
+    with found:
+        assert sum(bool(found.ruleset(index).serial) for index in range(1, 64)) == len(before)

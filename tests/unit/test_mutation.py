@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""mutation.py: what it replaces is there, and so are the tests that must fail."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import mutation
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("row", mutation.MUTATIONS, ids=lambda row: row.name)
+def test_row(row: mutation.Mutation, tmp_path: Path) -> None:
+    made = mutation.apply(row, tmp_path)
+    assert (made / row.file).read_text() != (mutation.BPF / row.file).read_text()
+    assert row.tests
+    for test in row.tests:
+        file, _, name = test.partition("::")
+        assert re.search(rf"^def {re.escape(name.partition('[')[0])}\(", (ROOT / file).read_text(), re.M), test
+
+
+def test_names_are_unique() -> None:
+    assert len(mutation.BY_NAME) == len(mutation.MUTATIONS)
+
+
+def test_stale_text_is_an_error(tmp_path: Path) -> None:
+    stale = mutation.Mutation("stale", "decide.h", "this is not there", "", ("tests/build/test_decide.py::test_gain",))
+    with pytest.raises(ValueError, match="0 times"):
+        mutation.apply(stale, tmp_path)
