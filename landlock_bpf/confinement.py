@@ -20,11 +20,13 @@ FALLBACK = "landlock-bpf"
 class Confinement:
     """A domain that waits for its process; a context manager.
 
-    The process to be confined, a child forked from here, calls enter(); the parent calls close() after its end.
+    The process to be confined, a child forked from here, calls enter(); the parent calls close() after its end. `notes` say
+    what of its policies could not be covered.
     """
 
-    def __init__(self, name: str, index: int, path: Path, live: engine.Engine) -> None:
+    def __init__(self, name: str, index: int, path: Path, live: engine.Engine, notes: tuple[str, ...] = ()) -> None:
         self.name = name
+        self.notes = notes
         self.cgroup = path
         self._index = index
         self._engine = live
@@ -104,7 +106,7 @@ def make(
             sweep.count_process_domains(live, [*slots, empty])
             domain.write(live, dataclasses.replace(empty, ruleset=made[0].index, cgroup=cgroup.id_of(scope)))
             undo.pop_all()
-    return Confinement(name, empty.index, scope, engine.Engine(live.pins))
+    return Confinement(name, empty.index, scope, engine.Engine(live.pins), ruleset.notes(own))
 
 
 def confine(

@@ -100,7 +100,7 @@ class Controller:
                 if strict:
                     _refuse_held(held, name)
                 undo.pop_all()
-            return live_domain.Domain(self, name, held)
+            return live_domain.Domain(self, name, held, ruleset.notes(own))
 
     def domain(self, name: str) -> live_domain.Domain:
         """Give a domain in force by its name."""
@@ -235,7 +235,7 @@ class Controller:
                 if strict:
                     _refuse_held(descriptors.of_process(target.pid, own), name)
                 confinement.confine(live, slots, name, own, serial, target, loaded)
-            return live_domain.Domain(self, name, descriptors.of_process(target.pid, own))
+            return live_domain.Domain(self, name, descriptors.of_process(target.pid, own), ruleset.notes(own))
 
     def confine_alike(self, name: str, pidfd: int, *, thread: int = 0) -> live_domain.Domain:
         """Put a running process, or one thread of it, under what a domain was given itself; see Domain.confine()."""

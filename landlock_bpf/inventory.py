@@ -34,7 +34,7 @@ class DomainInfo:
     A domain of a process that ran already has no control group, and its `maker` is that process or thread.
 
     `rules` counts rule programs too, `ended` those that have ended because their filesystem was unmounted; update resolves
-    them anew.
+    them anew. `notes` say what of its policies could not be covered.
     """
 
     name: str
@@ -45,6 +45,7 @@ class DomainInfo:
     ended: int
     tasks: int
     maker: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,7 @@ class LayerInfo:
     rules: tuple[RuleInfo, ...]
     programs: ProgramsInfo | None = None
     permissive: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +157,8 @@ def describe(live: engine.Engine, slot: domain.Slot) -> DomainInfo:
         tasks = len(set(cgroup.processes(path))) if path else 0
     else:
         tasks = sum(1 for _ in domain.members(live, slot.index))
-    return DomainInfo(slot.name, slot.kind, path, in_force.layers, rules, ended, tasks, slot.maker)
+    notes = ruleset.notes(ruleset.own(found.layers)) if found else ()
+    return DomainInfo(slot.name, slot.kind, path, in_force.layers, rules, ended, tasks, slot.maker, notes)
 
 
 def detail(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot]) -> DomainDetail:
@@ -195,7 +198,15 @@ def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> Lay
     default = "deny" if layer.handled & ~layer.default_allow & ~hooks.WITHHELD else "allow"
     programs = _programs(live, layer.programs) if layer.programs else None
     return LayerInfo(
-        layer.owner, layer.policy, layer.source, abi.Action(layer.handled), default, rules, programs, layer.permissive
+        layer.owner,
+        layer.policy,
+        layer.source,
+        abi.Action(layer.handled),
+        default,
+        rules,
+        programs,
+        layer.permissive,
+        layer.notes,
     )
 
 

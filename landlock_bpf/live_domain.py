@@ -18,12 +18,20 @@ class Domain:
     """A domain in force, known by its name; Controller.attach(), confine() and domain() give one.
 
     As a context manager it ends the domain at the end of the block. A domain of processes is left to end with the last of
-    them. `held` lists files that members had open where the policies deny, when it was made: they stay usable.
+    them. `held` lists files that members had open where the policies deny, when it was made: they stay usable. `notes` say
+    what of its policies could not be covered.
     """
 
-    def __init__(self, control: controller.Controller, name: str, held: Sequence[descriptors.Held] = ()) -> None:
+    def __init__(
+        self,
+        control: controller.Controller,
+        name: str,
+        held: Sequence[descriptors.Held] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.held = tuple(held)
+        self.notes = tuple(notes)
         self._control = control
 
     def __repr__(self) -> str:

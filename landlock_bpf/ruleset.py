@@ -171,6 +171,11 @@ def own(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     return tuple(layer for layer in layers if (layer.owner, layer.made) == (last.owner, last.made))
 
 
+def notes(layers: Iterable[Layer]) -> tuple[str, ...]:
+    """Say what of the policies of layers could not be covered."""
+    return tuple(dict.fromkeys(note for layer in layers for note in layer.notes))
+
+
 def of_programs(owner: str, made: int, programs: Programs) -> Layer:
     """Make the layer of rule programs: it allows all that its rules do not deny."""
     sources = tuple(dict.fromkeys(rule.file for rule in programs.rules))

@@ -69,6 +69,12 @@ def has_policies(args: argparse.Namespace) -> bool:
     return bool(args.policies or args.landlock_access or args.landlock_rules)
 
 
+def tell(notes: Iterable[str]) -> None:
+    """Tell what of the policies could not be covered."""
+    for note in notes:
+        cli.complain(note)
+
+
 @contextlib.contextmanager
 def told(args: argparse.Namespace) -> Iterator[None]:
     """With --verifier-log, print all that the kernel says of a rule program that it refuses in this block."""

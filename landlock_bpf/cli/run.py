@@ -59,6 +59,7 @@ def main(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         with controller.Controller.open() as live, layers.told(args):
             confinement = live.prepare(policies, name=args.name, rules=rules)
+        layers.tell(confinement.notes)
         mask = stack.enter_context(launch.held_signals())
         stack.callback(_close, confinement)
         status = launch.run(

@@ -56,6 +56,8 @@ def _print(detail: inventory.DomainDetail) -> None:
             continue
         mode = "; permissive: what it would deny is reported alone" if layer.permissive else ""
         print(f"  handles {_actions(layer.handled)}; default {layer.default}{mode}")
+        for note in layer.notes:
+            print(terminal.shown(f"  not covered: {note}"))
         for rule in layer.rules:
             ended = "  ended with its filesystem" if rule.ended else ""
             print(terminal.shown(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line}){ended}"))

@@ -35,5 +35,6 @@ def main(args: argparse.Namespace) -> int:
     policies, rules = layers.load_policies(args), layers.load_rules(args)
     cli.require_root()
     with controller.Controller.open() as live, layers.told(args):
-        live.update(args.name, policies, rules=rules)
+        updated = live.update(args.name, policies, rules=rules)
+    layers.tell(updated.notes)
     return 0

@@ -51,7 +51,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
             pass
 
         def __getattr__(self, name: str) -> Any:
-            return lambda *given, **named: (found.append((name, *given, named)), types.SimpleNamespace(held=()))[1]
+            return lambda *given, **named: (found.append((name, *given, named)), types.SimpleNamespace(held=(), notes=()))[1]
 
     monkeypatch.setattr(controller.Controller, "open", lambda: cast(controller.Controller, Fake()))
     monkeypatch.setattr(cli, "require_root", lambda: None)
