@@ -220,7 +220,7 @@ def test_the_house_has_every_file() -> None:
     names = [word for word in code(ARCHITECTURE) if word.startswith(("bpf/", "landlock_bpf/"))]
     told = {path for name in names for path in ROOT.glob(name.rstrip("/"))}
     there = {*(ROOT / "bpf").iterdir(), *(ROOT / "landlock_bpf").iterdir()}
-    quiet = {"__init__.py", "__main__.py", "__pycache__", "policy.schema.json"}
+    quiet = {"__init__.py", "__main__.py", "__pycache__", "policy.schema.json", "py.typed"}
     assert {path.name for path in there - told} <= quiet
 
 
