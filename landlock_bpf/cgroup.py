@@ -151,11 +151,11 @@ def make(path: Path) -> None:
         raise errors.KernelError("make the control group", str(path), cause.errno or errno.EIO, _REMEDY) from cause
 
 
-def enter(path: Path) -> None:
-    """Put this process into a control group."""
+def enter(path: Path, process: int = 0) -> None:
+    """Put a process into a control group; 0 is this one."""
     try:
         with open(path / "cgroup.procs", "w") as control:
-            control.write("0")
+            control.write(str(process))
     except OSError as cause:
         raise errors.KernelError("enter the control group", str(path), cause.errno or errno.EIO, _REMEDY) from cause
 

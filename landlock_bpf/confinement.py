@@ -49,12 +49,33 @@ class Confinement:
         with record.locked():
             if not any(slot.name == self.name and slot.index == self._index for slot in domain.slots(self._engine)):
                 raise errors.NotFoundError(f"the domain {self.name} was ended before its process began; start it again")
-            cgroup.enter(self.cgroup)
-            pidfd = os.pidfd_open(os.getpid())
+            if domain.at(self._engine, self.cgroup):
+                # Who is in the domain of a control group may not use bpf(2): a child puts us there, that is not in it.
+                self._have_child_put(os.getpid())
+            else:
+                self._put(os.getpid())
+
+    def _put(self, process: int) -> None:
+        pidfd = os.pidfd_open(process)
+        try:
+            cgroup.enter(self.cgroup, process)
+            self._tasks.update(pidfd, self._task)
+        finally:
+            os.close(pidfd)
+
+    def _have_child_put(self, process: int) -> None:
+        child = os.fork()
+        if child == 0:
+            number = errno.EIO
             try:
-                self._tasks.update(pidfd, self._task)
+                self._put(process)
+                number = 0
+            except errors.KernelError as error:
+                number = error.errno
             finally:
-                os.close(pidfd)
+                os._exit(number)
+        if number := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+            raise errors.KernelError("enter the control group", str(self.cgroup), abs(number))
 
     def close(self) -> None:
         """End the domain, and remove its control group, if no process is left in it; else a later sweep does."""

@@ -163,9 +163,8 @@ def _hooks() -> Answer:
     with btf.Btf.vmlinux() as vmlinux:
         wrong = []
         for row in hooks.HOOKS:
-            count = vmlinux.hook_args if row.kind == "lsm" else vmlinux.tracepoint_args
-            found = count(row.name)
-            if found != len(row.args):
+            found = vmlinux.args(row.kind, row.name)
+            if not row.fits(found):
                 wrong.append(f"{row.name} ({'absent' if found is None else f'{found} arguments'})")
     if wrong:
         return "no", f"not as we know them: {', '.join(wrong)}", _OTHER_KERNEL

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Whom a task under rule programs may trace: those that are under all of its rules. The seven cases of 2017, and more."""
+"""Whom a task in a domain may trace: those that are in all of its domains. The seven cases of 2017, and more."""
 
 from __future__ import annotations
 
@@ -131,6 +131,45 @@ def take_descriptor(pid: int) -> None:
 ACCESSES = (attach_to, open_memory, read_environment, read_link, read_memory, take_descriptor)
 
 
+_told: dict[int, int] = {}
+
+
+def begin_child() -> int:
+    """Have a child that waits, to be moved by somebody outside, and asks to be traced when told."""
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(tell)
+        os._exit(trial.errno_of(be_traced) if os.read(told, 1) else 0)
+    os.close(told)
+    _told[pid] = tell
+    return pid
+
+
+def have_traced(pid: int) -> None:
+    """Have the child ask to be traced by us."""
+    os.write(_told[pid], b"x")
+    if status := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        raise OSError(status, os.strerror(status))
+
+
+def end_child(pid: int) -> None:
+    os.close(_told.pop(pid))
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def tried(tracer: Member, access: Callable[[int], None], place: Path) -> int:
+    """Have a process try something on a child of its own that we have moved into a control group; the errno."""
+    pid = tracer.ask(begin_child)
+    (place / "cgroup.procs").write_text(str(pid))
+    try:
+        return tracer.errno(access, pid)
+    finally:
+        tracer.ask(end_child, pid)
+
+
 def lose_ptrace() -> None:
     """Without this capability the kernel itself lets nobody trace those who have more of them."""
     lose(CAP_SYS_PTRACE)
@@ -172,16 +211,19 @@ def test_case(case: Case, groups: Path, refusals: dict[Callable[[int], None], in
     with Member(groups / case.tracer) as tracer:
         for name in case.rules:
             attach(cgroup=groups / name, rules=rule.programs("nothing"))
-        found = {access: tracer.errno(try_access, access, groups / case.tracee) for access in ACCESSES}
+        found = {access: tried(tracer, access, groups / case.tracee) for access in ACCESSES}
         assert found == (dict.fromkeys(ACCESSES, 0) if case.allowed else refusals)
-        assert tracer.errno(try_traceme, groups / case.tracee) == (0 if case.allowed else errno.EPERM)
+        assert tried(tracer, have_traced, groups / case.tracee) == (0 if case.allowed else errno.EPERM)
 
 
-def test_policies_do_not_count(groups: Path, attach: rule.Attach) -> None:
-    """As in 2017, only rule programs do."""
+def test_policies(groups: Path, refusals: dict[Callable[[int], None], int], attach: rule.Attach) -> None:
+    """Unlike 2017, they bind tracers as rule programs do."""
     attach(rule.make(Action.MAKE_DIR), cgroup=groups / A)
-    with Member(groups / A) as tracer:
-        assert tracer.errno(try_access, attach_to, groups / B) == 0
+    with Member(groups / A) as tracer, Member(groups / B) as free:
+        assert {access: tried(tracer, access, groups / B) for access in ACCESSES} == refusals
+        assert {access: tried(tracer, access, groups / A) for access in ACCESSES} == dict.fromkeys(ACCESSES, 0)
+        assert {access: tried(free, access, groups / A) for access in ACCESSES} == dict.fromkeys(ACCESSES, 0)
+        assert tried(tracer, have_traced, groups / B) == errno.EPERM
 
 
 def test_process_domain(groups: Path, refusals: dict[Callable[[int], None], int], live: controller.Controller) -> None:

@@ -79,10 +79,8 @@ def test_hooks_of_another_shape_are_named(monkeypatch: pytest.MonkeyPatch) -> No
 
         def __exit__(self, *exc: object) -> None: ...
 
-        def hook_args(self, hook: str) -> int | None:
+        def args(self, kind: str, hook: str) -> int | None:
             return {"file_open": 7, "path_unlink": None}.get(hook, len(args[hook]))
-
-        tracepoint_args = hook_args
 
     args = {row.name: row.args for row in hooks.HOOKS}
     monkeypatch.setattr("landlock_bpf.btf.Btf.vmlinux", Vmlinux)

@@ -32,7 +32,7 @@ def test_hooks_are_needed_by_actions_and_by_what_a_domain_has() -> None:
     assert names(Action.MAKE_DIR, hooks.Need(0)) == {"path_mkdir", "path_rename"}
     assert {"cgroup_mkdir", "sb_delete"} <= names(0, hooks.Need.DOMAIN)
     assert "sb_mount" in names(hooks.WITHHELD, hooks.Need(0))
-    assert names(0, hooks.Need.PROCESS) == {"task_alloc"}
+    assert names(0, hooks.Need.PROCESS) == {"task_alloc", "task_newtask"}
     making = {"path_mkdir", "path_mknod", "path_symlink", "path_link"}
     assert {"path_unlink", "path_rmdir", "path_rename"} | making <= names(0, hooks.Need.DENIAL | hooks.Need.DOMAIN)
 

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""No way out of a control group's domain: who cannot open the list of tasks elsewhere, and who has it open, is held."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import operation
+import pytest
+import rule
+import way
+from member import Member
+
+from landlock_bpf import controller, engine, events
+from landlock_bpf.abi import Action
+
+LISTS = ("cgroup.procs", "cgroup.threads")
+
+
+@pytest.fixture
+def secret(tree: Path) -> Path:
+    path = tree / "secret"
+    path.write_text("")
+    return path
+
+
+@pytest.fixture
+def elsewhere(cgroup: Path) -> Path:
+    """A control group beside that of the domain."""
+    path = cgroup / "elsewhere"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def home(cgroup: Path) -> Path:
+    """The control group of the domain."""
+    path = cgroup / "home"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def bound(secret: Path, home: Path, attach: rule.Attach) -> str:
+    return attach(deny(secret), cgroup=home)
+
+
+@pytest.fixture(autouse=True)
+def forget(live: controller.Controller) -> Iterator[None]:
+    """Let tasks of other tests pay for none of this."""
+    yield
+    found = engine.find()
+    assert found
+    with found:
+        found.state.escaped = 0
+
+
+def deny(secret: Path) -> object:
+    return rule.make(Action.READ_FILE, rule.deny(secret, Action.READ_FILE), default="allow")
+
+
+def read(path: Path) -> None:
+    operation.touch(path, os.O_RDONLY)
+
+
+def enter(group: Path) -> None:
+    (group / "cgroup.procs").write_text("0")
+
+
+def use(descriptor: int) -> None:
+    os.write(descriptor, b"0")
+
+
+def at(group: Path) -> bool:
+    """Whether this process is in a control group."""
+    return str(group).removeprefix("/sys/fs/cgroup") == Path("/proc/self/cgroup").read_text().split("::")[1].strip()
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_list_of_tasks(name: str, bound: str, home: Path, elsewhere: Path) -> None:
+    (home / "inner").mkdir()
+    with Member(home) as member, Member(elsewhere) as free:
+        for group in (elsewhere, elsewhere.parent, Path("/sys/fs/cgroup")):
+            assert free.errno(way.write_only, group / name) == 0, group
+            assert member.errno(way.write_only, group / name) == errno.EPERM, group
+            assert member.errno(way.reopen, group / name) == errno.EPERM, group
+            assert member.errno(way.read_only, group / name) == 0, group
+        assert member.errno(way.write_only, home / name) == 0
+        assert member.errno(way.write_only, home / "inner" / name) == 0
+
+
+def test_moves_inside(bound: str, home: Path, secret: Path) -> None:
+    (home / "inner").mkdir()
+    with Member(home) as member:
+        assert member.errno(enter, home / "inner") == 0
+        assert member.errno(read, secret) == errno.EACCES
+        assert member.errno(enter, home) == 0
+        assert member.errno(read, secret) == errno.EACCES
+
+
+def test_reported(bound: str, home: Path, elsewhere: Path) -> None:
+    for _ in events.read(follow=False):
+        pass
+    with Member(home) as member:
+        member.errno(enter, elsewhere)
+    (denial,) = events.read(follow=False)
+    assert (denial.hook, denial.reason, denial.error) == ("file_open", "domain", "EPERM")
+    assert denial.path == str(elsewhere / "cgroup.procs")
+
+
+@pytest.mark.parametrize("name", ["open_up", "give_away"])
+def test_list_given_away(name: str, bound: str, home: Path, elsewhere: Path) -> None:
+    """Somebody unprivileged outside could move us, were it his."""
+    with Member(home) as member, Member() as free:
+        assert member.errno(getattr(way, name), elsewhere / "cgroup.procs") == errno.EPERM
+        assert free.errno(getattr(way, name), elsewhere / "cgroup.procs") == 0
+
+
+def test_clone_into_cgroup(bound: str, home: Path, elsewhere: Path) -> None:
+    with Member(home) as member, Member() as free:
+        assert free.errno(way.clone_into, elsewhere) == 0
+        assert member.errno(way.clone_into, elsewhere) == errno.EPERM
+
+
+def test_inner_domain(bound: str, home: Path, secret: Path, attach: rule.Attach, tree: Path) -> None:
+    inner = home / "inner"
+    inner.mkdir()
+    attach(rule.make(Action.WRITE_FILE, rule.deny(tree, Action.WRITE_FILE), default="allow"), cgroup=inner)
+    with Member(inner) as member:
+        assert member.errno(enter, home) == errno.EPERM
+    with Member(home) as member:
+        assert member.errno(enter, inner) == 0
+
+
+@pytest.fixture
+def inherited(elsewhere: Path) -> Iterator[int]:
+    """A descriptor from before, that moves whoever writes to it."""
+    descriptor = os.open(elsewhere / "cgroup.procs", os.O_WRONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_inherited_descriptor(inherited: int, secret: Path, home: Path, elsewhere: Path, attach: rule.Attach) -> None:
+    """It moves him, as the kernel asks nobody; but he stays in the domain, and so does what he forks."""
+    with Member(home) as member, Member(home) as never_bound:
+        assert never_bound.errno(use, inherited) == 0
+        attach(deny(secret), cgroup=home)
+        assert member.errno(use, inherited) == 0
+        assert member.ask(at, elsewhere)
+        assert member.errno(read, secret) == errno.EACCES
+        assert member.errno(in_child, secret) == errno.EACCES
+        assert member.errno(in_thread, secret) == errno.EACCES
+        assert member.errno(in_program, secret) == errno.EACCES
+        assert member.ask(way.bpf_errnos) == {errno.EPERM}
+        assert member.errno(way.write_only, elsewhere / "cgroup.procs") == errno.EPERM
+        assert never_bound.errno(read, secret) == 0
+
+
+def in_child(path: Path) -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(errno_of(read, path))
+    if number := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        raise OSError(number, os.strerror(number))
+
+
+def in_thread(path: Path) -> None:
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(errno_of(read, path)))
+    thread.start()
+    thread.join()
+    if found[0]:
+        raise OSError(found[0], os.strerror(found[0]))
+
+
+def in_program(path: Path) -> None:
+    pid = os.posix_spawn("/bin/busybox", ["cat", str(path)], {}, file_actions=[(os.POSIX_SPAWN_CLOSE, 2)])
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        raise OSError(errno.EACCES, "it could not")
+
+
+def errno_of(function: Callable[[Path], None], path: Path) -> int:
+    try:
+        function(path)
+    except OSError as error:
+        return error.errno or -1
+    return 0
+
+
+def test_children_and_threads_from_before(inherited: int, bound: str, secret: Path, home: Path, elsewhere: Path) -> None:
+    """Whoever else he moves is held as well."""
+    with Member(home) as member:
+        assert member.errno(move_child, inherited, secret) == errno.EACCES
+
+
+def move_child(descriptor: int, path: Path) -> None:
+    """Have a child moved, that reads then."""
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.read(told, 1)
+        os._exit(errno_of(read, path))
+    os.write(descriptor, str(pid).encode())
+    os.write(tell, b"x")
+    if number := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        raise OSError(number, os.strerror(number))
+
+
+def test_thread_moves_its_process(inherited: int, bound: str, secret: Path, home: Path) -> None:
+    """While it is moved, others of its threads try all the time."""
+    with Member(home) as member:
+        tried, opened = member.ask(race, inherited, secret)
+    assert tried > 0
+    assert opened == 0
+
+
+def race(descriptor: int, path: Path) -> tuple[int, int]:
+    going = True
+    counts = [0, 0]
+
+    def hammer() -> None:
+        while going:
+            counts[1 if errno_of(read, path) == 0 else 0] += 1
+            in_fork = os.fork()
+            if in_fork == 0:
+                os._exit(errno_of(read, path) == 0)
+            counts[1] += os.waitstatus_to_exitcode(os.waitpid(in_fork, 0)[1])
+
+    threads = [threading.Thread(target=hammer) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    os.write(descriptor, b"0")
+    time.sleep(0.5)
+    going = False
+    for thread in threads:
+        thread.join()
+    return sum(counts), counts[1]
+
+
+def test_return(inherited: int, secret: Path, home: Path, elsewhere: Path, attach: rule.Attach) -> None:
+    """Held, he may come back; then he is in the domain as before."""
+    with Member(home) as member:
+        name = attach(deny(secret), cgroup=home)
+        assert name
+        member.ask(use, inherited)
+        assert member.errno(enter, home) == 0
+        assert member.ask(at, home)
+        assert member.errno(read, secret) == errno.EACCES
+
+
+def test_moved_by_somebody_outside(inherited: int, bound: str, secret: Path, home: Path, elsewhere: Path) -> None:
+    with Member(home) as member, Member(home) as escaped:
+        (elsewhere / "cgroup.procs").write_text(str(member.pid))
+        assert member.errno(read, secret) == 0
+        escaped.ask(use, inherited)
+        assert escaped.errno(read, secret) == errno.EACCES
+        (elsewhere.parent / "cgroup.procs").write_text(str(escaped.pid))
+        assert escaped.errno(read, secret) == 0
+
+
+def test_domain_ends(inherited: int, secret: Path, home: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    name = attach(deny(secret), cgroup=home)
+    with Member(home) as member:
+        member.ask(use, inherited)
+        assert member.errno(read, secret) == errno.EACCES
+        live.detach(name)
+        assert member.errno(read, secret) == 0
+
+
+def test_inner_domain_ends(
+    inherited: int, bound: str, secret: Path, home: Path, tree: Path, attach: rule.Attach, live: controller.Controller
+) -> None:
+    """Who left two domains at once is in the outer one when the inner one ends."""
+    inner = home / "inner"
+    inner.mkdir()
+    write = Action.WRITE_FILE
+    name = attach(rule.make(write, rule.deny(secret, write), default="allow"), cgroup=inner)
+    with Member(inner) as member:
+        member.ask(use, inherited)
+        assert member.errno(read, secret) == errno.EACCES
+        assert member.errno(way.write_only, secret) == errno.EACCES
+        live.detach(name)
+        assert member.errno(way.write_only, secret) == 0
+        assert member.errno(read, secret) == errno.EACCES
+
+
+def test_cgroup_removed(inherited: int, secret: Path, home: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    """The domain lasts while somebody is held in it, though its control group is empty and gone; then it ends."""
+    name = attach(deny(secret), cgroup=home)
+    with Member(home) as member:
+        member.ask(use, inherited)
+        home.rmdir()
+        assert name in [info.name for info in live.list()]
+        assert member.errno(read, secret) == errno.EACCES
+    assert name not in [info.name for info in live.list()]
