@@ -147,3 +147,38 @@ def test_each_hook_is_given_mounts_or_none() -> None:
     for row in questions.ROWS:
         mountless = {each.handle in (abi.Handle.DENTRY, abi.Handle.INODE) for each in row.questions}
         assert mountless == {row.number in events._MOUNTLESS}, row.hook
+
+
+def test_what_a_permissive_policy_would_deny() -> None:
+    found = events.parse(bytes(denial(permissive=1)))
+    assert found.verdict == "would be denied"
+    assert " WOULD BE DENIED EACCES read_file /.ssh/id " in events.format_text(found)
+    assert json.loads(events.format_json(found))["verdict"] == "would be denied"
+
+
+def test_how_many_were_not_reported() -> None:
+    found = events.parse(bytes(denial(dropped=7)))
+    assert (found.verdict, found.dropped) == ("denied", 7)
+    assert events.format_dropped("work\x1b", 7).startswith(r"7 denials of the domain work\x1b were not reported")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ((b"later", b"home"), ("/home/later", 7)),
+        ((b"x", b"later", b"home"), ("/home/later", 7)),
+        ((b"laterer", b"home"), None),
+        ((b"key.pem", b"deep", b"home"), ("/home/**/*.pem", 9)),
+    ],
+)
+def test_a_denial_of_a_name_names_its_rule(names: tuple[bytes, ...], expected: tuple[str, int] | None) -> None:
+    read = int(Action.READ_FILE)
+    layer = ruleset.Layer(
+        "work", 8, "p", "p.toml", read, read, 2, True, ((OBJECT, 2),),
+        names=(ruleset.Name(OBJECT, 1, 5, read, "/home/later", "p.toml", 7),),
+        patterns=(ruleset.Pattern("*.pem", read, "p.toml", 9),),
+        trees=(ruleset.Tree(OBJECT, 0, "/home"),),
+    )  # fmt: skip
+    record.write(record.Record(8, 4, "work", "", (layer,)))
+    found = events.parse(bytes(denial(abi.Reason.NAMED, names, serial=8)))
+    assert (found.rule_path, found.rule.line) == expected if expected and found.rule else (expected, found.rule) == (None, None)
