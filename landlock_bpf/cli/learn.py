@@ -17,7 +17,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from landlock_bpf import abi, cli, controller, errors, events, invoker, launch, learning, policy, policy_actions
+from landlock_bpf import abi, cli, controller, errors, events, hooks, invoker, launch, learning, policy, policy_actions
 from landlock_bpf.cli import layers
 
 EXAMPLES = f"""\
@@ -67,10 +67,7 @@ def main(args: argparse.Namespace) -> int:
     asked = list(_allowable(denials))
     host = learning.Host(_is_directory, _homes(user))
     text = compose(args.command, learning.rules(asked, host, fold=args.fold), asked_under, args.merge if old else None)
-    args.output.write_text(text)
-    if user:
-        os.chown(args.output, user.uid, user.gid)
-    layers.load([args.output])
+    _write(args.output, text, asked_under, user)
     return launch.end_like(status)
 
 
@@ -80,12 +77,42 @@ def compose(command: Iterable[str], rules: tuple[policy.Rule, ...], base: policy
 
     line = f"# Learned from: {shlex.join(command)}".replace("\n", " ")
     if old is None:
-        return f"{line}\n" + policy_writer.write(dataclasses.replace(base, rules=rules), json_spelling=False)
+        return f"{line}\n" + policy_writer.write(_with_rules(base, rules), json_spelling=False)
+    if old.suffix != ".toml":  # JSON, or another tool's form
+        return f"{line}\n" + policy_writer.write(_with_rules(base, (*base.rules, *rules)), json_spelling=False)
     before = old.read_text()
     if not rules:
         return before
-    added = policy_writer.write(dataclasses.replace(base, rules=rules), json_spelling=False)
+    added = policy_writer.write(_with_rules(base, rules), json_spelling=False)
     return f"{before.rstrip()}\n\n{line}\n{added[added.index('[[path_beneath]]') :]}"
+
+
+def _with_rules(base: policy.Policy, rules: tuple[policy.Rule, ...]) -> policy.Policy:
+    handled = base.handled
+    for rule in rules:
+        handled |= rule.allowed  # what every policy handles, named or not, as mount
+    return dataclasses.replace(base, handled=handled, rules=rules)
+
+
+def _rules_on(one: policy.Policy) -> tuple[abi.Action, abi.Action]:
+    """Say what it handles and allows by default, what every policy handles left out."""
+    always = abi.Action.REFER | hooks.WITHHELD
+    return one.handled & ~always, one.default_allow & ~always
+
+
+def _write(path: Path, text: str, base: policy.Policy, user: invoker.Invoker | None) -> None:
+    """Write the policy whole or not at all, if it reads as one that rules on the same."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text)
+        (made,) = layers.load([part])
+        if _rules_on(made) != _rules_on(base):
+            raise errors.Error(f"what was learned would change what {path} rules on; write the rules by hand:\n{text}")
+        if user:
+            os.chown(part, user.uid, user.gid)
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _run(args: argparse.Namespace, soft: policy.Policy, user: invoker.Invoker | None) -> tuple[int, list[events.Denial]]:
