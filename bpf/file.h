@@ -87,7 +87,8 @@ static __always_inline int on_file_open(struct file *file)
 		optional = MASK(ACTION_TRUNCATE);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
 		optional |= MASK(ACTION_IOCTL_DEV);
-	if (S_ISBLK(mode)) /* what a filesystem on it denies is there to be read */
+	/* What a filesystem on it denies is there to be read. */
+	if (S_ISBLK(mode) || (S_ISCHR(mode) && reaches_disks(inode->i_rdev)))
 		asked |= MASK(ACTION_OPEN_BLOCK);
 	if (found > 0 && !S_ISDIR(mode)) {
 		refused = open_quickly(&subject, file);
@@ -98,6 +99,7 @@ static __always_inline int on_file_open(struct file *file)
 	mount = real_mount(file->f_path.mnt);
 	if (!is_ruled(dentry->d_sb, dentry->d_inode) || is_private_mount(mount))
 		return 0;
+	overlay_seen(dentry->d_sb);
 	if (found < 0)
 		return deny_storage(HOOK_FILE_OPEN, (__u64)mount, (__u64)dentry, -EACCES);
 
@@ -288,7 +290,8 @@ static __always_inline int on_file_receive(struct file *file)
 static __always_inline int on_mmap_file(struct file *file, unsigned long reqprot,
 					unsigned long prot, unsigned long flags)
 {
-	if (!(prot & PROT_EXEC) || !address_of(file))
+	/* Newer kernels know that it may be NULL, and want it tested; for older ones it never is. */
+	if (!(prot & PROT_EXEC) || !address_of(file) || !file)
 		return 0;
 	return ask_file(file, MASK(ACTION_MAP_EXEC), HOOK_MMAP_FILE);
 }

@@ -117,6 +117,7 @@ struct inode {
 	unsigned long i_ino; /* u64 since 7.1; the same eight bytes */
 	__u32 i_generation;
 	void *i_private;
+	__u32 i_rdev;
 };
 
 struct dentry {

@@ -166,9 +166,12 @@ static __always_inline int on_task_alloc(struct task_struct *child, unsigned lon
 		if (error)
 			return error;
 	}
-	if (state && state->escaped)
+	if (!state)
+		return -ENOMEM;
+	if (state->escaped)
 		held = held_cgroup(bpf_get_current_task_btf());
-	if (!domain && !held)
+	/* Whoever is in a cgroup's domain has storage: it is there to hold him. */
+	if (!domain && !held && !cgroup_domain(bpf_get_current_task_btf(), state))
 		return 0;
 	/* Counted first: who scans for the last task of a domain must not miss this one. */
 	entry = bpf_map_lookup_elem(&domains, &domain);

@@ -102,8 +102,9 @@ static __always_inline int ask_dentry(struct dentry *dentry, __u64 asked, __u32 
 	struct subject subject;
 	int found = find_subject(&subject);
 
-	if (!found || !is_ruled(dentry->d_sb, dentry->d_inode))
+	if (!found || !is_ruled(dentry->d_sb, dentry->d_inode) || is_overlay_itself())
 		return 0;
+	overlay_seen(dentry->d_sb);
 	if (found < 0)
 		return deny_storage(hook, 0, (__u64)dentry, refusal);
 	subject.task->access = (struct access){ .dentry = (__u64)dentry,
@@ -124,8 +125,9 @@ static __always_inline int ask_inode(struct inode *inode, __u64 asked, __u32 hoo
 	int found = find_subject(&subject);
 	int error = 0;
 
-	if (!found || !is_ruled(inode->i_sb, inode))
+	if (!found || !is_ruled(inode->i_sb, inode) || is_overlay_itself())
 		return 0;
+	overlay_seen(inode->i_sb);
 	if (found < 0)
 		return deny_storage(hook, 0, 0, -EACCES);
 	access = &subject.task->access;

@@ -133,19 +133,23 @@ static __always_inline void name_object(struct object *object, struct inode *ino
 		name_inode(object, inode, sb);
 }
 
-/* Remember with whose credentials an overlayfs does things by itself. */
-static __always_inline void overlay_seen(struct super_block *sb)
+static __noinline void remember_creator(__u64 info, __u32 dev)
 {
 	struct state *state = the_state();
 	__u64 creator;
-	__u32 dev;
 
-	if (!state || !state->layout.overlay_creator || sb->s_magic != OVERLAYFS_SUPER_MAGIC)
+	if (!state || !state->layout.overlay_creator)
 		return;
-	creator = read_address((__u64)sb->s_fs_info + state->layout.overlay_creator);
-	dev = sb->s_dev;
-	if (creator)
+	creator = read_address(info + state->layout.overlay_creator);
+	if (creator && !bpf_map_lookup_elem(&creators, &creator))
 		bpf_map_update_elem(&creators, &creator, &dev, BPF_ANY);
+}
+
+/* Remember with whose credentials an overlayfs does things by itself. */
+static __always_inline void overlay_seen(struct super_block *sb)
+{
+	if (sb->s_magic == OVERLAYFS_SUPER_MAGIC)
+		remember_creator((__u64)sb->s_fs_info, sb->s_dev);
 }
 
 static long forget_creator(void *map, __u64 *creator, __u32 *dev, __u32 *gone)

@@ -30,6 +30,7 @@ static __always_inline int ask_path_as(const struct path *path, struct dentry *t
 	mount = real_mount(path->mnt);
 	if (!is_ruled(dentry->d_sb, dentry->d_inode) || is_private_mount(mount))
 		return 0;
+	overlay_seen(dentry->d_sb);
 	if (found < 0)
 		return deny_storage(hook, (__u64)mount, (__u64)dentry, error);
 

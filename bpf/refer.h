@@ -271,6 +271,7 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 	mount = real_mount(new_dir->mnt);
 	if (!is_ruled(new_parent->d_sb, new_parent->d_inode))
 		return 0;
+	overlay_seen(new_parent->d_sb);
 	if (found < 0)
 		return deny_storage(hook, (__u64)mount, (__u64)old_dentry, -EACCES);
 	old_inode = old_dentry->d_inode;

@@ -73,6 +73,18 @@ static __always_inline _Bool is_vital_sysfs(const struct lineage *lineage)
 	return !IS_NAMED(&lineage->top, "devices") && !IS_NAMED(&lineage->top, "class");
 }
 
+/* Character devices that read and write disks, by what they are; dev_t has 20 bits of minor. */
+static __always_inline _Bool reaches_disks(__u32 device)
+{
+	switch (device >> 20) {
+	case 21:  /* SCSI_GENERIC_MAJOR */
+	case 162: /* RAW_MAJOR */
+		return 1;
+	default:
+		return device == (10 << 20 | 236); /* the device mapper's control */
+	}
+}
+
 /* Filesystems with vital files. Most opens of a domain are of others: few instructions. */
 static __always_inline _Bool may_be_vital(__u64 magic)
 {
