@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from landlock_bpf import mountinfo, names, policy
+from landlock_bpf import mountinfo, names, policy, realpaths
 
 # Entries of directories that are looked at for one policy: some seconds.
 MOST_ENTRIES = 250_000
@@ -35,21 +35,19 @@ class _Place(NamedTuple):
 class Search:
     """The files found for one policy, and what could not be looked at, in words."""
 
-    def __init__(self, rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> None:
+    def __init__(self, rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount], reals: realpaths.Realpaths) -> None:
         self.notes: list[str] = []
         self._at: dict[str, list[policy.Rule]] = {}
         self._points = {mount.point: mount for mount in mounts}
         self._left = MOST_ENTRIES
         self._inodes: dict[tuple[int, int], tuple[int, list[_Place]]] = {}
-        reals = _Reals()
         for rule in rules:
             self._at.setdefault(reals.find(rule.path), []).append(rule)
-        tops: list[str] = []
-        for top in sorted(path for path, here in self._at.items() if any(rule.denied for rule in here)):
-            # What is beneath another one is met on the way down.
-            if not any(_is_beneath(top, other) for other in tops) and not self._has_all(top):
-                tops.append(top)
-        for top in tops:
+        tops = {path for path, here in self._at.items() if any(rule.denied for rule in here) and not self._has_all(path)}
+        # What is beneath another one is met on the way down.
+        inside: dict[str, bool] = {"": "/" in tops}
+        tops = {top for top in tops if top == "/" or not _is_inside(top.rpartition("/")[0], tops, inside)}
+        for top in sorted(tops):
             self._walk(top)
         self.files = tuple(self._outside())
 
@@ -132,19 +130,11 @@ class Search:
             yield Found(places[0].path, united)
 
 
-class _Reals:
-    """Paths without links; of many in one folder, that of the folder is found once."""
-
-    def __init__(self) -> None:
-        self._folders: dict[str, str] = {}
-
-    def find(self, path: str) -> str:
-        folder, _, name = path.rpartition("/")
-        if name in ("", ".", "..") or os.path.islink(path):
-            return os.path.realpath(path)
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder or "/")
-        return f"{self._folders[folder].rstrip('/')}/{name}"
+def _is_inside(folder: str, tops: set[str], known: dict[str, bool]) -> bool:
+    """Whether a folder is one of some trees or beneath one; what is found is kept, for rules come in flocks."""
+    if folder not in known:
+        known[folder] = folder in tops or _is_inside(folder.rpartition("/")[0], tops, known)
+    return known[folder]
 
 
 def _is_beneath(path: str, other: str) -> bool:

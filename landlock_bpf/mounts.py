@@ -7,30 +7,32 @@ no LSM hook is asked: so a denial above a mount has to be on the mount's own roo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from landlock_bpf import mountinfo, policy
+from landlock_bpf import mountinfo, policy, realpaths
 
 
-def denials(rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> dict[str, list[tuple[policy.Rule, int]]]:
+def denials(
+    rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount], reals: realpaths.Realpaths
+) -> dict[str, list[tuple[policy.Rule, int]]]:
     """Say for mount points which denials above them hold there, with the actions for which each is the nearest rule.
 
     Only for filesystems that are mounted nowhere else but where the same is denied: what is mounted on an open place too
     can be reached there, and would be denied there with it.
     """
     rules = [rule for rule in rules if not rule.names]
-    denied = {os.path.realpath(rule.path) for rule in rules if rule.denied}
-    if not any(_is_beneath(mount.point, path) for mount in mounts for path in denied):
+    denied = {reals.find(rule.path) for rule in rules if rule.denied}
+    beneath = {mount.point for mount in mounts if not denied.isdisjoint(map(str, PurePosixPath(mount.point).parents))}
+    if not beneath:
         return {}
     at: dict[str, list[policy.Rule]] = {}
     for rule in rules:
-        at.setdefault(os.path.realpath(rule.path), []).append(rule)
+        at.setdefault(reals.find(rule.path), []).append(rule)
     shared: dict[str, int] = {}
     found: dict[str, list[tuple[policy.Rule, int]]] = {}
     for mount in mounts:
-        inherited = list(_above(mount.point, at)) if any(_is_beneath(mount.point, path) for path in denied) else []
+        inherited = list(_above(mount.point, at)) if mount.point in beneath else []
         actions = 0
         for _rule, mask in inherited:
             actions |= mask
@@ -41,13 +43,15 @@ def denials(rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> 
     return {point: left for point, each in kept.items() if (left := [(rule, mask) for rule, mask in each if mask])}
 
 
-def trees(rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> dict[str, list[policy.Rule]]:
+def trees(
+    rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount], reals: realpaths.Realpaths
+) -> dict[str, list[policy.Rule]]:
     """Say for mount points which rules on names above them hold there, with the same exception."""
     found: dict[str, list[policy.Rule]] = {}
     for rule in rules:
         if not rule.names:
             continue
-        tree = os.path.realpath(rule.path)
+        tree = reals.find(rule.path)
         open_ = {mount.device for mount in mounts if mount.point != tree and not _is_beneath(mount.point, tree)}
         for mount in mounts:
             if _is_beneath(mount.point, tree) and mount.device not in open_:

@@ -7,9 +7,9 @@ import dataclasses
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from landlock_bpf import mountinfo, policy
+from landlock_bpf import mountinfo, policy, realpaths
 
 # A filesystem is stacked on others at most so often (include/linux/fs.h, FILESYSTEM_MAX_STACK_DEPTH).
 _DEPTH = 2
@@ -25,16 +25,17 @@ class Twins:
     notes: tuple[str, ...]
 
 
-def twins(rules: Iterable[policy.Rule], mounts: Sequence[mountinfo.Mount]) -> Twins:
+def twins(rules: Iterable[policy.Rule], mounts: Sequence[mountinfo.Mount], reals: realpaths.Realpaths) -> Twins:
     """Give for each rule that denies on an overlay the same in each of its layers that has the path, and in the upper one."""
-    overlays = [mount for mount in mounts if mount.type == "overlay"]
+    points = {mount.point: mount for mount in mounts}  # of those at one point, the last is on top
+    overlays = [mount for mount in points.values() if mount.type == "overlay"]
     found: list[policy.Rule] = []
     notes: dict[str, None] = {}
     left = [rule for rule in rules if rule.denied] if overlays else []
     for _ in range(_DEPTH):
         further = []
         for rule in left:
-            for path in _elsewhere(rule.path, mounts, notes):
+            for path in _elsewhere(reals.find(rule.path), points, notes):
                 further.append(dataclasses.replace(rule, path=path, allowed=policy.NOTHING))
         found += further
         left = further
@@ -60,22 +61,15 @@ def layers(options: str) -> tuple[list[str], str]:
     return lower, upper
 
 
-def mount_of(path: str, mounts: Sequence[mountinfo.Mount]) -> mountinfo.Mount | None:
-    """Find the mount that a path without links and dots lies on: of those at one point, the last is on top."""
-    best: mountinfo.Mount | None = None
-    for mount in mounts:
-        inside = mount.point == "/" or path == mount.point or path.startswith(f"{mount.point}/")
-        if inside and (best is None or len(mount.point) >= len(best.point)):
-            best = mount
-    return best
-
-
-def _elsewhere(path: str, mounts: Sequence[mountinfo.Mount], notes: dict[str, None]) -> Iterator[str]:
-    real = os.path.realpath(path)
-    mount = mount_of(real, mounts)
+def _elsewhere(path: str, points: Mapping[str, mountinfo.Mount], notes: dict[str, None]) -> Iterator[str]:
+    """Give the places in layers of a path without links."""
+    point = path
+    while point not in points and point != "/":
+        point = point.rpartition("/")[0] or "/"
+    mount = points.get(point)
     if mount is None or mount.type != "overlay":
         return
-    inside = os.path.normpath(f"/{mount.root}/{os.path.relpath(real, mount.point)}").strip("/")
+    inside = os.path.normpath(f"/{mount.root}/{os.path.relpath(path, mount.point)}").strip("/")
     lower, upper = layers(mount.options)
     for layer in dict.fromkeys(filter(None, (*lower, upper))):
         if not layer.startswith("/"):

@@ -19,6 +19,7 @@ from landlock_bpf import (
     names,
     overlays,
     policy,
+    realpaths,
     route,
     ruleset,
     ways,
@@ -35,8 +36,8 @@ def resolve(
 
     `filesystems` holds all that the rules are on: close it when the rules are in the kernel.
     """
-    mounted = mountinfo.read()
-    twins = [overlays.twins(each.rules, mounted) for each in policies]
+    mounted, reals = mountinfo.read(), realpaths.Realpaths()
+    twins = [overlays.twins(each.rules, mounted, reals) for each in policies]
     rules = [rule for each, twin in zip(policies, twins) for rule in (*each.rules, *twin.rules)]
     denied = {rule.path for rule in rules if rule.denied}
     wish = ways.Wish(dict.fromkeys(rule.path for rule in rules), denied, {rule.path for rule in rules if rule.names})
@@ -56,8 +57,8 @@ def resolve(
             raise errors.PolicyError(problems)
         for maker in makers:
             if maker.denies:
-                maker.cover_mounts(mounted, identify, filesystems)
-                maker.cover_links(mounted, identify)
+                maker.cover_mounts(mounted, reals, identify, filesystems)
+                maker.cover_links(mounted, reals, identify)
     return tuple(maker.layer(owner, made) for maker in makers)
 
 
@@ -113,9 +114,15 @@ class _Maker:
             notes=tuple(dict.fromkeys(self.notes)),
         )
 
-    def cover_mounts(self, mounted: Sequence[mountinfo.Mount], identify: route.Identify, filesystems: ways.Filesystems) -> None:
+    def cover_mounts(
+        self,
+        mounted: Sequence[mountinfo.Mount],
+        reals: realpaths.Realpaths,
+        identify: route.Identify,
+        filesystems: ways.Filesystems,
+    ) -> None:
         """Tie denials to the roots of the mounts beneath them as well; see mounts.py."""
-        inherited, trees = mounts.denials(self.rules, mounted), mounts.trees(self.rules, mounted)
+        inherited, trees = mounts.denials(self.rules, mounted, reals), mounts.trees(self.rules, mounted, reals)
         wish = ways.Wish(dict.fromkeys((*inherited, *trees)), set(), set())
         for point, way in ways.find(wish, identify, filesystems).items():
             # A name that does not last is of no use; on the way from above the denial holds all the same.
@@ -126,9 +133,9 @@ class _Maker:
             for rule in trees.get(point, ()):
                 self._plant(rule, way.last)
 
-    def cover_links(self, mounted: Sequence[mountinfo.Mount], identify: route.Identify) -> None:
+    def cover_links(self, mounted: Sequence[mountinfo.Mount], reals: realpaths.Realpaths, identify: route.Identify) -> None:
         """Tie denials to files that have names outside as well; see hardlinks.py."""
-        search = hardlinks.Search(self.rules, mounted)
+        search = hardlinks.Search(self.rules, mounted, reals)
         self.notes += search.notes
         allowed: dict[bytes, int] = {}
         for entry in self._entries if search.files else ():

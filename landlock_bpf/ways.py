@@ -99,6 +99,7 @@ def find(wish: Wish, identify: route.Identify, filesystems: Filesystems, *, cert
                         raise
                     found[path] = error
             fresh = routes.name()
+            folds: dict[int, str] = {}
             for node in fresh:
                 if certain or (node.named and node.named.magic in identity.STABLE):
                     filesystems.hold(node)
@@ -109,7 +110,10 @@ def find(wish: Wish, identify: route.Identify, filesystems: Filesystems, *, cert
                 places = [node.named for node in (way if path in wish.denied else way[-1:]) if node.named]
                 folding = ""
                 if (path in missing or path in wish.named) and places[-1].directory:
-                    folding = spellings.why(way[-1].fd, places[-1].magic)
+                    folder = way[-1].fd
+                    if folder not in folds:
+                        folds[folder] = spellings.why(folder, places[-1].magic)
+                    folding = folds[folder]
                 found[path] = Way(places, missing.get(path, ()), folding)
             routes.drop(fresh)
     return found

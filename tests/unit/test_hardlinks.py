@@ -10,6 +10,7 @@ import pytest
 
 from landlock_bpf import hardlinks, mountinfo, policy
 from landlock_bpf.abi import Action
+from landlock_bpf.realpaths import Realpaths
 
 NONE = Action(0)
 READ, WRITE, CHMOD = Action.READ_FILE, Action.WRITE_FILE, Action.CHMOD
@@ -34,7 +35,7 @@ def linked(path: Path, *others: Path) -> None:
 
 def found(tree: Path, *rules: policy.Rule, mounts: tuple[mountinfo.Mount, ...] = ()) -> dict[str, int]:
     result = {}
-    for file in hardlinks.Search(rules, mounts).files:
+    for file in hardlinks.Search(rules, mounts, Realpaths()).files:
         result[os.path.relpath(file.path, tree)] = sum(mask for _rule, mask in file.denied)
     return result
 
@@ -89,13 +90,13 @@ def test_what_is_not_there_or_is_a_file(tree: Path) -> None:
 def test_the_limits_are_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         linked(tree / "secret" / f"{number}", tree / "outside" / f"{number}")
-    search = hardlinks.Search([rule(tree / "secret", READ)], ())
+    search = hardlinks.Search([rule(tree / "secret", READ)], (), Realpaths())
     assert len(search.files) == 4 and not search.notes
     monkeypatch.setattr(hardlinks, "MOST_FILES", 2)
-    search = hardlinks.Search([rule(tree / "secret", READ)], ())
+    search = hardlinks.Search([rule(tree / "secret", READ)], (), Realpaths())
     assert len(search.files) == 2 and "more than 2 denied files" in search.notes[0]
     monkeypatch.setattr(hardlinks, "MOST_ENTRIES", 3)
-    search = hardlinks.Search([rule(tree / "secret", READ)], ())
+    search = hardlinks.Search([rule(tree / "secret", READ)], (), Realpaths())
     assert "more than 3 files are beneath" in search.notes[0]
 
 
@@ -103,7 +104,7 @@ def test_mounts_are_not_entered(tree: Path) -> None:
     linked(tree / "secret" / "deep" / "a", tree / "outside" / "a")
     for root, told in (("/", 0), ("/part", 1)):
         mount = mountinfo.Mount("ext4", "8:1", root, str(tree / "secret" / "deep"))
-        search = hardlinks.Search([rule(tree / "secret", READ)], (mount,))
+        search = hardlinks.Search([rule(tree / "secret", READ)], (mount,), Realpaths())
         assert (len(search.files), len(search.notes)) == (0, told)
 
 

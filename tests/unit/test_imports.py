@@ -50,7 +50,7 @@ LAYERS = (
     ),
     (
         "resolution",
-        ("ascent", "explanation", "hardlinks", "marking", "mounts", "overlays", "resolution", "route", "spellings", "ways"),
+        ("ascent", "explanation", "hardlinks", "marking", "mounts", "overlays", "realpaths", "resolution", "route", "spellings", "ways"),
     ),
     ("sources", ("compiler", "elf", "template", "verifier")),
     (
@@ -73,7 +73,10 @@ LAYERS = (
     ("uses of them", ("explainer", "grace", "identifier", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
     ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
-    ("domains", ("amendment", "change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "threads", "views")),
+    (
+        "domains",
+        ("amendment", "change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "threads", "views"),
+    ),
     ("commands on domains", ("asker", "attachment", "confinement", "inventory", "rule_request")),
     ("controller", ("canary", "controller", "events", "live_domain", "recording")),
     ("measuring", ("bench",)),

@@ -7,6 +7,7 @@ import pytest
 
 from landlock_bpf import mountinfo, mounts, policy
 from landlock_bpf.abi import Action
+from landlock_bpf.realpaths import Realpaths
 
 NONE = Action(0)
 READ, WRITE = Action.READ_FILE, Action.WRITE_FILE
@@ -18,14 +19,14 @@ def rule(path: str, allowed: Action, denied: Action) -> policy.Rule:
 
 @pytest.fixture(autouse=True)
 def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mounts.os.path, "realpath", lambda path: path)
+    monkeypatch.setattr(Realpaths, "find", lambda self, path: path)
 
 
 def inherited(rules: list[policy.Rule], **points: str) -> dict[str, int]:
     """Give the mask that each mount point inherits; mounts are given as device=points with colons between."""
     found = [mountinfo.Mount("ext4", device, "/", point) for device, several in points.items() for point in several.split(":")]
     result = {}
-    for point, each in mounts.denials(rules, found).items():
+    for point, each in mounts.denials(rules, found, Realpaths()).items():
         for _rule, mask in each:
             result[point] = result.get(point, 0) | mask
     return result

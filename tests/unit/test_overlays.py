@@ -11,6 +11,7 @@ import pytest
 
 from landlock_bpf import mountinfo, overlays, policy
 from landlock_bpf.abi import Action
+from landlock_bpf.realpaths import Realpaths
 
 NONE = Action(0)
 
@@ -51,7 +52,7 @@ def mounts(top: Path, root: str = "/") -> list[mountinfo.Mount]:
 
 
 def found(top: Path, *rules: policy.Rule, root: str = "/") -> list[str]:
-    twins = overlays.twins(rules, mounts(top, root))
+    twins = overlays.twins(rules, mounts(top, root), Realpaths())
     assert not twins.notes
     return [os.path.relpath(each.path, top) for each in twins.rules]
 
@@ -66,11 +67,13 @@ def test_layers_that_have_the_path_and_the_upper_one(top: Path) -> None:
 
 def test_what_is_denied_is_the_same_and_nothing_is_allowed(top: Path) -> None:
     given = policy.Rule(str(top / "merged/a"), Action.READ_DIR, Action.READ_FILE, policy.Location("p", 7), names=())
-    for twin in overlays.twins([given], mounts(top)).rules:
+    for twin in overlays.twins([given], mounts(top), Realpaths()).rules:
         assert (twin.allowed, twin.denied, twin.location) == (NONE, Action.READ_FILE, given.location)
     allowing = policy.Rule(str(top / "merged/a"), Action.READ_DIR, NONE, policy.Location("p", 7))
-    assert overlays.twins([allowing], mounts(top)).rules == ()
-    assert [twin.names for twin in overlays.twins([rule(top / "merged", "*.pem")], mounts(top)).rules] == [("*.pem",)] * 3
+    assert overlays.twins([allowing], mounts(top), Realpaths()).rules == ()
+    assert [twin.names for twin in overlays.twins([rule(top / "merged", "*.pem")], mounts(top), Realpaths()).rules] == [
+        ("*.pem",)
+    ] * 3
 
 
 def test_a_mount_of_a_part_of_the_overlay(top: Path) -> None:
@@ -85,14 +88,14 @@ def test_links_in_layers_are_not_followed(top: Path) -> None:
 
 def test_what_hides_it_in_the_upper_layer_is_told(top: Path) -> None:
     (top / "u" / "a").write_text("")
-    twins = overlays.twins([rule(top / "merged" / "a" / "b")], mounts(top))
+    twins = overlays.twins([rule(top / "merged" / "a" / "b")], mounts(top), Realpaths())
     assert [os.path.relpath(each.path, top) for each in twins.rules] == ["l2/a/b"]
     assert "is hidden by" in twins.notes[0]
 
 
 def test_layers_that_cannot_be_found_are_told(top: Path) -> None:
     relative = [mountinfo.Mount("overlay", "0:9", "/", f"{top}/merged", "rw,lowerdir=l1:/no-such-layer")]
-    twins = overlays.twins([rule(top / "merged" / "a")], relative)
+    twins = overlays.twins([rule(top / "merged" / "a")], relative, Realpaths())
     assert twins.rules == () and len(twins.notes) == 2
     assert "layer l1 cannot be found" in twins.notes[0] and "not to be seen" in twins.notes[1]
 
@@ -101,7 +104,7 @@ def test_an_overlay_over_an_overlay(top: Path) -> None:
     (top / "second" / "a").mkdir(parents=True)
     options = f"ro,lowerdir={top}/merged"
     both = [*mounts(top), mountinfo.Mount("overlay", "0:10", "/", f"{top}/second", options)]
-    twins = overlays.twins([rule(top / "second" / "a")], both)
+    twins = overlays.twins([rule(top / "second" / "a")], both, Realpaths())
     assert [os.path.relpath(each.path, top) for each in twins.rules] == ["merged/a", "l1/a", "l2/a", "u/a"]
 
 
@@ -115,4 +118,4 @@ def test_whiteouts(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return os.stat_result((stat.S_IFCHR, *found[1:])) if str(path) == gone else found
 
     monkeypatch.setattr(overlays.os, "lstat", lstat)
-    assert overlays.twins([rule(top / "merged" / "a")], mounts(top)).notes
+    assert overlays.twins([rule(top / "merged" / "a")], mounts(top), Realpaths()).notes
