@@ -93,7 +93,7 @@ def _execveat(descriptor: int, name: str, flags: int) -> None:
 
 
 def execute_by_descriptor(top: Path) -> None:
-    path = os.open(top / "secret/program", os.O_PATH)
+    path = os.open(top / "secret/busybox", os.O_PATH)
     try:
         _execveat(path, "", AT_EMPTY_PATH)
     finally:
@@ -106,7 +106,7 @@ def execute_by_interpreter(top: Path) -> None:
 
 def copy_to_memory_and_execute(top: Path) -> None:
     made = os.memfd_create("copy")
-    with open(top / "secret/program", "rb") as source:
+    with open(top / "secret/busybox", "rb") as source:
         os.sendfile(made, source.fileno(), 0, 4096)
     os.close(made)
 
@@ -142,7 +142,7 @@ def in_a_child(top: Path) -> None:
 
 def in_a_program(top: Path) -> None:
     # By vfork(2) and exec, and as another user.
-    done = subprocess.run([top / "open/program", "cat", top / "secret/file"], capture_output=True, user=65534, check=False)
+    done = subprocess.run([top / "open/busybox", "cat", top / "secret/file"], capture_output=True, user=65534, check=False)
     if done.returncode:
         raise OSError(errno.EACCES if b"Permission denied" in done.stderr else -1, done.stderr.decode())
 
@@ -168,7 +168,7 @@ TRICKS: tuple[tuple[Callable[[Path], None], int], ...] = (
 
 
 def populate(top: Path) -> Path:
-    """Make a folder to be denied, `secret`, and one that is not, `open`."""
+    """Make a folder to be denied, `secret`, and one that is not, `open`; busybox goes by its own name."""
     top.chmod(0o755)
     for name in ("secret/inner", "open"):
         (top / name).mkdir(parents=True)
@@ -176,9 +176,9 @@ def populate(top: Path) -> Path:
         (top / "secret" / name).write_text("text")
         (top / "secret" / name).chmod(0o644)
     for name in ("secret", "open"):
-        shutil.copy(operation.STATIC_PROGRAM, top / name / "program")
+        shutil.copy(operation.STATIC_PROGRAM, top / name / "busybox")
     os.setxattr(top / "secret/file", "user.here", b"1")
-    (top / "open/script").write_text(f"#!{top}/secret/program true\n")
+    (top / "open/script").write_text(f"#!{top}/secret/busybox true\n")
     (top / "open/script").chmod(0o755)
     return top
 
