@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""why: what it prints, what it exits with, and what it takes a word for; the kernel is not asked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from landlock_bpf import asker, cli, explanation, policy
+from landlock_bpf.abi import Action
+
+NOTHING = Action(0)
+DENIAL = explanation.Rule(1, "/work/secret", NOTHING, Action.READ_FILE, policy.Location("work.toml", 7))
+PERMISSION = explanation.Rule(0, "/work", Action.READ_FILE, NOTHING, policy.Location("home.toml", 3))
+WALK = (
+    explanation.Place("/work/secret/key", (), ()),
+    explanation.Place("/work/secret", (DENIAL,), (1,)),
+    explanation.Place("/work", (PERMISSION,), (1,)),
+    explanation.Place("/", (), ()),
+)
+
+
+def answer(*verdicts: explanation.Verdict, missing: bool = False) -> explanation.Answer:
+    question = explanation.Question("read_file", "/work/secret/key", verdicts, WALK)
+    return explanation.Answer("read_file", "/work/secret/key", "", question.allowed, missing, (question,))
+
+
+def allowed(layer: int = 0) -> explanation.Verdict:
+    return explanation.Verdict(layer, "home", True, False, "allowed", PERMISSION)
+
+
+def denied(layer: int = 1, *, permissive: bool = False) -> explanation.Verdict:
+    return explanation.Verdict(layer, "work", False, permissive, "rule", DENIAL)
+
+
+class Fake:
+    """An asker that gives what a test chose."""
+
+    def __init__(self, told: explanation.Answer) -> None:
+        self.told = told
+
+    def answer(self, word: str, path: str, path2: str = "") -> explanation.Answer:
+        return self.told
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[explanation.Answer]:
+    """What the engine would say, whatever is asked."""
+    answers: list[explanation.Answer] = []
+
+    @contextlib.contextmanager
+    def of(subject: object) -> Iterator[Fake]:
+        yield Fake(answers[0])
+
+    monkeypatch.setattr(asker, "of_domain", of)
+    monkeypatch.setattr(asker, "of_policies", of)
+    monkeypatch.setattr(asker, "domain_names", lambda: {"workshop"})
+    monkeypatch.setattr(cli, "require_root", lambda: None)
+    return answers
+
+
+def test_denied(told: list[explanation.Answer], capsys: pytest.CaptureFixture[str]) -> None:
+    told.append(answer(allowed(), denied()))
+    assert cli.main(["why", "workshop", "read_file", "/work/secret/key"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "denied: read_file of /work/secret/key",
+        "read_file on /work/secret/key: denied",
+        "  layer 0 (home) allows it, by the rule on /work (home.toml:3)",
+        "  layer 1 (work) denies it: a rule denies it, by the rule on /work/secret (work.toml:7)",
+        "  the walk:",
+        "    /work/secret/key",
+        "    /work/secret  layer 1 denies read_file (work.toml:7)",
+        "    /work  layer 0 allows read_file (home.toml:3)",
+        "    /",
+    ]
+
+
+def test_what_only_reports_allows(told: list[explanation.Answer], capsys: pytest.CaptureFixture[str]) -> None:
+    told.append(answer(allowed(), denied(permissive=True), missing=True))
+    assert cli.main(["why", "workshop", "read_file", "/work/secret/key"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("allowed: ") and "but only reports" in out and "nothing is there now" in out
+
+
+def test_all_in_a_table(told: list[explanation.Answer], capsys: pytest.CaptureFixture[str]) -> None:
+    told.append(answer(allowed(), denied()))
+    assert cli.main(["why", "workshop", "all", "/work/secret/key"]) == 1
+    first = capsys.readouterr().out.splitlines()[0].split()
+    assert first[:4] == ["read_file", "denied", "layer", "1"]
+
+
+def test_json(told: list[explanation.Answer], capsys: pytest.CaptureFixture[str]) -> None:
+    told.append(answer(allowed(), denied()))
+    assert cli.main(["why", "workshop", "read_file", "/work/secret/key", "--json"]) == 1
+    made = json.loads(capsys.readouterr().out)
+    assert made["questions"][0]["verdicts"][1]["rule"]["location"] == {"file": "work.toml", "line": 7}
+    assert made["questions"][0]["walk"][1]["rules"][0]["denied"] == ["read_file"]
+
+
+def test_a_file_and_a_domain_of_one_name(
+    told: list[explanation.Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told.append(answer(allowed()))
+    monkeypatch.chdir(tmp_path)
+    Path("workshop").write_text('[[path_beneath]]\nparent = "/"\ndenied_access = ["read_file"]\n')
+    assert cli.main(["why", "workshop", "read_file", "/"]) == 2
+    assert "write ./workshop for the file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["rename", "/a"], ["read_file", "/a", "/b"], ["no_such_action", "/a"], ["link", "/a"]],
+    ids=" ".join,
+)
+def test_wrong_usage(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["why", "workshop", *words])
+    assert ended.value.code == 2
