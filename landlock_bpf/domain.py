@@ -67,6 +67,7 @@ def write(live: engine.Engine, slot: Slot) -> None:
         sticky=int(slot.sticky),
         name=slot.name.encode(),
     )
+    live.rates.update(slot.index, abi.Rate())  # what it counts was another domain's
     start = slot.index * _SIZE
     live.domains[start : start + _SIZE] = bytes(made)
     switch(live, slot.index, slot.ruleset)

@@ -157,6 +157,7 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
     monkeypatch.setattr(record, "count_stale", lambda keys: 0)
     monkeypatch.setattr(grace, "wait", lambda: None)
     monkeypatch.setattr(installation, "remove_leavings", lambda: None)
+    monkeypatch.setattr(installation, "load_hooks", lambda live, rows: None)
     monkeypatch.setattr(cgroup, "id_of", lambda path: TREE[str(path)])
     monkeypatch.setattr(cgroup, "beneath", lambda path: [(n, p) for p, n in TREE.items() if p.startswith(f"{path}/")])
     monkeypatch.setattr(cgroup, "find", lambda number: next((Path(p) for p, n in TREE.items() if n == number), None))
@@ -182,6 +183,7 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
             "views": Map(kernel),
             "rulesets": Map(kernel, empty=abi.Ruleset()),
             "superblocks": Map(kernel),
+            "rates": Map(kernel),
             "cgroups": Map(kernel, wrap=c_uint32),
         }
         vars(kernel).update(fields)
