@@ -18,7 +18,7 @@ how paths are folded:
   4. Reading and executing anything below /usr (or /lib, /lib64, /bin, /sbin) folds to that directory, with all of read
      and execute: the ELF interpreter, libraries and programs are needed by every command.
   5. More than N files or directories of one directory (--fold N, default 3) that are used in the same way become a
-     rule on the directory. This is done upwards, but never gives a rule on / or on a home directory.
+     rule on the directory. This is done upwards, but never gives a rule on /, on /etc or on a home directory.
   6. What is renamed or linked into another directory may not gain rights there, so its old directory gets those of the new.
   7. What a rule on a directory above allows already is left out."""
 FOLD = 3
@@ -54,7 +54,7 @@ class Host:
 
     def may_become(self, directory: str) -> bool:
         """Whether a rule on many files may become one on the directory."""
-        return directory != "/" and directory not in self.homes
+        return directory not in ("/", "/etc") and directory not in self.homes
 
 
 def rules(asked: Iterable[Asked], host: Host, *, fold: int = FOLD) -> tuple[policy.Rule, ...]:

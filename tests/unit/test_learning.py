@@ -13,7 +13,19 @@ from landlock_bpf.learning import Asked
 
 READ, WRITE, LIST = Action.READ_FILE, Action.WRITE_FILE, Action.READ_DIR
 USUAL = READ | LIST | Action.EXECUTE
-FILES = ("/etc/passwd", "/etc/group", "/etc/hosts", "/etc/motd", "/data/a", "/data/b", "/home/me/.x", "/dev/null", "/dev/pts/3")
+FILES = (
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/motd",
+    "/data/a",
+    "/data/b",
+    "/data/c",
+    "/data/d",
+    "/home/me/.x",
+    "/dev/null",
+    "/dev/pts/3",
+)
 
 
 def kinds(*files: str) -> learning.Host:
@@ -56,7 +68,7 @@ ROWS = {
         [Asked(READ | WRITE, "/usr/lib/x")],
         {"/usr": USUAL, "/usr/lib": WRITE},
     ),
-    "many": ([Asked(READ, f"/etc/{name}") for name in ("passwd", "group", "hosts", "motd")], {"/etc": READ}),
+    "many": ([Asked(READ, f"/data/{name}") for name in "abcd"], {"/data": READ}),
     "not many": ([Asked(READ, f"/etc/{name}") for name in ("passwd", "group", "hosts")],
                  {f"/etc/{name}": READ for name in ("passwd", "group", "hosts")}),
     "implied": ([Asked(READ, "/tmp/x"), Asked(READ, "/tmp/y/z"), Asked(LIST | READ, "/tmp")], {"/tmp": READ | LIST}),
@@ -86,7 +98,7 @@ def test_a_move_gains_nothing() -> None:
 
 
 def test_never_the_root_or_a_home() -> None:
-    files = tuple(f"/home/me/{number}" for number in range(9)) + tuple(f"/{number}" for number in range(9))
+    files = tuple(f"{place}/{number}" for place in ("/home/me", "", "/etc") for number in range(9))
     found = learn(*(Asked(READ, path) for path in files), files=files)
     assert set(found) == set(files)
 
