@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import ascent
 import filesystem
+import naming
 import oracle
 import prediction
 from walker import EXCHANGE, NOREPLACE, TYPES, Operation
@@ -18,6 +20,7 @@ from world import CHAR, DIR, FILE, LINK, Dentry, Inode, Place, World
 
 NAMES = "abcde"
 NEW = "abcdefghijkl"  # more likely not to be there
+PATTERNS = ("a", "b*", "*c", "f", "*g")
 LAYERS = (1, 1, 1, 2, 2, 3)
 BIND, TMPFS, HARD = "bind", "tmpfs", "hard"
 
@@ -61,11 +64,12 @@ class Step(NamedTuple):
 
 
 class Ruled(NamedTuple):
-    """A rule, as masks of rights."""
+    """A rule, as masks of rights. With a name it is about that pattern beneath the path."""
 
     path: str
     allowed: int
     denied: int
+    name: str = ""
 
 
 class Layer(NamedTuple):
@@ -89,7 +93,7 @@ class Case:
 def make(seed: int, number: int, length: int, *, denials: bool) -> Case:
     """Make a case with this many operations."""
     chance = Chance(f"{seed}/{number}/{denials}")
-    steps = _steps(chance)
+    steps = _steps(chance, links=not denials)
     world = build(steps)
     places = dict(world.places())
     folders = [path for path, place in places.items() if place.is_dir]
@@ -107,7 +111,8 @@ def make(seed: int, number: int, length: int, *, denials: bool) -> Case:
 # Worlds
 
 
-def _steps(chance: Chance) -> tuple[Step, ...]:
+def _steps(chance: Chance, *, links: bool) -> tuple[Step, ...]:
+    """Make the steps; hard links that are there before a denial are the matter of test_hard_links.py."""
     steps: list[Step] = []
     world = World()
 
@@ -117,7 +122,7 @@ def _steps(chance: Chance) -> tuple[Step, ...]:
             steps.append(made)
             _take(world, made)
 
-    kinds = [DIR] * 8 + [FILE] * 6 + [LINK] * 3 + [HARD] * 2 + list(TYPES)
+    kinds = [DIR] * 8 + [FILE] * 6 + [LINK] * 3 + [HARD] * (2 if links else 0) + list(TYPES)
     for _ in range(chance.randrange(14, 30)):
         places = list(world.places())
         folders = [path for path, place in places if place.is_dir and path.count("/") < 3]
@@ -236,13 +241,26 @@ def _layer(chance: Chance, places: dict[str, Place], *, denials: bool) -> Layer:
         allowed = handled if chance.random() < 0.4 else _some(chance, handled, 0.5)
         denied = _some(chance, handled, chance.choice((0.1, 0.5, 1.0))) if denials and chance.random() < 0.6 else 0
         rules.append((path, 0 if denied and chance.random() < 0.5 else allowed, denied))
-    return Layer(handled, default_allow, tuple(_usable(places, [Ruled(*each) for each in rules])))
+    found = _usable(places, [Ruled(*each) for each in rules])
+    folders = [path for path, place in places.items() if place.is_dir]
+    if denials and chance.random() < 0.5:
+        found += [_naming(chance, places, chance.choice(folders), handled) for _ in range(chance.choice((1, 1, 2, 3)))]
+    return Layer(handled, default_allow, tuple(found))
+
+
+def _naming(chance: Chance, places: dict[str, Place], folder: str, handled: int) -> Ruled:
+    """Make a rule on a pattern of names, or on a path that is not there."""
+    denied = _some(chance, handled, chance.choice((0.2, 1.0)))
+    path = _join(folder, chance.choice(NEW))
+    if path in places or chance.random() < 0.5:
+        return Ruled(folder, 0, denied, chance.choice(PATTERNS))
+    return Ruled(path if chance.random() < 0.6 else f"{path}/{chance.choice(NAMES)}", 0, denied)
 
 
 def _usable(places: dict[str, Place], rules: Sequence[Ruled]) -> list[Ruled]:
     """Leave out what rules say of files that makes sense on directories only, and rules that say nothing then."""
     found = []
-    for path, allowed, denied in rules:
+    for path, allowed, denied, _ in rules:
         usable = prediction.ALL if places[path].is_dir else prediction.ON_FILES
         if (allowed | denied) & usable:
             found.append(Ruled(path, allowed & usable, denied & usable))
@@ -255,35 +273,51 @@ def _some(chance: Chance, mask: int, share: float) -> int:
     return sum(right for right in found if chance.random() < share) or chance.choice(found)
 
 
-def tie(world: World, layers: Sequence[Layer]) -> None:
-    """Tie the rules of layers to the objects of a model."""
+def tie(world: World, layers: Sequence[Layer]) -> naming.Names:
+    """Tie the rules of layers to the objects of a model, and to names."""
     masks: dict[Inode, tuple[list[int], list[int]]] = {}
+    names = naming.Names(len(layers))
     for number, layer in enumerate(layers):
-        for path, allowed, denied in layer.rules:
-            both = masks.setdefault(world.find("", path).inode, ([0] * len(layers), [0] * len(layers)))
-            both[0][number] |= allowed
-            both[1][number] |= denied
-            names = path.split("/") if denied else []
-            for count in range(len(names)):
-                world.find("", "/".join(names[: count + 1])).inode.sealed.add(number)
+        for path, allowed, denied, name in layer.rules:
+            found, missing = _deepest(world, path)
+            inode = world.find("", "/".join(found) or ".").inode
+            if missing:
+                names.deny_path(number, inode, missing, denied)
+            elif name:
+                names.deny_pattern(number, inode, name, denied)
+            else:
+                both = masks.setdefault(inode, ([0] * len(layers), [0] * len(layers)))
+                both[0][number] |= allowed
+                both[1][number] |= denied
+            for count in range(len(found) if denied else 0):
+                world.find("", "/".join(found[: count + 1])).inode.sealed.add(number)
     for inode, (allowed_by, denied_by) in masks.items():
         inode.rule = oracle.Rule(tuple(allowed_by), tuple(denied_by))
+    return names
 
 
-def foretell(case: Case, *, split: bool = False, reconnects: bool = False) -> tuple[list[int], World]:
-    """Play a case in a model; `split`: the layers of the process are asked after the others."""
+def _deepest(world: World, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split a path into what is there and what is missing."""
+    names = tuple(path.split("/"))
+    places = dict(world.places())
+    count = next(count for count in range(len(names), -1, -1) if ("/".join(names[:count]) or ".") in places)
+    return names[:count], names[count:]
+
+
+def foretell(case: Case, *, split: bool = False, reconnects: bool = False, guards: bool = False) -> tuple[list[int], World]:
+    """Play a case in a model; `split`: the layers of the process are asked after the others. The others: ascent.Layers."""
     world = build(case.steps)
     world.held = [world.find("", path) for path in case.held]
-    tie(world, case.layers)
+    names = tie(world, case.layers)
     for operation in case.before:
-        prediction.Prediction(world, prediction.Layers()).outcome(operation)
+        prediction.Prediction(world, ascent.Layers(), naming.Names(0)).outcome(operation)
     # Who rules on anything rules on moving between directories.
     handled = tuple(layer.handled | prediction.REFER for layer in case.layers)
     default = tuple(prediction.ALL if layer.default_allow else 0 for layer in case.layers)
     every = tuple(range(len(case.layers)))
     cut = len(case.layers) - case.process
     groups = (every[:cut], every[cut:]) if split else (every,)
-    player = prediction.Prediction(world, prediction.Layers(handled, default, groups, reconnects))
+    player = prediction.Prediction(world, ascent.Layers(handled, default, groups, reconnects, guards), names)
     return [player.outcome(operation) for operation in case.operations], world
 
 

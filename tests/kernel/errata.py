@@ -40,6 +40,13 @@ DIFFERENCES = (
         lambda: True,
         lambda case: 0 < case.process < len(case.layers),
     ),
+    Difference(
+        "guards",
+        False,
+        "no block device is opened in a domain without a rule of its own: what is denied on its filesystem is there to be read",
+        lambda: True,
+        lambda case: any(step.kind == "block" for step in case.steps) or any(each.word == "block" for each in case.operations),
+    ),
 )
 
 

@@ -10,9 +10,10 @@ import errno
 import functools
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
+import naming
 import oracle
+from ascent import Layers, ascend
 from walker import EXCHANGE, NOREPLACE, Operation
 from world import BLOCK, CHAR, DIR, FIFO, FILE, LINK, SOCK, Dentry, Inode, Last, Place, World, fail, is_beneath
 
@@ -40,24 +41,13 @@ def bits(mask: int) -> list[int]:
     return [1 << number for number in range(mask.bit_length()) if mask >> number & 1]
 
 
-class Layers(NamedTuple):
-    """The layers in force: what each handles, a mask of those that allow by default, and which are asked together.
-
-    With `reconnects` a walk that misses the root of its mount goes on from there.
-    """
-
-    handled: tuple[int, ...] = ()
-    default_allow: tuple[int, ...] = ()
-    groups: tuple[tuple[int, ...], ...] = ()
-    reconnects: bool = False
-
-
 class Prediction:
     """A world that operations change, under layers."""
 
-    def __init__(self, world: World, layers: Layers) -> None:
+    def __init__(self, world: World, layers: Layers, names: naming.Names) -> None:
         self.world = world
         self.layers = layers
+        self.names = names
         self._answers: dict[tuple[object, Dentry, int, int], bool] = {}
         self._walks: dict[Place, oracle.Walk] = {}
 
@@ -78,8 +68,7 @@ class Prediction:
         if answer is None:
             walk = self._walks.get(place)
             if walk is None:
-                handled, default_allow, _, reconnects = self.layers
-                walk = self._walks[place] = self.world.walk(place, handled, default_allow, reconnects=reconnects)
+                walk = self._walks[place] = ascend(place, self.layers, self.names)
             answer = self._answers[key] = oracle.allows(walk, layer, right)
         return answer
 
@@ -91,11 +80,33 @@ class Prediction:
         if any(self.refused(place, asked, group) for group in self.layers.groups):
             fail(errno.EACCES)
 
+    def is_sealed(self, place: Place) -> bool:
+        """Say whether an object stays where it is."""
+        named = self.names.any and (self.names.seals(place) or self.names.is_on_a_way(place))
+        return bool(place.inode.sealed) or named
+
     def remove(self, last: Last, child: Dentry, right: int) -> None:
         """Ask whether a name may be removed."""
-        if child.inode.sealed:
+        if self.is_sealed(Place(last.parent.mount, child)):
             fail(errno.EACCES)
         self.ask(last.parent, right)
+
+    def make(self, last: Last, kind: str) -> None:
+        """Ask whether a name may be made."""
+        if self.names.any:
+            made = Place(last.parent.mount, Dentry(last.parent.dentry, last.name, Inode(kind)))
+            if self.names.seals(made) or (kind != DIR and self.names.is_on_a_way(made)):
+                fail(errno.EACCES)
+        self.ask(last.parent, MAKE[kind])
+
+    def leaves_tree(self, source: Place, parent: Place, target: Place) -> bool:
+        """Say whether a directory would leave the tree of a pattern."""
+        return source.is_dir and bool(self.names.patterns(parent) - self.names.patterns(target))
+
+    def has_rule(self, place: Place) -> bool:
+        """Say whether each layer has a rule that allows to open this very file."""
+        allowed = place.inode.rule.allowed if place.inode.rule else (0,) * len(self.layers.handled)
+        return all(mask & (READ_FILE | WRITE_FILE) for mask in allowed)
 
     def gains(self, source: Place, target: Place, group: Sequence[int]) -> bool:
         """Say whether an object could do in a directory what it cannot do where it is."""
@@ -106,9 +117,10 @@ class Prediction:
             for right in bits(self.layers.handled[layer] & scope)
         )
 
-    def refer(self, old: Place, target: Place, new: Dentry | None, *, removes: bool, exchange: bool = False) -> None:
-        """Ask for a link or a rename of `old` into the directory `target`, where `new` is in its place."""
+    def refer(self, old: Place, last: Last, new: Dentry | None, *, removes: bool, exchange: bool = False) -> None:
+        """Ask for a link or a rename of `old` to a name where `new` is."""
         mount, dentry = old
+        target = last.parent
         # A file that is the root of its mount has no directory there.
         parent = Place(mount, dentry if dentry is mount.root else dentry.parent or dentry)
         leaves, arrives = 0, MAKE[dentry.inode.kind]
@@ -118,8 +130,9 @@ class Prediction:
             leaves |= _removal(dentry.inode)
             arrives |= _removal(new.inode) if new else 0
         across = (dentry.parent or dentry) is not target.dentry
+        there = Place(mount, new or Dentry(target.dentry, last.name, Inode(FILE)))
         for group in self.layers.groups:
-            if removes and (dentry.inode.sealed or (new and new.inode.sealed)):
+            if (self.is_sealed(old) if removes else self.names.any and self.names.seals(old)) or self.is_sealed(there):
                 fail(errno.EACCES)
             if self.refused(parent, leaves, group) or self.refused(target, arrives, group):
                 fail(errno.EACCES)
@@ -127,9 +140,9 @@ class Prediction:
                 continue
             if self.refused(parent, REFER, group) or self.refused(target, REFER, group):
                 fail(errno.EXDEV)
-            if self.gains(old, target, group):
+            if self.gains(old, target, group) or self.leaves_tree(old, parent, target):
                 fail(errno.EXDEV)
-            if exchange and new and self.gains(Place(mount, new), parent, group):
+            if exchange and new and (self.gains(there, parent, group) or self.leaves_tree(there, target, parent)):
                 fail(errno.EXDEV)
 
     # Names
@@ -150,17 +163,17 @@ class Prediction:
 
     def mkdir(self, operation: Operation) -> None:
         last = self.vacant(operation.at, operation.path, directory=True)
-        self.ask(last.parent, MAKE[DIR])
+        self.make(last, DIR)
         self.add(last, Inode(DIR))
 
     def mknod(self, operation: Operation) -> None:
         last = self.vacant(operation.at, operation.path)
-        self.ask(last.parent, MAKE[operation.word])
+        self.make(last, operation.word)
         self.add(last, Inode(operation.word, executable=True))
 
     def symlink(self, operation: Operation) -> None:
         last = self.vacant(operation.at, operation.path)
-        self.ask(last.parent, MAKE[LINK])
+        self.make(last, LINK)
         self.add(last, Inode(LINK, operation.word))
 
     def unlink(self, operation: Operation) -> None:
@@ -227,7 +240,7 @@ class Prediction:
         last = self.vacant(operation.at2, operation.path2)
         if last.parent.mount is not old.mount:
             fail(errno.EXDEV)
-        self.refer(old, last.parent, None, removes=False)
+        self.refer(old, last, None, removes=False)
         if old.is_dir:
             fail(errno.EPERM)
         if old.inode.links == 0:
@@ -262,7 +275,7 @@ class Prediction:
             fail(errno.EINVAL)
         if new and is_beneath(source.parent.dentry, new):
             fail(errno.EINVAL if exchange else errno.ENOTEMPTY)
-        self.refer(Place(source.parent.mount, old), target.parent, new, removes=True, exchange=exchange)
+        self.refer(Place(source.parent.mount, old), target, new, removes=True, exchange=exchange)
         if new and old.inode is new.inode:
             return
         if new and not exchange:
@@ -333,7 +346,7 @@ class Prediction:
     def create(self, last: Last, flags: int) -> Place:
         if last.parent.inode.dead:
             fail(errno.ENOENT)
-        self.ask(last.parent, MAKE[FILE])
+        self.make(last, FILE)
         made = Place(last.parent.mount, self.add(last, Inode(FILE, executable=True)))
         # It stays where it may not be opened.
         self.ask(made, _opening(flags, FILE))
@@ -356,6 +369,8 @@ class Prediction:
         if kind == DIR and writes:
             fail(errno.EISDIR)
         self.ask(place, _opening(flags, kind))
+        if kind == BLOCK and self.layers.guards and not self.has_rule(place):
+            fail(errno.EACCES)
         if kind in (SOCK, BLOCK):
             fail(errno.ENXIO)
         if kind == FIFO and flags & os.O_ACCMODE == os.O_WRONLY:

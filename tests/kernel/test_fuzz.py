@@ -148,9 +148,9 @@ def _ruleset(top: Path, layer: chance.Layer) -> landlock.Ruleset:
 
 def _policy(top: Path, layer: chance.Layer) -> policy.Policy:
     rules = []
-    for path, allowed, denied in layer.rules:
+    for path, allowed, denied, name in layer.rules:
         rules += [rule.allow(top / path, Action(allowed))] if allowed else []
-        rules += [rule.deny(top / path, Action(denied))] if denied else []
+        rules += [rule.deny(top / path, Action(denied), *([name] if name else []))] if denied else []
     return rule.make(Action(layer.handled), *rules, default="allow" if layer.default_allow else "deny")
 
 

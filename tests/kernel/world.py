@@ -198,33 +198,6 @@ class World:
 
     # What a policy is asked for
 
-    def walk(self, place: Place, handled: tuple[int, ...], default_allow: tuple[int, ...], *, reconnects: bool) -> oracle.Walk:
-        """Give all that is met on the way from a place up to the root.
-
-        A directory that was moved out of a bind mount has its root nowhere above: the walk is lost, or goes on from there.
-        """
-        nothing = oracle.Rule((0,) * len(handled), (0,) * len(handled))
-        mount: Mount | None
-        mount, dentry = place
-        mounts: list[oracle.Mount] = []
-        objects: list[oracle.Rule] = []
-        while True:
-            objects.append(dentry.inode.rule or nothing)
-            if dentry is mount.root:
-                own = tuple(each.inode.rule or nothing for each in above(dentry))
-                mounts.append(oracle.Mount(tuple(objects), own))
-                if mount.parent is None:
-                    return oracle.Walk(tuple(mounts), handled, default_allow)
-                assert mount.point
-                mount, dentry, objects = mount.parent, mount.point, []
-            elif dentry.parent is None and reconnects:
-                dentry = mount.root
-            elif dentry.parent is None:
-                mounts.append(oracle.Mount(tuple(objects)))
-                return oracle.Walk(tuple(mounts), handled, default_allow, lost=True)
-            else:
-                dentry = dentry.parent
-
     # Listing
 
     def places(self) -> Iterator[tuple[str, Place]]:

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The way up from an object of the model to the root, and what the rules on it and on names say of each place."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import naming
+import oracle
+from world import Dentry, Mount, Place, above
+
+
+class Layers(NamedTuple):
+    """The layers in force: what each handles and allows by default, and which are asked together.
+
+    With `reconnects` a way that misses the root of its mount goes on from there. With `guards` block devices without a
+    rule of their own are not opened.
+    """
+
+    handled: tuple[int, ...] = ()
+    default_allow: tuple[int, ...] = ()
+    groups: tuple[tuple[int, ...], ...] = ()
+    reconnects: bool = False
+    guards: bool = False
+
+
+def ascend(place: Place, layers: Layers, names: naming.Names) -> oracle.Walk:
+    """Give all that is met on the way from a place up to the root.
+
+    A directory that was moved out of a bind mount has its root nowhere above: the walk is lost, or goes on from there.
+    """
+    mount: Mount | None
+    mount, dentry = place
+    count = len(layers.handled)
+    mounts: list[oracle.Mount] = []
+    objects: list[oracle.Rule] = []
+    while True:
+        objects.append(_rule(dentry, None if dentry is mount.root else mount, names, count, named=dentry is not mount.root))
+        if dentry is mount.root:
+            mounts.append(oracle.Mount(tuple(objects), _own(dentry, names, count)))
+            if mount.parent is None:
+                return oracle.Walk(tuple(mounts), layers.handled, layers.default_allow)
+            assert mount.point
+            mount, dentry, objects = mount.parent, mount.point, []
+        elif dentry.parent is None and layers.reconnects:
+            dentry = mount.root
+        elif dentry.parent is None:
+            mounts.append(oracle.Mount(tuple(objects)))
+            return oracle.Walk(tuple(mounts), layers.handled, layers.default_allow, lost=True)
+        else:
+            dentry = dentry.parent
+
+
+def _own(root: Dentry, names: naming.Names, count: int) -> tuple[oracle.Rule, ...]:
+    """Give what is met past the root of a mount: its name first, then what is above."""
+    found = [names.rule(None, root)] if names.any else []
+    return (*found, *(_rule(each, None, names, count, named=True) for each in above(root)))
+
+
+def _rule(dentry: Dentry, mount: Mount | None, names: naming.Names, count: int, *, named: bool) -> oracle.Rule:
+    """Put together what is said of an object and of its name."""
+    rule = dentry.inode.rule or oracle.Rule((0,) * count, (0,) * count)
+    if not (named and names.any):
+        return rule
+    also = names.rule(mount, dentry).denied
+    return oracle.Rule(rule.allowed, tuple(one | other for one, other in zip(rule.denied, also)))

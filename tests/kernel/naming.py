@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rules on names, in the model: of paths that were not there when the rules were made, and patterns beneath a tree."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import oracle
+from world import Dentry, Inode, Mount, Place, above
+
+
+class Pattern(NamedTuple):
+    layer: int
+    text: str
+    denied: int
+
+
+class Names:
+    """What is denied by name. They only deny."""
+
+    def __init__(self, layers: int) -> None:
+        self._layers = layers
+        self._paths: dict[tuple[Inode, tuple[str, ...]], list[tuple[int, int]]] = {}
+        self._ways: dict[tuple[Inode, tuple[str, ...]], set[int]] = {}
+        self._trees: dict[Inode, list[Pattern]] = {}
+
+    def deny_path(self, layer: int, parent: Inode, missing: tuple[str, ...], denied: int) -> None:
+        """Deny a path by its names from the last directory that is there."""
+        self._paths.setdefault((parent, missing), []).append((layer, denied))
+        for count in range(1, len(missing)):
+            self._ways.setdefault((parent, missing[:count]), set()).add(layer)
+
+    def deny_pattern(self, layer: int, tree: Inode, text: str, denied: int) -> None:
+        self._trees.setdefault(tree, []).append(Pattern(layer, text, denied))
+
+    @property
+    def any(self) -> bool:
+        return bool(self._paths or self._trees)
+
+    def rule(self, mount: Mount | None, dentry: Dentry) -> oracle.Rule:
+        """Give what is denied to a name, on a mount or (None) on the filesystem's own way."""
+        denied = [0] * self._layers
+        for key in _paths(mount, dentry):
+            for layer, mask in self._paths.get(key, ()):
+                denied[layer] |= mask
+        for inode in {each.inode for each in _directories(mount, dentry)}:
+            for layer, text, mask in self._trees.get(inode, ()):
+                if fnmatch.fnmatchcase(dentry.name, text):
+                    denied[layer] |= mask
+        return oracle.Rule((0,) * self._layers, tuple(denied))
+
+    def seals(self, place: Place) -> bool:
+        """Say whether a name is denied anything: nobody makes, links or removes it."""
+        return place.dentry is not place.mount.root and any(self.rule(*place).denied)
+
+    def is_on_a_way(self, place: Place) -> bool:
+        """Say whether a name is one on the way to a denied one: it can be made, as a directory."""
+        return place.dentry is not place.mount.root and any(key in self._ways for key in _paths(*place))
+
+    def patterns(self, place: Place) -> set[Pattern]:
+        """Give the patterns in whose trees a directory is, itself counted, on either way."""
+        trees = {place.inode, *(each.inode for each in _directories(*place)), *(each.inode for each in above(place.dentry))}
+        return {pattern for tree in trees for pattern in self._trees.get(tree, ())}
+
+
+def _steps(mount: Mount | None, dentry: Dentry) -> Iterator[tuple[Dentry, bool]]:
+    """Go up, across mounts where there is one; gives each directory, and whether the step to it was from a name."""
+    while True:
+        if mount and dentry is mount.root:
+            if mount.parent is None:
+                return
+            assert mount.point
+            mount, dentry = mount.parent, mount.point
+            yield dentry, False
+        elif dentry.parent is None:
+            return
+        else:
+            dentry = dentry.parent
+            yield dentry, True
+
+
+def _directories(mount: Mount | None, dentry: Dentry) -> Iterator[Dentry]:
+    return (each for each, _ in _steps(mount, dentry))
+
+
+def _paths(mount: Mount | None, dentry: Dentry) -> Iterator[tuple[Inode, tuple[str, ...]]]:
+    """Give for all directories above the names from there."""
+    names: tuple[str, ...] = ()
+    name = dentry.name
+    for each, named in _steps(mount, dentry):
+        if named:
+            names = name, *names
+            yield each.inode, names
+        name = each.name
