@@ -153,7 +153,7 @@ static __always_inline __u64 ioctl_action(__u32 index, __u32 command)
 __noinline int ask_domain(struct task *task, __u32 domain)
 {
 	const struct access *access;
-	__u64 asked, refused, enforced;
+	__u64 asked, all, refused, enforced;
 	struct sight *sight;
 	__u32 sealed;
 	int error;
@@ -177,17 +177,15 @@ __noinline int ask_domain(struct task *task, __u32 domain)
 		asked |= ioctl_action(sight->index, access->command);
 	if (!((asked | access->optional) & sight->handled_any))
 		return 0;
-	refused = refused_object(task, sight, access->mount, CAST(struct dentry, access->dentry));
-	if (refused & asked) {
-		refused &= asked;
+	all = refused_object(task, sight, access->mount, CAST(struct dentry, access->dentry));
+	refused = all & asked;
+	if (refused) {
 		enforced = walk_refused(task, sight, access->mount, access->dentry, refused);
 		error = deny_walked(task, sight, enforced ? enforced : refused, enforced != 0);
 		if (error)
 			return error;
-		refused = refused_object(task, sight, access->mount,
-					 CAST(struct dentry, access->dentry));
 	}
-	refused &= access->optional;
+	refused = all & access->optional;
 	if (!refused)
 		return 0;
 	enforced = walk_refused(task, sight, access->mount, access->dentry, refused);

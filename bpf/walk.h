@@ -65,6 +65,33 @@ static __always_inline struct rule *rule_of(struct walk *walk, __u32 ruleset, st
 	return bpf_map_lookup_elem(&fsview, &walk->key);
 }
 
+/* How a rule that a walk meets counts. */
+enum counting {
+	COUNTS = 0,
+	COUNTS_HIDDEN = 1, /* its denials alone: see decide_hidden() */
+	COUNTS_OWN = 2,	   /* on the filesystem's own way */
+};
+
+/*
+ * Count the rule of the object in walk->key. Returns whether anything is still pending.
+ * A global function: see walk_up().
+ */
+__noinline int count_rule(struct walk *walk, const struct rule *rule, __u32 counting)
+{
+	if (!walk || !rule)
+		return 1;
+	switch (counting) {
+	case COUNTS:
+		return decide_object(&walk->decision, rule, &walk->key.object);
+	case COUNTS_HIDDEN:
+		decide_hidden(&walk->decision, rule, &walk->key.object, REASON_RULE);
+		return 1;
+	default:
+		decide_own(&walk->decision, rule, &walk->key.object, REASON_RULE);
+		return 1;
+	}
+}
+
 /* The patterns whose trees begin at an object. */
 static __always_inline __u64 trees_of(const struct rule *rule, const struct rule *beneath)
 {
@@ -155,9 +182,9 @@ static __always_inline long step_own(struct walk *walk)
 		apply_names(walk, 0, address_of(parent));
 	}
 	if (beneath)
-		decide_hidden(&walk->decision, beneath, &walk->key.object, REASON_RULE);
+		count_rule(walk, beneath, COUNTS_HIDDEN);
 	if (rule)
-		decide_own(&walk->decision, rule, &walk->key.object, REASON_RULE);
+		count_rule(walk, rule, COUNTS_OWN);
 	return 0;
 }
 
@@ -186,10 +213,8 @@ static long step_up(__u32 index, struct walk **context)
 			apply_names(walk, address_of(mount), address_of(dentry));
 	}
 	if (beneath)
-		decide_hidden(&walk->decision, beneath, &walk->key.object, REASON_RULE);
-	if (rule && walk->hidden) {
-		decide_hidden(&walk->decision, rule, &walk->key.object, REASON_RULE);
-	} else if (rule && !decide_object(&walk->decision, rule, &walk->key.object)) {
+		count_rule(walk, beneath, COUNTS_HIDDEN);
+	if (rule && !count_rule(walk, rule, walk->hidden ? COUNTS_HIDDEN : COUNTS)) {
 		walk->end = END_SETTLED;
 		return 1;
 	}
@@ -220,41 +245,41 @@ static __always_inline void begin_walk_up(struct walk *walk, __u32 mode)
 /* Directories are counted on the way; this is for mounts, each with its filesystem's own way. */
 #define WALK_STEPS ((LIMIT_CROSSED + 1) * (LIMIT_DEPTH + 4))
 
-static __always_inline void walk_once(struct walk *walk, struct ruleset *ruleset, __u32 index,
-				      __u64 asked)
+/* Decide what is pending at the end of a walk. A global function: see walk_up(). */
+__noinline int end_walk_up(struct walk *walk, const struct ruleset *ruleset)
 {
-	if (!decide_begin(&walk->decision, ruleset, asked)) {
-		walk->end = END_SETTLED;
-		return;
-	}
-	walk->index = index;
-	walk->lengths = ruleset->lengths;
-	walk->tails = ruleset->tails;
-	walk->trees = 0;
-	if (ruleset->patterns) {
-		begin_walk_up(walk, WALK_MODE_GATHER);
-		bpf_loop(WALK_STEPS, step_up, &walk, 0);
-	}
-	walk->gathered = walk->trees;
-	begin_walk_up(walk, WALK_MODE_DECIDE);
-	bpf_loop(WALK_STEPS, step_up, &walk, 0);
+	__u32 reason = REASON_DEPTH;
+
+	if (!walk || !ruleset)
+		return 0;
 	if (walk->unnamed)
 		walk->end = END_DISCONNECTED;
 	switch (walk->end) {
 	case END_SETTLED:
-		return;
+		return 0;
 	case END_ROOT:
 		decide_end(&walk->decision, ruleset);
-		return;
+		return 0;
 	case END_DETACHED:
-		decide_lost(&walk->decision, REASON_DETACHED);
-		return;
+		reason = REASON_DETACHED;
+		break;
 	case END_DISCONNECTED:
-		decide_lost(&walk->decision, REASON_DISCONNECTED);
-		return;
-	default:
-		decide_lost(&walk->decision, REASON_DEPTH);
+		reason = REASON_DISCONNECTED;
+		break;
 	}
+	decide_lost(&walk->decision, reason);
+	return 0;
+}
+
+/* Begin to decide. Returns whether anything is handled. A global function: see walk_up(). */
+__noinline int begin_decision(struct walk *walk, const struct ruleset *ruleset, __u64 asked)
+{
+	if (!walk || !ruleset)
+		return 0;
+	walk->lengths = ruleset->lengths;
+	walk->tails = ruleset->tails;
+	walk->trees = 0;
+	return decide_begin(&walk->decision, ruleset, asked);
 }
 
 /* Whether nothing was renamed or mounted since the walk began; an odd sequence is a change under
@@ -275,7 +300,7 @@ static __always_inline _Bool is_still(const struct walk *walk)
  */
 __noinline int walk_up(struct walk *walk, const struct sight *sight, __u64 asked)
 {
-	struct bpf_iter_num tries;
+	struct bpf_iter_num passes;
 	struct ruleset *ruleset;
 	__u32 index, still = 0;
 
@@ -288,17 +313,35 @@ __noinline int walk_up(struct walk *walk, const struct sight *sight, __u64 asked
 		walk->decision.refused[0] = asked;
 		return 0;
 	}
-	bpf_iter_num_new(&tries, 0, WALK_TRIES);
-	while (!still && bpf_iter_num_next(&tries)) {
-		walk->rename_seq = sequence(&rename_lock);
-		walk->mount_seq = sequence(&mount_lock);
-		walk_once(walk, ruleset, index, asked);
+	walk->index = index;
+	walk->mode = WALK_MODE_DECIDE;
+	/* A try has two passes where there are patterns: in which trees it is must be known first.
+	 */
+	bpf_iter_num_new(&passes, 0, 2 * WALK_TRIES);
+	while (!still && bpf_iter_num_next(&passes)) {
+		if (walk->mode != WALK_MODE_GATHER) {
+			walk->rename_seq = sequence(&rename_lock);
+			walk->mount_seq = sequence(&mount_lock);
+			if (!begin_decision(walk, ruleset, asked)) {
+				still = 1;
+				break;
+			}
+			begin_walk_up(walk,
+				      ruleset->patterns ? WALK_MODE_GATHER : WALK_MODE_DECIDE);
+		} else {
+			begin_walk_up(walk, WALK_MODE_DECIDE);
+		}
+		walk->gathered = walk->trees;
+		bpf_loop(WALK_STEPS, step_up, &walk, 0);
+		if (walk->mode == WALK_MODE_GATHER)
+			continue;
+		end_walk_up(walk, ruleset);
 		still = is_still(walk);
 	}
-	bpf_iter_num_destroy(&tries);
+	bpf_iter_num_destroy(&passes);
 	if (still)
 		return 1;
-	decide_begin(&walk->decision, ruleset, asked);
+	begin_decision(walk, ruleset, asked);
 	decide_lost(&walk->decision, REASON_RACE);
 	return 0;
 }
