@@ -255,9 +255,10 @@ def test_disconnected(ext4: Path, inside: Member, attach: rule.Attach, live: con
     """A file opened by handle has no known path once it has left the cache: denied, whatever is allowed."""
     path = ext4 / "handle" / "file"
     path.parent.mkdir()
+    (ext4 / "elsewhere").mkdir()
     path.write_text("")
     handle = filesystem.name_to_handle_at(path)
-    name = attach(rule.make(READ, rule.allow("/", READ)))
+    name = attach(rule.make(READ, rule.deny(ext4 / "elsewhere", READ), default="allow"))
     # The walk by name gives it a place.
     assert inside.errno(read, path) == 0
     assert inside.errno(open_handle, ext4, handle) == 0
