@@ -216,7 +216,7 @@ enum reason {
 	REASON_RACE = 9,	 /* renames or mounts went on during every walk */
 	REASON_FULL = 10,	 /* a map is full, or no memory */
 	REASON_PROGRAM = 11,	 /* a rule program denies it */
-	REASON_PTRACE = 12,	 /* the tracee is not under all rule programs of the tracer */
+	REASON_PTRACE = 12,	 /* the tracee is not in all domains of the tracer */
 	REASON_MISSING = 13,	 /* a rule program that must be asked is not there */
 	REASON_NAMED = 14,	 /* a rule denies its name */
 	REASON_DOMAIN = 15,	 /* it would leave or weaken the domain */

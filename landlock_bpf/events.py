@@ -32,7 +32,7 @@ REASONS = {
     abi.Reason.RACE: "renames or mounts went on all the while",
     abi.Reason.FULL: "no room to decide it",
     abi.Reason.PROGRAM: "a rule program denies it",
-    abi.Reason.PTRACE: "it is not under all rule programs of the tracer",
+    abi.Reason.PTRACE: "it is not in all domains of the tracer",
     abi.Reason.MISSING: "a rule program that must be asked is not there",
     abi.Reason.NAMED: "a rule denies its name",
     abi.Reason.DOMAIN: "it would leave or weaken the domain",

@@ -14,7 +14,8 @@ from pathlib import Path
 from operation import check
 
 # include/uapi/asm-generic/unistd.h and include/uapi/linux/io_uring.h
-SYS_SETUP, SYS_ENTER = 425, 426
+SYS_SETUP, SYS_ENTER, SYS_REGISTER = 425, 426, 427
+REGISTER_PERSONALITY = 9
 OFFSET_OF_SQES = 0x10000000
 OP_OPENAT, OP_URING_CMD = 18, 46
 OP_RENAMEAT, OP_UNLINKAT, OP_MKDIRAT, OP_SYMLINKAT, OP_LINKAT = 35, 36, 37, 38, 39
@@ -24,7 +25,7 @@ FLAG_ASYNC = 1 << 4
 ENTER_GETEVENTS = 1
 _PARAMS = struct.Struct("=10I 8IQ 8IQ")
 _SQE = struct.Struct("=BBHiQQIIQ24x")
-_ADDR3 = 48  # offset in an entry
+_PERSONALITY, _ADDR3 = 42, 48  # offsets in an entry
 _CQE = struct.Struct("=QiI")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -64,8 +65,9 @@ def symlink(target: str, path: Path) -> None:
         submit()
 
 
-def setxattr(path: Path, attribute: str, value: bytes) -> None:
-    _xattr(OP_SETXATTR, path, attribute, ctypes.create_string_buffer(value, len(value)))
+def setxattr(path: Path, attribute: str, value: bytes, *, before: Callable[[], object] | None = None) -> None:
+    """Set an attribute; with the credentials from before `before` was called, if given."""
+    _xattr(OP_SETXATTR, path, attribute, ctypes.create_string_buffer(value, len(value)), before)
 
 
 def getxattr(path: Path, attribute: str) -> None:
@@ -79,16 +81,25 @@ def _with_two_paths(operation: int, old: Path, new: Path) -> None:
         submit()
 
 
-def _xattr(operation: int, path: Path, attribute: str, value: ctypes.Array[ctypes.c_char]) -> None:
+def _xattr(
+    operation: int,
+    path: Path,
+    attribute: str,
+    value: ctypes.Array[ctypes.c_char],
+    before: Callable[[], object] | None = None,
+) -> None:
     name, where = ctypes.create_string_buffer(attribute.encode()), ctypes.create_string_buffer(os.fsencode(path))
     words = operation, 0, 0, 0, ctypes.addressof(value), ctypes.addressof(name), len(value), 0, 1
-    with entry(*words, third=ctypes.addressof(where)) as submit:
+    with entry(*words, third=ctypes.addressof(where), before=before) as submit:
         submit()
 
 
 @contextlib.contextmanager
-def entry(*words: int, third: int = 0) -> Iterator[Callable[[], int]]:
-    """Make a ring with one entry, its first words given, and addr3; what the block gets submits it and gives its result."""
+def entry(*words: int, third: int = 0, before: Callable[[], object] | None = None) -> Iterator[Callable[[], int]]:
+    """Make a ring with one entry, its first words given, and addr3; what the block gets submits it and gives its result.
+
+    With `before`, it is done with the credentials that we have now, after that has changed ours.
+    """
     params = ctypes.create_string_buffer(_PARAMS.size)
     ring = check(_libc.syscall(SYS_SETUP, 1, params))
     try:
@@ -102,6 +113,11 @@ def entry(*words: int, third: int = 0) -> Iterator[Callable[[], int]]:
         ):
             _SQE.pack_into(sqes, 0, *words)
             struct.pack_into("=Q", sqes, _ADDR3, third)
+            if before:
+                struct.pack_into(
+                    "=H", sqes, _PERSONALITY, check(_libc.syscall(SYS_REGISTER, ring, REGISTER_PERSONALITY, None, 0))
+                )
+                before()
             struct.pack_into("=I", both, sq_array, 0)
 
             def submit() -> int:

@@ -140,7 +140,7 @@ def test_a_denial_of_a_rule_program(name: str) -> None:
 def test_a_denial_of_ptrace_is_of_no_layer() -> None:
     found = events.parse(bytes(denial(abi.Reason.PTRACE, refused=0, hook=abi.Hook.PTRACE_ACCESS_CHECK)))
     assert (found.policy_name, found.rule) == ("", None)
-    assert events.format_text(found).endswith("it is not under all rule programs of the tracer")
+    assert events.format_text(found).endswith("it is not in all domains of the tracer")
 
 
 def test_each_hook_is_given_mounts_or_none() -> None:
