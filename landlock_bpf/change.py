@@ -11,7 +11,21 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from landlock_bpf import abi, domain, engine, errors, fsview, grace, hooks, installation, merging, record, rule_slots, ruleset, views
+from landlock_bpf import (
+    abi,
+    domain,
+    engine,
+    errors,
+    fsview,
+    grace,
+    hooks,
+    installation,
+    merging,
+    record,
+    rule_slots,
+    ruleset,
+    views,
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -266,6 +266,11 @@ class Controller:
         with _found() as (live, slots):
             return inventory.detail(live, _named(name, slots), slots)
 
+    def try_out(self, policies: Sequence[policy.Policy]) -> None:
+        """Resolve policies, and nothing more; PolicyError with every path that cannot be ruled on."""
+        with _loaded() as (live, _slots), _resolved(live, "nothing", policies, record.new_serial(), None):
+            pass
+
     def limit_events(self, rate: int) -> None:
         """Have each domain report no more than `rate` denials a second, until the engine is unloaded; 0: all."""
         with _found() as (live, _slots):

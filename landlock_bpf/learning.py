@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from landlock_bpf import abi, hooks, policy, policy_actions
@@ -13,14 +13,16 @@ from landlock_bpf import abi, hooks, policy, policy_actions
 RULE = """\
 how paths are folded:
   1. What is asked of a directory's content (make_*, remove_*, refer) is a rule on the directory.
-  2. A file or directory that the command made, or that is gone afterwards, folds to the directory it was made in.
+  2. A file or directory that the command made, or that is gone afterwards, folds to the directory it was made in. Who
+     writes to a file that he made may also truncate it: it is there the next time.
   3. /proc/PID and all else below /proc folds to /proc, /dev/pts/N to /dev/pts: they are others each time.
   4. Reading and executing anything below /usr (or /lib, /lib64, /bin, /sbin) folds to that directory, with all of read
      and execute: the ELF interpreter, libraries and programs are needed by every command.
   5. More than N files or directories of one directory (--fold N, default 3) that are used in the same way become a
      rule on the directory. This is done upwards, but never gives a rule on /, on /etc or on a home directory.
   6. What is renamed or linked into another directory may not gain rights there, so its old directory gets those of the new.
-  7. What a rule on a directory above allows already is left out."""
+  7. What a rule on a directory above allows already is left out.
+  8. What no rule can be tied to, for its filesystem names it anew, folds to the directory it is in."""
 FOLD = 3
 _DIRECTORIES = tuple(f"/{name}" for name in ("usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin"))
 _USUAL = policy_actions.READ | abi.Action.EXECUTE
@@ -57,17 +59,33 @@ class Host:
         return directory not in ("/", "/etc") and directory not in self.homes
 
 
-def rules(asked: Iterable[Asked], host: Host, *, fold: int = FOLD) -> tuple[policy.Rule, ...]:
-    """Make the rules that allow all that was asked; see RULE."""
+def rules(
+    asked: Iterable[Asked], host: Host, *, fold: int = FOLD, handled: abi.Action = hooks.EVERY
+) -> tuple[policy.Rule, ...]:
+    """Make the rules that allow all that was asked, and nothing that is not handled; see RULE."""
     seen = list(dict.fromkeys(asked))
     made = {each.path2 or each.path for each in seen if each.actions & _MAKE}
     rights: Rights = {}
     for path, actions in _needs(seen):
-        _add(rights, _placed(path, actions, made, host))
+        if path in made and actions & abi.Action.WRITE_FILE:
+            actions |= abi.Action.TRUNCATE
+        _add(rights, ((place, rights & handled) for place, rights in _placed(path, actions, made, host)))
     rights = _folded(rights, host, fold)
     _even_out(rights, seen, made, host)
-    rights = _without_implied(rights)
-    found = sorted(rights.items())
+    return _made(rights)
+
+
+def lifted(rules: Iterable[policy.Rule], numbers: Container[int]) -> tuple[policy.Rule, ...]:
+    """Put the rules with these numbers, which are their lines, on the directories that their objects are in."""
+    rights: Rights = {}
+    for rule in rules:
+        up = rule.location.line in numbers
+        _add(rights, [(posixpath.dirname(rule.path) if up else rule.path, rule.allowed)])
+    return _made(rights)
+
+
+def _made(rights: Rights) -> tuple[policy.Rule, ...]:
+    found = sorted((path, actions) for path, actions in _without_implied(rights).items())
     return tuple(
         policy.Rule(path, actions, policy.NOTHING, policy.Location("learned", number))
         for number, (path, actions) in enumerate(found, 1)

@@ -35,12 +35,14 @@ class Recording:
             if found is None:
                 raise errors.NotFoundError("the engine was unloaded meanwhile; try again")
             self._live = stack.enter_context(found)
-            self._index = next(slot.index for slot in domain.slots(found) if slot.name == self.name)
+            slot = next(slot for slot in domain.slots(found) if slot.name == self.name)
+            self._index = slot.index
+            self._serial = found.ruleset(slot.ruleset).serial  # the number of a domain is used again
             self._rate = found.state.rate
             found.state.rate = 0
             stack.callback(setattr, found.state, "rate", self._rate)
             self._buffer = stack.enter_context(ringbuf.RingBuffer(found.denials.fd))
-            self._take()  # what was there before must not take the room
+            self._drain()  # what was there before must not take the room
             self._lost = self._dropped()
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
@@ -83,7 +85,7 @@ class Recording:
         records = self._buffer.poll(seconds)
         for data in records:
             told = abi.Refusal.from_buffer_copy(data, abi.Denial.refusal.offset)
-            if told.domain == self._index:
+            if told.serial == self._serial:
                 self._seen.setdefault(bytes(told) + _names(data, abi.Denial.path.offset) + _second(data), data)
         return len(records)
 

@@ -33,6 +33,7 @@ examples:
   sudo landlock-bpf learn --merge build.toml -o build.toml -- make install
   sudo landlock-bpf run -p build.toml -- make
 """
+_ALWAYS = abi.Action.REFER | hooks.WITHHELD  # what every policy handles
 _NAME_MAX = int(abi.Limit.NAME) - 1
 # What no permission can help against, in a permissive policy either.
 _ALLOWABLE = ("no_rule", "opened", "mount", "refer")
@@ -66,9 +67,25 @@ def main(args: argparse.Namespace) -> int:
     status, denials = _run(args, dataclasses.replace(asked_under, permissive=True), user)
     asked = list(_allowable(denials))
     host = learning.Host(_is_directory, _homes(user))
-    text = compose(args.command, learning.rules(asked, host, fold=args.fold), asked_under, args.merge if old else None)
+    rules = _resolvable(learning.rules(asked, host, fold=args.fold, handled=asked_under.handled | _ALWAYS), asked_under)
+    text = compose(args.command, rules, asked_under, args.merge)
     _write(args.output, text, asked_under, user)
     return launch.end_like(status)
+
+
+def _resolvable(rules: tuple[policy.Rule, ...], base: policy.Policy) -> tuple[policy.Rule, ...]:
+    """Put rules on what they can be tied to."""
+    while rules:
+        try:
+            with controller.Controller.open() as live:
+                live.try_out([_with_rules(dataclasses.replace(base, rules=()), rules)])
+            break
+        except errors.PolicyError as error:
+            wrong = {problem.line for problem in error.problems}
+            if any(rule.path == "/" for rule in rules if rule.location.line in wrong):
+                raise
+            rules = learning.lifted(rules, wrong)
+    return rules
 
 
 def compose(command: Iterable[str], rules: tuple[policy.Rule, ...], base: policy.Policy, old: Path | None) -> str:
@@ -96,8 +113,7 @@ def _with_rules(base: policy.Policy, rules: tuple[policy.Rule, ...]) -> policy.P
 
 def _rules_on(one: policy.Policy) -> tuple[abi.Action, abi.Action]:
     """Say what it handles and allows by default, what every policy handles left out."""
-    always = abi.Action.REFER | hooks.WITHHELD
-    return one.handled & ~always, one.default_allow & ~always
+    return one.handled & ~_ALWAYS, one.default_allow & ~_ALWAYS
 
 
 def _write(path: Path, text: str, base: policy.Policy, user: invoker.Invoker | None) -> None:

@@ -48,15 +48,15 @@ ROWS = {
     "of the directory": ([Asked(Action.REMOVE_FILE, "/data/gone")], {"/data": Action.REMOVE_FILE}),
     "made by itself": (
         [Asked(Action.MAKE_REG, "/tmp/new"), Asked(WRITE, "/tmp/new")],
-        {"/tmp": Action.MAKE_REG | WRITE},
+        {"/tmp": Action.MAKE_REG | WRITE | Action.TRUNCATE},
     ),
     "made, and there afterwards": (
         [Asked(Action.MAKE_REG, "/data/a"), Asked(WRITE, "/data/a")],
-        {"/data": Action.MAKE_REG | WRITE},
+        {"/data": Action.MAKE_REG | WRITE | Action.TRUNCATE},
     ),
     "in what it made": (
         [Asked(Action.MAKE_DIR, "/tmp/d"), Asked(Action.MAKE_REG, "/tmp/d/f"), Asked(WRITE, "/tmp/d/f"), Asked(LIST, "/tmp/d")],
-        {"/tmp": Action.MAKE_DIR | Action.MAKE_REG | WRITE | LIST},
+        {"/tmp": Action.MAKE_DIR | Action.MAKE_REG | WRITE | Action.TRUNCATE | LIST},
     ),
     "gone": ([Asked(READ, "/tmp/x/y/z")], {"/tmp": READ}),
     "volatile": (
@@ -119,3 +119,15 @@ def test_all_that_was_asked_is_allowed() -> None:
             above = (each.path, *learning._above(each.path))
             assert any(each.actions & found.get(path, Action(0)) for path in above)
         assert posixpath.sep not in found
+
+
+def test_what_is_not_handled_is_not_allowed() -> None:
+    made = learning.rules([Asked(READ, "/usr/lib/x"), Asked(WRITE, "/data/a")], kinds(*FILES), handled=READ)
+    assert {rule.path: rule.allowed for rule in made} == {"/usr": READ}
+
+
+def test_lifted_to_the_directory() -> None:
+    made = learning.rules([Asked(READ, "/data/a"), Asked(WRITE, "/data/b"), Asked(READ, "/etc/motd")], kinds(*FILES))
+    (number,) = (rule.location.line for rule in made if rule.path == "/data/b")
+    lifted = learning.lifted(made, {number})
+    assert {rule.path: rule.allowed for rule in lifted} == {"/data": WRITE, "/data/a": READ, "/etc/motd": READ}
