@@ -236,6 +236,13 @@ MUTATIONS = (
         "subject->process = 0;",
         "test_confine.py::test_all_threads_and_children",
     ),
+    _kernel(
+        "own-credentials",
+        "object.h",
+        "return creator != (__u64)current->real_cred && bpf_map_lookup_elem(&creators, &creator);",
+        "return creator != (__u64)current->real_cred;",
+        "test_escape_overlay.py::test_personality_is_no_overlay",
+    ),
 )
 BY_NAME = {mutation.name: mutation for mutation in MUTATIONS}
 
