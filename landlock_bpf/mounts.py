@@ -45,17 +45,23 @@ def denials(
 
 def trees(
     rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount], reals: realpaths.Realpaths
-) -> dict[str, list[policy.Rule]]:
-    """Say for mount points which rules on names above them hold there, with the same exception."""
-    found: dict[str, list[policy.Rule]] = {}
+) -> dict[str, list[tuple[policy.Rule, int]]]:
+    """Say for mount points which rules on names above them hold there, with the same exception.
+
+    Each has a level, from 1: mounts of one rule that may lie in one another have different ones.
+    """
+    found: dict[str, list[tuple[policy.Rule, int]]] = {}
     for rule in rules:
         if not rule.names:
             continue
         tree = reals.find(rule.path)
         open_ = {mount.device for mount in mounts if mount.point != tree and not _is_beneath(mount.point, tree)}
+        levels: dict[mountinfo.Mount, int] = {}
         for mount in mounts:
             if _is_beneath(mount.point, tree) and mount.device not in open_:
-                found.setdefault(mount.point, []).append(rule)
+                taken = {level for other, level in levels.items() if _may_nest(mount, other)}
+                levels[mount] = next(level for level in range(1, len(levels) + 2) if level not in taken)
+                found.setdefault(mount.point, []).append((rule, levels[mount]))
     return found
 
 
@@ -71,6 +77,12 @@ def _above(point: str, at: Mapping[str, Sequence[policy.Rule]]) -> Iterator[tupl
                 yield rule, mask
         for rule in here:
             settled |= int(rule.allowed | rule.denied)
+
+
+def _may_nest(one: mountinfo.Mount, other: mountinfo.Mount) -> bool:
+    """Whether what one mount shows may lie in what the other shows."""
+    same = one.device == other.device or one.point == other.point
+    return same or _is_beneath(one.point, other.point) or _is_beneath(other.point, one.point)
 
 
 def _is_beneath(point: str, path: str) -> bool:

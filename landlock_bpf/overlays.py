@@ -19,10 +19,14 @@ _ESCAPED = re.compile(r"\\(.)")
 
 @dataclasses.dataclass(frozen=True)
 class Twins:
-    """What a policy's denials come to in layers of overlays: further rules, and what could not be covered."""
+    """What a policy's denials come to in layers of overlays: further rules, and what could not be covered.
+
+    `origins` has for the path of each of these rules that on the overlay.
+    """
 
     rules: tuple[policy.Rule, ...]
     notes: tuple[str, ...]
+    origins: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def twins(rules: Iterable[policy.Rule], mounts: Sequence[mountinfo.Mount], reals: realpaths.Realpaths) -> Twins:
@@ -30,16 +34,18 @@ def twins(rules: Iterable[policy.Rule], mounts: Sequence[mountinfo.Mount], reals
     points = {mount.point: mount for mount in mounts}  # of those at one point, the last is on top
     overlays = [mount for mount in points.values() if mount.type == "overlay"]
     found: list[policy.Rule] = []
+    origins: dict[str, str] = {}
     notes: dict[str, None] = {}
     left = [rule for rule in rules if rule.denied] if overlays else []
     for _ in range(_DEPTH):
         further = []
         for rule in left:
             for path in _elsewhere(reals.find(rule.path), points, notes):
+                origins[path] = rule.path
                 further.append(dataclasses.replace(rule, path=path, allowed=policy.NOTHING))
         found += further
         left = further
-    return Twins(tuple(dict.fromkeys(found)), tuple(notes))
+    return Twins(tuple(dict.fromkeys(found)), tuple(notes), origins)
 
 
 def layers(options: str) -> tuple[list[str], str]:

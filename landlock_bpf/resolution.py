@@ -79,7 +79,8 @@ class _Maker:
         self._spread: dict[bytes, tuple[bytes, int]] = {}
         self._entries: list[ruleset.Entry] = []
         self._names: list[ruleset.Name] = []
-        self._patterns: dict[ruleset.Pattern, int] = {}
+        self._numbers: dict[tuple[str, str, int, ruleset.Pattern], int] = {}
+        self._twins = twins
         self._trees: list[ruleset.Tree] = []
         for rule in self.rules:
             way = found[rule.path]
@@ -109,7 +110,7 @@ class _Maker:
             tuple(self._entries),
             permissive=each.permissive,
             names=tuple(self._names),
-            patterns=tuple(self._patterns),
+            patterns=tuple(pattern for *_, pattern in self._numbers),
             trees=tuple(self._trees),
             notes=tuple(dict.fromkeys(self.notes)),
         )
@@ -130,8 +131,8 @@ class _Maker:
                 continue
             for rule, denied in inherited.get(point, ()):
                 self._entry(rule, way.last.object, 0, denied & _usable(way.last), sealed=False)
-            for rule in trees.get(point, ()):
-                self._plant(rule, way.last)
+            for rule, level in trees.get(point, ()):
+                self._plant(rule, way.last, level)
 
     def cover_links(self, mounted: Sequence[mountinfo.Mount], reals: realpaths.Realpaths, identify: route.Identify) -> None:
         """Tie denials to files that have names outside as well; see hardlinks.py."""
@@ -190,15 +191,15 @@ class _Maker:
                     if object != identity.NOTHING:
                         self._entry(rule, object, 0, 0, sealed=True)
 
-    def _plant(self, rule: policy.Rule, tree: identity.Named) -> None:
-        """Have a rule's patterns hold beneath a directory."""
+    def _plant(self, rule: policy.Rule, tree: identity.Named, level: int = 0) -> None:
+        """Have a rule's patterns hold beneath a directory; `level` is that of mounts beneath its own."""
+        # The engine lets go of a number at the first tree that it meets on the way up, and names above that would go unseen
+        # if trees beneath one another had the same. Layers of an overlay do not lie in one another.
+        place = self._twins.origins.get(rule.path)
+        own = ("layers of", place, 0) if place else ("", rule.path, level)
         for text in rule.names:
-            # One pattern for all its trees: a ruleset has room for few.
-            same = (text, int(rule.denied), rule.commands)
-            pattern = next((each for each in self._patterns if (each.text, each.denied, each.commands) == same), None)
-            if pattern is None:
-                pattern = ruleset.Pattern(text, int(rule.denied), rule.location.file, rule.location.line, rule.commands)
-            number = self._patterns.setdefault(pattern, len(self._patterns))
+            pattern = ruleset.Pattern(text, int(rule.denied), rule.location.file, rule.location.line, rule.commands)
+            number = self._numbers.setdefault((*own, pattern), len(self._numbers))
             self._trees += [ruleset.Tree(object, number, rule.path) for object in _aliases(tree)]
 
     def _entry(self, rule: policy.Rule, object: bytes, allowed: int, denied: int, *, sealed: bool) -> None:

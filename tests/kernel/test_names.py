@@ -288,6 +288,23 @@ def test_trees_in_trees(tree: Path, inside: Member, attach: rule.Attach) -> None
     assert outcomes(inside, read, *tried) == [errno.EACCES, 0, errno.EACCES, errno.EACCES]
 
 
+def test_one_pattern_in_trees_in_trees(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """The names between the inner tree and the outer one are looked at as well."""
+    (tree / "a" / "x.pem" / "b").mkdir(parents=True)
+    attach(only(rule.deny(tree / "a", DENIED, "*.pem"), rule.deny(tree / "a" / "x.pem" / "b", DENIED, "*.pem")))
+    (tree / "a" / "x.pem" / "b" / "file").write_text("")
+    (tree / "a" / "file").write_text("")
+    assert outcomes(inside, read, tree / "a" / "x.pem" / "b" / "file", tree / "a" / "file") == REFUSED
+
+
+def test_a_mount_beneath_a_match(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    (tree / "x.pem").mkdir()
+    with filesystem.mounted("none", tree / "x.pem" / "m", "tmpfs") as mount:
+        attach(only(rule.deny(tree, DENIED, "*.pem")))
+        (mount / "file").write_text("")
+        assert inside.errno(read, mount / "file") == errno.EACCES
+
+
 def test_a_permission_beneath_a_match_is_nearer(tree: Path, inside: Member, attach: rule.Attach) -> None:
     material(tree / "x.pem")
     attach(only(rule.deny(tree, DENIED, "*.pem"), rule.allow(tree / "x.pem" / "material", DENIED)))

@@ -54,3 +54,22 @@ def test_what_is_mounted_in_the_open_too_is_left_alone() -> None:
 
 def test_the_root_of_all_as_denied() -> None:
     assert inherited([rule("/", NONE, READ)], root="/", x="/m") == {"/m": READ}
+
+
+def test_names_hold_on_mounts_with_levels_of_their_own() -> None:
+    """No two mounts of which one may lie in the other have the same."""
+    given = policy.Rule("/d", NONE, READ, policy.Location("p", 1), names=("x",))
+    found = [
+        mountinfo.Mount("ext4", device, root, point)
+        for device, root, point in (
+            ("1", "/", "/"),
+            ("2", "/", "/d/m"),
+            ("3", "/", "/d/m/n"),
+            ("4", "/", "/d/o"),
+            ("4", "/part", "/d/p"),
+            ("5", "/", "/d/q"),
+            ("5", "/", "/open"),
+        )
+    ]
+    levels = {point: level for point, each in mounts.trees([given], found, Realpaths()).items() for _rule, level in each}
+    assert levels == {"/d/m": 1, "/d/m/n": 2, "/d/o": 1, "/d/p": 2}
