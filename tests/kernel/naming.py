@@ -61,7 +61,8 @@ class Names:
 
     def patterns(self, place: Place) -> set[Pattern]:
         """Give the patterns in whose trees a directory is, itself counted, on either way."""
-        trees = {place.inode, *(each.inode for each in _directories(*place)), *(each.inode for each in above(place.dentry))}
+        met = [place.dentry, *_directories(*place)]
+        trees = {each.inode for dentry in met for each in (dentry, *above(dentry))}
         return {pattern for tree in trees for pattern in self._trees.get(tree, ())}
 
 
