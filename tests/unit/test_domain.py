@@ -18,7 +18,9 @@ from landlock_bpf import abi, cgroup, domain, engine, errors
 def live() -> engine.Engine:
     """An engine of which only the memory of its domains is there, and what would count their denials."""
     memory = memoryview(bytearray(ctypes.sizeof(abi.Domain) * (abi.Limit.DOMAINS + 1)))
-    return cast(engine.Engine, types.SimpleNamespace(domains=memory, rates={}))
+    return cast(
+        engine.Engine, types.SimpleNamespace(domains=memory, rates=types.SimpleNamespace(update=lambda index, rate: None))
+    )
 
 
 def test_slots_read_as_written(live: engine.Engine) -> None:
