@@ -19,12 +19,17 @@
 __noinline __u64 hash_bytes(struct walk *walk, __u64 address, __u32 length)
 {
 	__u64 hash = HASH_SEED, word;
+	struct bpf_iter_num words;
+	__u32 offset;
+	int *number;
 
 	if (!walk)
 		return 0;
 	if (length >= LIMIT_COMPONENT || bpf_probe_read_kernel(walk->name, length, (void *)address))
 		return 0;
-	for (__u32 offset = 0; offset < LIMIT_COMPONENT; offset += sizeof(word)) {
+	bpf_iter_num_new(&words, 0, LIMIT_COMPONENT / sizeof(word));
+	while ((number = bpf_iter_num_next(&words))) {
+		offset = (*number & (LIMIT_COMPONENT / sizeof(word) - 1)) * sizeof(word);
 		if (offset >= length)
 			break;
 		word = *(__u64 *)(walk->name + offset);
@@ -32,6 +37,7 @@ __noinline __u64 hash_bytes(struct walk *walk, __u64 address, __u32 length)
 			word &= (1ULL << (length - offset) * 8) - 1;
 		hash = hash_word(hash, word);
 	}
+	bpf_iter_num_destroy(&words);
 	return hash_end(hash, length);
 }
 
