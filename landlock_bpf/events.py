@@ -122,7 +122,7 @@ def parse(data: bytes) -> Denial:
         known.domain if known else f"#{told.domain}",
         told.layer,
         layer.policy if layer else "",
-        abi.Action(0 if told.event else told.refused & hooks.EVERY),
+        abi.Action(0) if told.event else hooks.plain(told.refused),
         abi.Hook(told.hook).name.lower(),
         errnos.errorcode.get(-told.error, str(-told.error)),
         raw.pid,
@@ -191,19 +191,19 @@ def _rule(layer: ruleset.Layer, told: abi.Refusal, path: str) -> tuple[policy.Lo
     sealed = told.reason == abi.Reason.SEALED
     if not sealed and told.reason not in (abi.Reason.RULE, abi.Reason.OPENED, abi.Reason.NAMED):
         return None, ""  # these alone are about what has a rule
-    keys = _keys(told.object)
+    keys, refused = _keys(told.object), hooks.plain(told.refused)
     for entry in layer.entries if told.reason != abi.Reason.NAMED else ():
-        if entry.object in keys and (entry.denied & told.refused or (sealed and entry.sealed)):
+        if entry.object in keys and (entry.denied & refused or (sealed and entry.sealed)):
             return policy.Location(entry.file, entry.line), entry.path
     # Several names may begin at one object: the one that the path has.
     for name in layer.names:
-        if name.parent in keys and (name.denied & told.refused or sealed) and f"{path}/".startswith(f"{name.path}/"):
+        if name.parent in keys and (name.denied & refused or sealed) and f"{path}/".startswith(f"{name.path}/"):
             return policy.Location(name.file, name.line), name.path
     parts = [os.fsencode(part) for part in path.split("/")]
     for tree in layer.trees:
         pattern = layer.patterns[tree.pattern]
         meant = names.pattern(pattern.text).matches
-        if tree.object in keys and (pattern.denied & told.refused or sealed) and any(map(meant, parts)):
+        if tree.object in keys and (pattern.denied & refused or sealed) and any(map(meant, parts)):
             return policy.Location(pattern.file, pattern.line), f"{tree.path}/**/{pattern.text}"
     return None, ""
 

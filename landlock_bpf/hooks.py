@@ -99,6 +99,12 @@ ALL = _union(row for row in ACTIONS if not row.singly)
 # Those that make sense on an object that is not a directory.
 FILE = _union(row for row in ACTIONS if row.on != "dir")
 WITHHELD = _union(row for row in ACTIONS if row.withheld)
+_COMMANDS = (1 << abi.Limit.COMMAND_CLASSES) - 1 << abi.ActionBit.COMMANDS
+
+
+def plain(asked: int) -> Action:
+    """Give the actions of a mask of the engine's, in which ioctl has a bit for each class of commands."""
+    return Action((asked | Action.IOCTL if asked & _COMMANDS else asked) & EVERY)
 
 
 def group(name: str) -> Action:

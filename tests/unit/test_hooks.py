@@ -46,3 +46,9 @@ def test_argument_lists_are_split_into_type_and_name() -> None:
         ("unsigned int", "dev"),
     )
     assert row.body == "on_path_mknod"
+
+
+def test_classes_of_ioctl_commands_are_ioctl() -> None:
+    for number in (0, abi.Limit.COMMAND_CLASSES - 1):
+        assert hooks.plain(1 << abi.ActionBit.COMMANDS + number | 1) == Action.IOCTL | Action.EXECUTE
+    assert hooks.plain(int(hooks.EVERY) | 1 << 63) == hooks.EVERY
