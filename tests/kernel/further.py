@@ -12,6 +12,7 @@ import os
 import socket
 import stat
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,7 @@ ATTRIBUTE, OTHER = "trusted.attribute", "trusted.other"
 ACL = "system.posix_acl_access"
 # Version 2; user, group and others, as a mode of 644 has them.
 ACL_ENTRIES = struct.pack("=I", 2) + b"".join(struct.pack("=HHi", tag, perm, -1) for tag, perm in ((1, 6), (4, 4), (0x20, 4)))
+_BLOCKS = Path("/sys/class/block")
 # What others listen on, till the end.
 _listening: list[socket.socket] = []
 
@@ -273,7 +275,9 @@ def listen_for_packets(folder: Path) -> None:
 
 def make_block(folder: Path) -> None:
     """Make a node of a block device that is there."""
-    device = min(Path("/sys/class/block").glob("*/dev")).read_text()
+    if not list(_BLOCKS.glob("*/dev")):
+        subprocess.run(["modprobe", "loop"], check=True)
+    device = min(_BLOCKS.glob("*/dev")).read_text()
     major, minor = map(int, device.split(":"))
     os.mknod(folder / "block", stat.S_IFBLK | 0o600, os.makedev(major, minor))
 
