@@ -50,7 +50,19 @@ LAYERS = (
     ),
     (
         "resolution",
-        ("ascent", "explanation", "hardlinks", "marking", "mounts", "overlays", "realpaths", "resolution", "route", "spellings", "ways"),
+        (
+            "ascent",
+            "explanation",
+            "hardlinks",
+            "marking",
+            "mounts",
+            "overlays",
+            "realpaths",
+            "resolution",
+            "route",
+            "spellings",
+            "ways",
+        ),
     ),
     ("sources", ("compiler", "elf", "template", "verifier")),
     (
