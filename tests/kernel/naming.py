@@ -51,13 +51,17 @@ class Names:
                     denied[layer] |= mask
         return oracle.Rule((0,) * self._layers, tuple(denied))
 
-    def seals(self, place: Place) -> bool:
-        """Say whether a name is denied anything: nobody makes, links or removes it."""
-        return place.dentry is not place.mount.root and any(self.rule(*place).denied)
+    def sealing(self, place: Place) -> set[int]:
+        """Give the layers that deny a name anything: nobody makes, links or removes it."""
+        if place.dentry is place.mount.root:
+            return set()
+        return {layer for layer, denied in enumerate(self.rule(*place).denied) if denied}
 
-    def is_on_a_way(self, place: Place) -> bool:
-        """Say whether a name is one on the way to a denied one: it can be made, as a directory."""
-        return place.dentry is not place.mount.root and any(key in self._ways for key in _paths(*place))
+    def on_a_way(self, place: Place) -> set[int]:
+        """Give the layers for which a name is on the way to a denied one: it can be made, as a directory."""
+        if place.dentry is place.mount.root:
+            return set()
+        return {layer for key in _paths(*place) for layer in self._ways.get(key, ())}
 
     def patterns(self, place: Place) -> set[Pattern]:
         """Give the patterns in whose trees a directory is, itself counted, on either way."""

@@ -80,14 +80,15 @@ class Prediction:
         if any(self.refused(place, asked, group) for group in self.layers.groups):
             fail(errno.EACCES)
 
-    def is_sealed(self, place: Place) -> bool:
-        """Say whether an object stays where it is."""
-        named = self.names.any and (self.names.seals(place) or self.names.is_on_a_way(place))
-        return bool(place.inode.sealed) or named
+    def sealing(self, place: Place) -> set[int]:
+        """Give the layers by which an object stays where it is."""
+        if not self.names.any:
+            return place.inode.sealed
+        return place.inode.sealed | self.names.sealing(place) | self.names.on_a_way(place)
 
     def remove(self, last: Last, child: Dentry, right: int) -> None:
         """Ask whether a name may be removed."""
-        if self.is_sealed(Place(last.parent.mount, child)):
+        if self.sealing(Place(last.parent.mount, child)):
             fail(errno.EACCES)
         self.ask(last.parent, right)
 
@@ -95,7 +96,7 @@ class Prediction:
         """Ask whether a name may be made."""
         if self.names.any:
             made = Place(last.parent.mount, Dentry(last.parent.dentry, last.name, Inode(kind)))
-            if self.names.seals(made) or (kind != DIR and self.names.is_on_a_way(made)):
+            if self.names.sealing(made) or (kind != DIR and self.names.on_a_way(made)):
                 fail(errno.EACCES)
         self.ask(last.parent, MAKE[kind])
 
@@ -131,8 +132,9 @@ class Prediction:
             arrives |= _removal(new.inode) if new else 0
         across = (dentry.parent or dentry) is not target.dentry
         there = Place(mount, new or Dentry(target.dentry, last.name, Inode(FILE)))
+        sealing = self.sealing(there) | (self.sealing(old) if removes else self.names.sealing(old))
         for group in self.layers.groups:
-            if (self.is_sealed(old) if removes else self.names.any and self.names.seals(old)) or self.is_sealed(there):
+            if sealing.intersection(group):
                 fail(errno.EACCES)
             if self.refused(parent, leaves, group) or self.refused(target, arrives, group):
                 fail(errno.EACCES)
