@@ -191,7 +191,7 @@ def test_mistakes_of_a_policy_are_told_at_once(tree: Path, cgroup: Path, listed:
     (tree / "file").write_text("")
     policy.write_text(
         f'[[path_beneath]]\nparent = ["{tree}/missing"]\nallowed_access = ["read_file"]\n'
-        f'[[path_beneath]]\nparent = ["{tree}/absent"]\ndenied_access = ["read_file"]\n'
+        f'[[path_beneath]]\nparent = ["{tree}/file/absent"]\ndenied_access = ["read_file"]\n'
         f'[[path_beneath]]\nparent = ["{tree}/file"]\nallowed_access = ["read_dir"]\n'
     )
     status, _, err = run("attach", "-p", policy, "--cgroup", cgroup, "--name", "wrong")
