@@ -44,7 +44,7 @@ def set_by_personality(path: Path) -> None:
 def ask_access(path: Path) -> None:
     """Have the kernel take other credentials to say what our real user may; the directories above are closed to that one."""
     folder = os.open(path.parent, os.O_PATH)
-    os.setresuid(0, 65534, 0)  # where root alone may look
+    os.setresuid(65534, 0, 0)
     if not os.access(path.name, os.R_OK, dir_fd=folder):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
