@@ -639,6 +639,9 @@ struct state {
 			*/
 	__u32 orphans; /* cgroups made inside a domain that could not be recorded */
 	__u32 rate;    /* denials a second that a domain may report; 0: all */
+	__u64 records_ino; /* of the folder of the controller's records; 0: not told */
+	__u32 records_dev; /* super_block.s_dev of that */
+	__u32 pad;
 	struct layout layout;
 };
 

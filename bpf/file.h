@@ -206,7 +206,8 @@ static __always_inline int ask_file_as(struct file *file, __u64 asked, __u32 hoo
 
 	if (!found)
 		return 0;
-	if (file->f_mode & FMODE_BACKING) {
+	/* Only a stacking filesystem has files on a private mount that are in a tree. */
+	if (is_ruled(dentry->d_sb, dentry->d_inode) && is_private_mount(real_mount(mnt))) {
 		mnt = CAST(struct backing_file, file)->user_path.mnt;
 		dentry = CAST(struct backing_file, file)->user_path.dentry;
 	}

@@ -51,7 +51,6 @@ typedef unsigned short umode_t;
 #define ATTR_SIZE	    (1U << 3)
 #define ATTR_ATIME	    (1U << 4)
 #define ATTR_MTIME	    (1U << 5)
-#define FMODE_BACKING	    (1U << 25)
 #define PROT_READ	    0x1 /* include/uapi/asm-generic/mman-common.h */
 #define PROT_WRITE	    0x2
 #define PROT_EXEC	    0x4

@@ -52,7 +52,11 @@ static __always_inline int ask_path(const struct path *path, struct dentry *targ
 
 static __always_inline int on_path_truncate(const struct path *path)
 {
-	return ask_path(path, NULL, MASK(ACTION_TRUNCATE), HOOK_PATH_TRUNCATE, TOUCH_NOTHING);
+	int error = refuse_vital(path, HOOK_PATH_TRUNCATE);
+
+	return error ? error
+		     : ask_path(path, NULL, MASK(ACTION_TRUNCATE), HOOK_PATH_TRUNCATE,
+				TOUCH_NOTHING);
 }
 
 static __always_inline int on_path_unlink(const struct path *dir, struct dentry *dentry)

@@ -265,6 +265,8 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 	if (!found)
 		return 0;
 	error = refuse_pin(new_dir, old_dentry, hook);
+	if (!error)
+		error = refuse_pin(new_dir, new_dentry, hook);
 	if (error)
 		return error;
 	new_parent = new_dir->dentry;

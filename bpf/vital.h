@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Vital files: those that control the kernel, and with it the engine. In a domain none is
- * opened for writing, made, removed or given away, whatever policies say.
+ * Vital files: those that control the kernel, and with it the engine, and the controller's
+ * records. In a domain none is opened for writing, made, removed or given away, whatever
+ * policies say; records are not opened at all, for who can read a lock file can lock it.
  */
 #ifndef LANDLOCK_BPF_VITAL_H
 #define LANDLOCK_BPF_VITAL_H
@@ -172,11 +173,33 @@ static __noinline int ask_vital_at(__u32 hook, __u64 mount, __u64 dentry)
 	return ask_vital(&report);
 }
 
+/* Folders that records lie in, from them up to RUN in landlock_bpf/record.py. */
+#define RECORD_DEPTH 2
+
+/* Whether something is the folder of the controller's records, or lies in it. */
+static __always_inline _Bool is_record(struct dentry *dentry)
+{
+	struct state *state = the_state();
+	struct inode *inode;
+
+	if (!state || dentry->d_sb->s_dev != state->records_dev || !state->records_ino)
+		return 0;
+	for (__u32 level = 0; level <= RECORD_DEPTH; level++) {
+		inode = dentry->d_inode;
+		if (inode && inode->i_ino == state->records_ino)
+			return 1;
+		dentry = dentry->d_parent;
+	}
+	return 0;
+}
+
 /* Refuse to write to a vital file, or to give it away. */
 static __always_inline int refuse_vital(const struct path *path, __u32 hook)
 {
 	struct dentry *dentry = path->dentry;
 
+	if (is_record(dentry))
+		return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)dentry);
 	if (!may_be_vital(dentry->d_sb->s_magic))
 		return 0;
 	return ask_vital_at(hook, (__u64)real_mount(path->mnt), (__u64)dentry);
@@ -187,18 +210,21 @@ static __always_inline int refuse_vital_file(struct file *file, __u32 hook)
 {
 	struct dentry *dentry = file->f_path.dentry;
 
+	if (is_record(dentry))
+		return refuse_escape(hook, (__u64)real_mount(file->f_path.mnt), (__u64)dentry);
 	if (!(file->f_mode & FMODE_WRITE) || !may_be_vital(dentry->d_sb->s_magic))
 		return 0;
 	return ask_vital_at(hook, (__u64)real_mount(file->f_path.mnt), (__u64)dentry);
 }
 
 /*
- * Refuse to make, to remove, to mount over or to unmount anything in the bpffs, and to mount on
- * cgroups: by these pins and paths commands find the engine and whom it binds.
+ * Refuse to make, to remove, to mount over or to unmount anything in the bpffs or among records,
+ * and to mount on cgroups: by these pins and paths commands find the engine and whom it binds.
  */
 static __always_inline int refuse_pin(const struct path *path, struct dentry *dentry, __u32 hook)
 {
-	if (path->dentry->d_sb->s_magic != BPF_FS_MAGIC)
+	if (path->dentry->d_sb->s_magic != BPF_FS_MAGIC && !is_record(path->dentry) &&
+	    !is_record(dentry))
 		return 0;
 	return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)dentry);
 }
@@ -207,7 +233,7 @@ static __always_inline int refuse_mount(const struct path *path, __u32 hook)
 {
 	__u64 magic = path->dentry->d_sb->s_magic;
 
-	if (magic != BPF_FS_MAGIC && magic != CGROUP2_SUPER_MAGIC)
+	if (magic != BPF_FS_MAGIC && magic != CGROUP2_SUPER_MAGIC && !is_record(path->dentry))
 		return 0;
 	return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)path->dentry);
 }

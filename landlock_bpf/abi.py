@@ -716,7 +716,7 @@ class Rate(ctypes.Structure):
 
 
 class State(ctypes.Structure):
-    """struct state: 80 bytes."""
+    """struct state: 96 bytes."""
 
     _fields_ = [
         ("lost", ctypes.c_uint64),
@@ -725,6 +725,9 @@ class State(ctypes.Structure):
         ("escaped", ctypes.c_uint32),
         ("orphans", ctypes.c_uint32),
         ("rate", ctypes.c_uint32),
+        ("records_ino", ctypes.c_uint64),
+        ("records_dev", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
         ("layout", Layout),
     ]
 

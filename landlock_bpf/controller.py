@@ -310,6 +310,7 @@ class Controller:
 @contextlib.contextmanager
 def _loaded() -> Iterator[tuple[engine.Engine, Slots]]:
     with record.locked(), installation.load() as live:
+        record.guard(live)
         yield live, sweep.sweep(live)
 
 

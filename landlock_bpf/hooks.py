@@ -195,7 +195,7 @@ HOOKS = (
     HookRow("file_ioctl", "lsm", _IOCTL_ARGS, _BY_IOCTL, Need.DOMAIN),
     HookRow("file_ioctl_compat", "lsm", _IOCTL_ARGS, _BY_IOCTL, Need.DOMAIN),
     HookRow("file_free_security", "lsm", parameters("struct file *file"), _AT_OPEN, void=True),
-    HookRow("path_truncate", "lsm", parameters("const struct path *path"), Action.TRUNCATE),
+    HookRow("path_truncate", "lsm", parameters("const struct path *path"), Action.TRUNCATE, Need.DOMAIN),
     HookRow(
         "path_unlink",
         "lsm",

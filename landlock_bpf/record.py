@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from landlock_bpf import errors, ruleset
+from landlock_bpf import engine, errors, ruleset
 
 RUN = Path("/run/landlock-bpf")
 RULESETS = RUN / "rulesets"
@@ -150,6 +150,14 @@ def _open_lock(name: str) -> TextIO:
     RUN.mkdir(mode=0o700, exist_ok=True)
     RUN.chmod(0o700)
     return open(RUN / name, "a+")
+
+
+def guard(live: engine.Engine) -> None:
+    """Tell the engine where the records are: nobody in a domain may open or change anything there."""
+    found = os.stat(RUN)
+    # As super_block.s_dev has it (include/linux/kdev_t.h), on filesystems that give it to stat(2).
+    live.state.records_dev = os.major(found.st_dev) << 20 | os.minor(found.st_dev)
+    live.state.records_ino = found.st_ino
 
 
 def _path(serial: int) -> Path:

@@ -225,9 +225,16 @@ MUTATIONS = (
     _kernel(
         "pins",
         "vital.h",
-        "if (path->dentry->d_sb->s_magic != BPF_FS_MAGIC)",
-        "if (1)",
+        "if (path->dentry->d_sb->s_magic != BPF_FS_MAGIC && !is_record(path->dentry) &&",
+        "if (!is_record(path->dentry) &&",
         "test_escape.py::test_pins",
+    ),
+    _kernel(
+        "records",
+        "vital.h",
+        "if (inode && inode->i_ino == state->records_ino)",
+        "if (inode && !inode->i_ino)",
+        "test_escape.py::test_records",
     ),
     _kernel(
         "process-domain",

@@ -109,15 +109,17 @@ def test_everything_allowed(tree: Path, inside: Member, attach: rule.Attach) -> 
 
 
 def test_rules_on_the_objects_themselves(tree: Path, inside: Member, attach: rule.Attach) -> None:
-    """Denied on the file where its folder allows, allowed on the file where its folder denies: the nearer one decides."""
-    rows = [row for row in ROWS if row.target]
+    """Denied on the file where its folder allows, allowed on the file where its folder denies: the nearer one decides.
+
+    What is mounted on a directory is another object, which a permission on that directory does not speak of.
+    """
+    rows = [row for row in ROWS if row.target and not row.actions & Action.MOUNT]
     tops = [populate(rows, tree / name) for name in ("denied", "allowed", "twin")]
     denied = [rule.deny(tops[0] / row.name / row.target, row.actions) for row in rows]
     allowed = [rule.allow(tops[1] / row.name / row.target, row.actions | row.also) for row in rows]
     every = hooks.EVERY
     attach(rule.make(every, rule.allow(tree, every), *denied, rule.deny(tops[1], every), *allowed))
-    refused = {row.name: errno.EPERM if row.actions == Action.MOUNT else errno.EACCES for row in rows}
-    assert outcomes(inside, rows, tops[0]) == refused
+    assert outcomes(inside, rows, tops[0]) == all_of(rows, errno.EACCES)
     assert outcomes(inside, rows, tops[1]) == all_of(rows, 0)
     assert outcomes(inside, rows, tops[2]) == all_of(rows, 0)
 

@@ -22,7 +22,7 @@ import rule
 import way
 from member import Member
 
-from landlock_bpf import abi, controller, engine, events
+from landlock_bpf import abi, controller, engine, events, record
 from landlock_bpf.abi import Action
 
 PINS = way.BPFFS / "escape"  # not landlock-bpf-: those are cleared up
@@ -138,6 +138,23 @@ def test_files_that_control_the_kernel(bound: Member, outside: Member, reported:
             assert bound.errno(way.reopen, path) == errno.EPERM, path
     assert reported() == {("file_open", "domain")}
     assert bound.errno(way.read_only, "/proc/sys/kernel/core_pattern") == 0
+
+
+def test_records(bound: Member, outside: Member, reported: Callable[[], set[tuple[str, str]]]) -> None:
+    """A forged record would weaken a domain at its next update; who can read the lock file can hold up all commands."""
+    for path in (record.RUN / "lock", *record.RULESETS.iterdir()):
+        assert outside.errno(way.read_only, path) == 0, path
+        assert bound.errno(way.read_only, path) == errno.EPERM, path
+        assert bound.errno(os.truncate, path, 0) == errno.EPERM, path
+        assert bound.errno(os.unlink, path) == errno.EPERM, path
+    made = record.RULESETS / "0.json"
+    assert bound.errno(os.mkdir, made) == errno.EPERM
+    assert bound.errno(os.symlink, "/", made) == errno.EPERM
+    for folder in (record.RUN, record.RULESETS):
+        assert bound.errno(os.rename, folder, folder.with_name("elsewhere")) == errno.EPERM
+        assert bound.errno(os.chmod, folder, 0o777) == errno.EPERM
+    hooks = {"file_open", "path_truncate", "path_unlink", "path_mkdir", "path_symlink", "path_rename", "path_chmod"}
+    assert reported() == {(hook, "domain") for hook in hooks}
 
 
 def test_files_that_control_less(bound: Member) -> None:
