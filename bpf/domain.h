@@ -8,7 +8,7 @@
 
 #include "walk.h"
 
-#define CGROUP_LEVELS 64
+#define CGROUP_LEVELS (1 << 16) /* no cgroup is that deep: each takes a directory */
 
 /* Who asks: the task's storage and its domains, 0 for none. */
 struct subject {
@@ -147,6 +147,13 @@ static __always_inline _Bool see(struct sight *sight, __u32 domain)
 	return see_ruleset(sight, domain) != NULL;
 }
 
+/* Whether a cgroup is of cgroup2: those of version 1 have ids of their own, which may be the same.
+ */
+static __always_inline _Bool is_unified(const struct cgroup *cgroup)
+{
+	return (__u64)cgroup->root == (__u64)bpf_get_current_task_btf()->cgroups->dfl_cgrp->root;
+}
+
 /* Hand the domain of a cgroup down to a new one inside it, before any task can enter. */
 static __always_inline int on_cgroup_mkdir(struct cgroup *cgroup, const char *path)
 {
@@ -156,7 +163,7 @@ static __always_inline int on_cgroup_mkdir(struct cgroup *cgroup, const char *pa
 	__u32 inherited;
 	__u64 *mark;
 
-	if (!css || !state)
+	if (!css || !state || !is_unified(cgroup))
 		return 0;
 	parent_id = CAST(struct cgroup, css)->kn->id;
 	inherited = domain_of(parent_id);
@@ -182,6 +189,8 @@ static __always_inline int on_cgroup_rmdir(struct cgroup *cgroup, const char *pa
 	__u32 domain = domain_of(id);
 	struct domain *entry = bpf_map_lookup_elem(&domains, &domain);
 
+	if (!is_unified(cgroup))
+		return 0;
 	/* Tasks that left it may be held in its domain, which lasts as long as they do. */
 	if (state && state->escaped && entry && entry->cgroup == id)
 		return 0;

@@ -85,7 +85,8 @@ static __always_inline int on_locked_down(int what)
 /* Modules and kernels: of signed ones lockdown is not asked. */
 static __always_inline _Bool is_code(int id)
 {
-	return id == READING_MODULE || id == READING_KEXEC_IMAGE || id == READING_KEXEC_INITRAMFS;
+	return id == READING_MODULE || id == READING_MODULE_COMPRESSED ||
+	       id == READING_KEXEC_IMAGE || id == READING_KEXEC_INITRAMFS;
 }
 
 static __always_inline int on_kernel_load_data(int id, _Bool contents)

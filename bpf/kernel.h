@@ -80,6 +80,7 @@ typedef unsigned short umode_t;
 #define PTRACE_MODE_NOAUDIT	   0x4 /* include/linux/ptrace.h */
 #define PERF_SECURITY_OPEN	   0   /* include/linux/perf_event.h */
 #define READING_MODULE		   2   /* include/linux/kernel_read_file.h */
+#define READING_MODULE_COMPRESSED  7   /* newer kernels; else the end of the list */
 #define READING_KEXEC_IMAGE	   3
 #define READING_KEXEC_INITRAMFS	   4
 #define BPF_TASK_ITER_PROC_THREADS 2 /* kernel/bpf/task_iter.c */

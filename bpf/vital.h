@@ -144,7 +144,10 @@ __noinline int ask_vital(struct report *report)
 	switch (dentry->d_sb->s_magic) {
 	case PROC_SUPER_MAGIC:
 		bpf_loop(LIMIT_DEPTH, climb_lineage, &lineage, 0);
-		vital = !lineage.whole || is_vital_proc(&lineage);
+		read_name(&name, dentry);
+		/* Without the compiler no program of ours is loaded any more. */
+		vital = !lineage.whole || is_vital_proc(&lineage) ||
+			name.first == WORD("bpf_jit_", 0);
 		break;
 	case SYSFS_MAGIC:
 		bpf_loop(LIMIT_DEPTH, climb_lineage, &lineage, 0);
@@ -240,14 +243,15 @@ static __always_inline int refuse_mount(const struct path *path, __u32 hook)
 
 /*
  * A filesystem gets its options, before anybody sees it. One of cgroup v1 may have a program
- * among them that the kernel starts when a cgroup gets empty.
+ * among them that the kernel starts when a cgroup gets empty; an overlayfs shows its layers
+ * without the directories around them, where denials may be.
  */
 static __always_inline int on_sb_set_mnt_opts(struct super_block *sb, void *mnt_opts,
 					      unsigned long kern_flags,
 					      unsigned long *set_kern_flags)
 {
 	overlay_seen(sb);
-	if (sb->s_magic != CGROUP_SUPER_MAGIC)
+	if (sb->s_magic != CGROUP_SUPER_MAGIC && sb->s_magic != OVERLAYFS_SUPER_MAGIC)
 		return 0;
 	return refuse_escape(HOOK_SB_SET_MNT_OPTS, 0, 0);
 }
