@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import ascent
-import filesystem
 import naming
 import oracle
 import prediction
 from walker import EXCHANGE, NOREPLACE, TYPES, Operation
 from world import CHAR, DIR, FILE, LINK, Dentry, Inode, Place, World
+
+from landlock_bpf.compare import calls
 
 NAMES = "abcde"
 NEW = "abcdefghijkl"  # more likely not to be there
@@ -213,9 +214,9 @@ def plant(steps: Sequence[Step], top: Path) -> None:
     for step in steps:
         path = top / step.path
         if step.kind == BIND:
-            filesystem.mount(top / step.word, path, flags=filesystem.MS_BIND)
+            calls.mount(top / step.word, path, flags=calls.MS_BIND)
         elif step.kind == TMPFS:
-            filesystem.mount("none", path, "tmpfs", data="mode=700")
+            calls.mount("none", path, "tmpfs", data="mode=700")
         elif step.kind == DIR:
             path.mkdir()
         elif step.kind == LINK:

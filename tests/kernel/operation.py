@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from landlock_bpf.abi import Action
+from landlock_bpf.compare.calls import check, swap
 
 # What is done for the actions that Landlock lacks is in further.py.
 
@@ -23,18 +24,8 @@ URANDOM = os.makedev(1, 9)
 ZERO = os.makedev(1, 5)
 LOOP = os.makedev(7, 0)
 RNDGETENTCNT = 0x80045200
-AT_FDCWD = -100
-RENAME_EXCHANGE = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-def check(result: int, path: Path | str = "") -> int:
-    """Raise what a function of libc left in errno."""
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(path))
-    return result
 
 
 def populate(folder: Path, *, program: bool = False) -> Path:
@@ -230,11 +221,6 @@ def rename_across(folder: Path) -> None:
 
 def rename_dir_across(folder: Path) -> None:
     os.rename(folder / "folder", folder / "other" / "new")
-
-
-def swap(old: Path, new: Path) -> None:
-    """Exchange two names."""
-    check(_libc.renameat2(AT_FDCWD, os.fsencode(old), AT_FDCWD, os.fsencode(new), RENAME_EXCHANGE), old)
 
 
 def exchange(folder: Path) -> None:

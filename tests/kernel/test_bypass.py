@@ -17,11 +17,11 @@ import filesystem
 import operation
 import pytest
 import rule
-import uring
 from member import Member
 
 from landlock_bpf import hooks
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls, uring
 
 AT_EMPTY_PATH, AT_SYMLINK_FOLLOW = 0x1000, 0x400
 SYS_EXECVEAT = {"x86_64": 322}.get(os.uname().machine, 281)
@@ -33,7 +33,7 @@ def _open(path: Path | str, flags: int = os.O_RDONLY) -> None:
 
 
 def _linkat(descriptor: int, name: str, new: Path, flags: int) -> None:
-    words = descriptor, name.encode(), filesystem.AT_FDCWD, os.fsencode(new), flags
+    words = descriptor, name.encode(), calls.AT_FDCWD, os.fsencode(new), flags
     operation.check(_libc.linkat(*words), new)
 
 
@@ -48,7 +48,7 @@ def link_by_descriptor(top: Path) -> None:
 def link_by_proc(top: Path) -> None:
     path = os.open(top / "secret/file", os.O_PATH)
     try:
-        _linkat(filesystem.AT_FDCWD, f"/proc/self/fd/{path}", top / "open/new", AT_SYMLINK_FOLLOW)
+        _linkat(calls.AT_FDCWD, f"/proc/self/fd/{path}", top / "open/new", AT_SYMLINK_FOLLOW)
     finally:
         os.close(path)
 
@@ -101,7 +101,7 @@ def execute_by_descriptor(top: Path) -> None:
 
 
 def execute_by_interpreter(top: Path) -> None:
-    _execveat(filesystem.AT_FDCWD, str(top / "open/script"), 0)
+    _execveat(calls.AT_FDCWD, str(top / "open/script"), 0)
 
 
 def copy_to_memory_and_execute(top: Path) -> None:
@@ -221,14 +221,14 @@ def test_mounts_made_later(top: Path, inside: Member, attach: rule.Attach) -> No
     attach(rule.make(Action.READ_FILE, rule.deny(top / "secret", Action.READ_FILE), default="allow"))
     for source, name in (("secret", "bound"), ("secret/inner", "bound-inner"), ("open", "bound-open")):
         (top / name).mkdir()
-        filesystem.mount(top / source, top / name, flags=filesystem.MS_BIND)
+        calls.mount(top / source, top / name, flags=calls.MS_BIND)
     try:
         assert inside.errno(_open, top / "bound/file") == errno.EACCES
         assert inside.errno(_open, top / "bound-inner/file") == errno.EACCES
         assert inside.errno(_open, top / "bound-open/script") == 0
     finally:
         for name in ("bound", "bound-inner", "bound-open"):
-            filesystem.umount(top / name)
+            calls.umount(top / name)
 
 
 def test_second_mount(tree: Path, inside: Member, attach: rule.Attach) -> None:

@@ -8,13 +8,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import filesystem
 import pytest
 import rule
-import uring
 from member import Member
 
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls, uring
 
 NAME = "user.escape"
 
@@ -26,10 +25,10 @@ def layers(tree: Path) -> Iterator[Path]:
         (tree / name).mkdir()
     (tree / "lower" / "low").write_text("")
     options = f"lowerdir={tree}/lower,upperdir={tree}/upper,workdir={tree}/work"
-    filesystem.mount("overlay", tree / "merged", "overlay", data=options)
+    calls.mount("overlay", tree / "merged", "overlay", data=options)
     (tree / "merged" / "up").write_text("")
     yield tree
-    filesystem.umount(tree / "merged")
+    calls.umount(tree / "merged")
 
 
 def set_attribute(path: Path) -> None:
@@ -84,6 +83,6 @@ def test_credentials_are_forgotten(layers: Path, cgroup: Path, attach: rule.Atta
         assert bound.errno(set_attribute, layers / "merged" / "up") == 0
         known = len(list(found.creators.keys()))
         assert known
-        filesystem.umount(layers / "merged")
+        calls.umount(layers / "merged")
         assert len(list(found.creators.keys())) == known - 1
-    filesystem.mount("overlay", layers / "merged", "overlay", data=f"lowerdir={layers}/lower:{layers}/upper")
+    calls.mount("overlay", layers / "merged", "overlay", data=f"lowerdir={layers}/lower:{layers}/upper")

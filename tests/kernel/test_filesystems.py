@@ -19,6 +19,7 @@ from member import Member
 
 from landlock_bpf import controller, engine, hooks
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls
 
 READ = Action.READ_FILE
 
@@ -246,7 +247,7 @@ def test_overlay_of_data_only_layers(ext4: Path, tree: Path, inside: Member, att
 def open_handle(mount: Path, handle: bytes) -> None:
     held = os.open(mount, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.close(filesystem.open_by_handle_at(held, handle, os.O_RDONLY))
+        os.close(calls.open_by_handle_at(held, handle, os.O_RDONLY))
     finally:
         os.close(held)
 
@@ -257,7 +258,7 @@ def test_disconnected(ext4: Path, inside: Member, attach: rule.Attach, live: con
     path.parent.mkdir()
     (ext4 / "elsewhere").mkdir()
     path.write_text("")
-    handle = filesystem.name_to_handle_at(path)
+    handle = calls.name_to_handle_at(path)
     name = attach(rule.make(READ, rule.deny(ext4 / "elsewhere", READ), default="allow"))
     # The walk by name gives it a place.
     assert inside.errno(read, path) == 0

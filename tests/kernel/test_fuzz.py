@@ -24,6 +24,7 @@ import world
 
 from landlock_bpf import controller, landlock, policy
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls
 
 LENGTH = 600
 MODPROBE = Path("/proc/sys/kernel/modprobe")
@@ -92,7 +93,7 @@ class Stage:
     def world(self, case: chance.Case) -> Iterator[Path]:
         """Make the world of a case, on a filesystem of its own that goes with it."""
         with filesystem.mounted("none", self._folder / "worlds", "tmpfs", data="mode=700") as top:
-            filesystem.mount("none", top, flags=filesystem.MS_PRIVATE)
+            calls.mount("none", top, flags=calls.MS_PRIVATE)
             chance.plant(case.steps, top / "world")
             yield top / "world"
 

@@ -8,53 +8,53 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import filesystem
 import pytest
 import rule
 from member import Member
 
 from landlock_bpf import hooks
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls
 
 
 def mount(top: Path) -> None:
-    filesystem.mount("none", top / "empty", "tmpfs")
+    calls.mount("none", top / "empty", "tmpfs")
 
 
 def bind(top: Path) -> None:
-    filesystem.mount(top / "mounted", top / "empty", flags=filesystem.MS_BIND)
+    calls.mount(top / "mounted", top / "empty", flags=calls.MS_BIND)
 
 
 def remount(top: Path) -> None:
-    filesystem.mount("none", top / "mounted", flags=filesystem.MS_REMOUNT | filesystem.MS_RDONLY)
+    calls.mount("none", top / "mounted", flags=calls.MS_REMOUNT | calls.MS_RDONLY)
 
 
 def remount_bind(top: Path) -> None:
-    filesystem.mount("none", top / "mounted", flags=filesystem.MS_REMOUNT | filesystem.MS_BIND | filesystem.MS_RDONLY)
+    calls.mount("none", top / "mounted", flags=calls.MS_REMOUNT | calls.MS_BIND | calls.MS_RDONLY)
 
 
 def propagate(top: Path) -> None:
-    filesystem.mount("none", top / "mounted", flags=filesystem.MS_SHARED)
+    calls.mount("none", top / "mounted", flags=calls.MS_SHARED)
 
 
 def umount(top: Path) -> None:
-    filesystem.umount(top / "mounted")
+    calls.umount(top / "mounted")
 
 
 def umount_lazily(top: Path) -> None:
-    filesystem.umount(top / "mounted", filesystem.MNT_DETACH)
+    calls.umount(top / "mounted", calls.MNT_DETACH)
 
 
 def move_mount(top: Path) -> None:
-    detached = filesystem.open_tree(top / "mounted", filesystem.OPEN_TREE_CLONE)
+    detached = calls.open_tree(top / "mounted", calls.OPEN_TREE_CLONE)
     try:
-        filesystem.move_mount(detached, top / "empty")
+        calls.move_mount(detached, top / "empty")
     finally:
         os.close(detached)
 
 
 def pivot_root(top: Path) -> None:
-    filesystem.pivot_root(top / "mounted", top / "mounted" / "old")
+    calls.pivot_root(top / "mounted", top / "mounted" / "old")
 
 
 CHANGES = (mount, bind, remount, remount_bind, propagate, umount, umount_lazily, move_mount, pivot_root)
@@ -68,8 +68,8 @@ def own(cgroup: Path, tree: Path) -> Member:
         (tree / name).mkdir()
 
     def prepare() -> None:
-        filesystem.unshare()
-        filesystem.mount("none", tree / "mounted", "tmpfs")
+        calls.unshare()
+        calls.mount("none", tree / "mounted", "tmpfs")
         (tree / "mounted" / "old").mkdir()
 
     with Member(cgroup, before=prepare) as started:

@@ -20,6 +20,7 @@ from member import Member
 
 from landlock_bpf import controller
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls
 
 DENIED = Action.READ_FILE | Action.STAT
 
@@ -196,7 +197,7 @@ def test_through_a_mount(tree: Path, inside: Member, attach: rule.Attach) -> Non
     attach(only(rule.deny(tree / "here" / "secret", DENIED), rule.deny(tree, DENIED, "*.pem")))
     for name in ("secret", "x.pem", "open"):
         (tree / "here" / name).write_text("")
-    with filesystem.mounted(tree / "here", tree / "bound", flags=filesystem.MS_BIND) as bound:
+    with filesystem.mounted(tree / "here", tree / "bound", flags=calls.MS_BIND) as bound:
         assert outcomes(inside, read, bound / "secret", bound / "open") == REFUSED
         assert outcomes(inside, read, bound / "x.pem", bound / "open") == REFUSED
         assert inside.errno(unlink, bound / "secret") == errno.EACCES

@@ -8,13 +8,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import filesystem
 import operation
 import pytest
 import rule
 from member import Member
 
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls
 
 READ, WRITE = Action.READ_FILE, Action.WRITE_FILE
 FILE = "/file"
@@ -25,11 +25,11 @@ def mounted(tree: Path) -> Iterator[Path]:
     """A filesystem of its own in a folder to be denied."""
     point = tree / "denied" / "mounted"
     point.mkdir(parents=True)
-    filesystem.mount("none", point, "tmpfs")
+    calls.mount("none", point, "tmpfs")
     (point / "old").mkdir()
     (point / "file").write_text("")
     yield point
-    filesystem.umount(point, filesystem.MNT_DETACH)
+    calls.umount(point, calls.MNT_DETACH)
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def rooted(cgroup: Path, mounted: Path) -> Iterator[Member]:
     """A member whose root is that filesystem's, as open_tree(OPEN_TREE_NAMESPACE) and setns(2) make it since 7.3."""
 
     def prepare() -> None:
-        filesystem.unshare()
-        filesystem.pivot_root(mounted, mounted / "old")
+        calls.unshare()
+        calls.pivot_root(mounted, mounted / "old")
         os.chdir("/")
-        filesystem.umount(Path("/old"), filesystem.MNT_DETACH)
+        calls.umount(Path("/old"), calls.MNT_DETACH)
 
     with Member(cgroup, before=prepare) as started:
         yield started
@@ -62,10 +62,10 @@ def test_a_nearer_permission_holds(attach: rule.Attach, rooted: Member, tree: Pa
 
 def test_what_is_mounted_in_the_open_too_is_left_alone(attach: rule.Attach, inside: Member, tree: Path, mounted: Path) -> None:
     (tree / "open").mkdir()
-    filesystem.mount(mounted, tree / "open", flags=filesystem.MS_BIND)
+    calls.mount(mounted, tree / "open", flags=calls.MS_BIND)
     try:
         attach(rule.make(READ, rule.deny(tree / "denied", READ), default="allow"))
         assert inside.errno(operation.touch, tree / "open" / "file", os.O_RDONLY) == 0
         assert inside.errno(operation.touch, mounted / "file", os.O_RDONLY) == errno.EACCES
     finally:
-        filesystem.umount(tree / "open")
+        calls.umount(tree / "open")

@@ -14,11 +14,11 @@ import filesystem
 import operation
 import pytest
 import rule
-import uring
 from member import Member
 
 from landlock_bpf import hooks
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls, uring
 
 # include/uapi/linux/openat2.h
 SYS_OPENAT2 = 437
@@ -123,7 +123,7 @@ def by_openat2(top: Path) -> None:
 def by_file_handle(top: Path) -> None:
     mount = os.open(top, os.O_RDONLY)
     try:
-        os.close(filesystem.open_by_handle_at(mount, filesystem.name_to_handle_at(top / "secret/file"), os.O_RDONLY))
+        os.close(calls.open_by_handle_at(mount, calls.name_to_handle_at(top / "secret/file"), os.O_RDONLY))
     finally:
         os.close(mount)
 
@@ -153,12 +153,12 @@ def by_bind_mount_of_all(top: Path) -> None:
 
 
 def by_mount_namespace(top: Path) -> None:
-    operation.check(_libc.unshare(filesystem.CLONE_NEWNS))
+    operation.check(_libc.unshare(calls.CLONE_NEWNS))
     _open(top / "secret/file")
 
 
 def by_detached_clone(top: Path) -> None:
-    mount = filesystem.open_tree(top / "secret", filesystem.OPEN_TREE_CLONE)
+    mount = calls.open_tree(top / "secret", calls.OPEN_TREE_CLONE)
     try:
         _open("file", at=mount)
     finally:
@@ -166,7 +166,7 @@ def by_detached_clone(top: Path) -> None:
 
 
 def by_detached_clone_of_all(top: Path) -> None:
-    mount = filesystem.open_tree(top, filesystem.OPEN_TREE_CLONE | filesystem.AT_RECURSIVE)
+    mount = calls.open_tree(top, calls.OPEN_TREE_CLONE | calls.AT_RECURSIVE)
     try:
         _open("secret/file", at=mount)
     finally:
@@ -213,10 +213,10 @@ def top(tree: Path) -> Iterator[Path]:
         (top / "link").symlink_to("secret")
         bound = {"bound": "secret", "bound-inner": "secret/inner", "bound-file": "secret/file", "bound-top": "."}
         for name, source in bound.items():
-            filesystem.mount(top / source, top / name, flags=filesystem.MS_BIND)
+            calls.mount(top / source, top / name, flags=calls.MS_BIND)
         yield top
         for name in bound:
-            filesystem.umount(top / name)
+            calls.umount(top / name)
 
 
 def test_every_route(top: Path, cgroup: Path, attach: rule.Attach) -> None:
@@ -353,7 +353,7 @@ def test_descriptors_from_outside_stay_usable(way: str, tree: Path, inside: Memb
 def link_tmpfile(source: Path, target: Path) -> None:
     made = os.open(source, os.O_WRONLY | os.O_TMPFILE, 0o600)
     try:
-        words = filesystem.AT_FDCWD, f"/proc/self/fd/{made}".encode(), filesystem.AT_FDCWD, os.fsencode(target), 0x400
+        words = calls.AT_FDCWD, f"/proc/self/fd/{made}".encode(), calls.AT_FDCWD, os.fsencode(target), 0x400
         operation.check(_libc.linkat(*words))
     finally:
         os.close(made)
@@ -381,7 +381,7 @@ def test_detached_mount(default: str, tree: Path, inside: Member, attach: rule.A
 
 
 def clone_and_open(folder: Path) -> None:
-    mount = filesystem.open_tree(folder, filesystem.OPEN_TREE_CLONE)
+    mount = calls.open_tree(folder, calls.OPEN_TREE_CLONE)
     try:
         _open("file", at=mount)
     finally:

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import deadline
-import filesystem
 import operation
 import pytest
 import rule
@@ -27,6 +26,7 @@ import trial
 import trigger
 
 from landlock_bpf import controller
+from landlock_bpf.compare import calls
 
 URANDOM = Path("/dev/urandom")
 ZERO = Path("/dev/zero")
@@ -58,10 +58,10 @@ def place(folder: Path) -> Iterator[Place]:
     operation.populate(folder)
     file = folder / "file"
     operation.check(_libc.setxattr(os.fsencode(file), trigger.XATTR, b"value", ctypes.c_size_t(5), 0))
-    filesystem.unshare()
+    calls.unshare()
     for name in ("mounted", "root"):
         (folder / name).mkdir()
-        filesystem.mount("none", folder / name, "tmpfs")
+        calls.mount("none", folder / name, "tmpfs")
     (folder / "root" / "old").mkdir()
     here = Place(
         folder,
@@ -154,10 +154,8 @@ NO_WRITE = (
     named("read_from_write_only", read("write_only"), _EBADF, _EBADF),
     named("unlink", lambda here: os.unlink(here.folder / "file"), _EPERM),
     named("rmdir", lambda here: os.rmdir(here.folder / "folder"), _EPERM),
-    named(
-        "bind", lambda here: filesystem.mount(here.folder / "other", here.folder / "folder", flags=filesystem.MS_BIND), _EPERM
-    ),
-    named("umount", lambda here: filesystem.umount(here.folder / "mounted"), _EPERM),
+    named("bind", lambda here: calls.mount(here.folder / "other", here.folder / "folder", flags=calls.MS_BIND), _EPERM),
+    named("umount", lambda here: calls.umount(here.folder / "mounted"), _EPERM),
     named("map_shared_to_read", mapping("both", _R, _SHARED)),
     named("protect_shared_to_write", lambda here: trigger.protect(here.mapped, _RW), _EPERM),
     named("map_shared_to_write", mapping("both", _RW, _SHARED), _EPERM),
@@ -204,11 +202,11 @@ def write_all(here: Place) -> None:
 
 
 def bind_mount(here: Place) -> None:
-    filesystem.mount(here.folder / "other", here.folder / "folder", flags=filesystem.MS_BIND)
+    calls.mount(here.folder / "other", here.folder / "folder", flags=calls.MS_BIND)
 
 
 def remount(here: Place) -> None:
-    filesystem.mount("none", here.folder / "mounted", flags=filesystem.MS_REMOUNT | filesystem.MS_RDONLY)
+    calls.mount("none", here.folder / "mounted", flags=calls.MS_REMOUNT | calls.MS_RDONLY)
 
 
 def shared_zero(here: Place) -> None:
@@ -278,8 +276,8 @@ READ_ONLY = (
     named("removexattr", on_file(os.removexattr, trigger.XATTR), _EPERM),
     named("mount", bind_mount, _EPERM),
     Row(remount, _EPERM),
-    named("umount", lambda here: filesystem.umount(here.folder / "mounted"), _EPERM),
-    named("pivot_root", lambda here: filesystem.pivot_root(here.folder / "root", here.folder / "root" / "old"), _EPERM),
+    named("umount", lambda here: calls.umount(here.folder / "mounted"), _EPERM),
+    named("pivot_root", lambda here: calls.pivot_root(here.folder / "root", here.folder / "root" / "old"), _EPERM),
     named("map_shared", mapping("both", _RW, _SHARED), _EPERM),
     named("protect_shared", lambda here: trigger.protect(here.mapped, _RW), _EPERM),
     named("map_shared_device", shared_zero),

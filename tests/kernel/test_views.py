@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import conftest
-import filesystem
 import pytest
 import rule
 
 from landlock_bpf import abi, controller, engine, marking
 from landlock_bpf.abi import Handle
+from landlock_bpf.compare import calls
 
 NAME = "views"
 
@@ -128,32 +128,32 @@ def test_ways(made: Path, asker: Asker) -> None:
 @pytest.mark.parametrize("kind", WAYS, ids=lambda kind: kind.name.lower())
 def test_across_mounts(kind: Handle, made: Path, asker: Asker) -> None:
     """The mark above a mount is that of what is mounted; one on the covered directory is not."""
-    filesystem.mount("none", made / "y/e", "tmpfs")
+    calls.mount("none", made / "y/e", "tmpfs")
     try:
         (made / "y/e/k").write_text("")
         asker.mark({made / "y": 3})
         assert only(asker.ask(WAYS[kind], made / "y/e/k"), kind) == 3
-        filesystem.umount(made / "y/e")
-        filesystem.mount("none", made / "y/e", "tmpfs")
+        calls.umount(made / "y/e")
+        calls.mount("none", made / "y/e", "tmpfs")
         (made / "y/e/k").write_text("")
         assert only(asker.ask(WAYS[kind], made / "y/e/k"), kind) == 3
     finally:
-        filesystem.umount(made / "y/e")
+        calls.umount(made / "y/e")
 
 
 def test_a_covered_directory_marks_nothing(made: Path, asker: Asker) -> None:
     asker.mark({made / "y/e": 3})
-    filesystem.mount("none", made / "y/e", "tmpfs")
+    calls.mount("none", made / "y/e", "tmpfs")
     try:
         (made / "y/e/k").write_text("")
         assert only(asker.ask(os.stat, made / "y/e/k"), Handle.PATH) == 0
     finally:
-        filesystem.umount(made / "y/e")
+        calls.umount(made / "y/e")
 
 
 def test_ways_that_disagree(made: Path, asker: Asker) -> None:
     """A file or path has the mark of the mount that it is seen through; a dentry or inode has one that all mounts give."""
-    filesystem.mount(made / "x/d", made / "y/e", flags=filesystem.MS_BIND)
+    calls.mount(made / "x/d", made / "y/e", flags=calls.MS_BIND)
     try:
         asker.mark({made / "x": 1, made / "y": 2}, {made: 5})
         through = {"x/d/f": 1, "y/e/f": 2}
@@ -164,7 +164,7 @@ def test_ways_that_disagree(made: Path, asker: Asker) -> None:
                 agreed = mark if kind in (Handle.PATH, Handle.FILE) else 0
                 assert marks(question) == (agreed, 5), (name, kind)
     finally:
-        filesystem.umount(made / "y/e")
+        calls.umount(made / "y/e")
 
 
 def test_names_that_disagree(made: Path, asker: Asker) -> None:
@@ -209,7 +209,7 @@ def test_a_marked_pipe(made: Path, asker: Asker) -> None:
 def test_a_detached_mount(made: Path, asker: Asker) -> None:
     """It has no way up: what is marked in it counts, what is marked above it does not."""
     asker.mark({made: 1, made / "y/e": 2})
-    detached = filesystem.open_tree(made / "y", filesystem.OPEN_TREE_CLONE)
+    detached = calls.open_tree(made / "y", calls.OPEN_TREE_CLONE)
     try:
         opened = {
             name: asker.ask(lambda path: os.open(path, os.O_RDONLY, dir_fd=detached), Path(name)) for name in ("h", "e/g")
@@ -227,14 +227,14 @@ def test_more_mounts_than_are_looked_at(made: Path, asker: Asker) -> None:
     try:
         for place in places:
             place.mkdir()
-            filesystem.mount(made / "x", place, flags=filesystem.MS_BIND)
+            calls.mount(made / "x", place, flags=calls.MS_BIND)
             mounted.append(place)
         (question,) = asker.ask(os.listxattr, made / "x/d/f")
         assert (question.error, *marks(question)) == (-errno.ELOOP, 0, 0)
         assert only(asker.ask(os.stat, made / "x/d/f"), Handle.PATH) == 1
     finally:
         for place in mounted:
-            filesystem.umount(place)
+            calls.umount(place)
 
 
 def test_marks_change_while_programs_run(made: Path, asker: Asker, live: controller.Controller) -> None:
@@ -247,7 +247,7 @@ def test_marks_change_while_programs_run(made: Path, asker: Asker, live: control
 
 def test_a_filesystem_that_goes_takes_its_marks_along(made: Path, asker: Asker) -> None:
     """Its number may be given to another one."""
-    filesystem.mount("none", made / "y/e", "tmpfs")
+    calls.mount("none", made / "y/e", "tmpfs")
     (made / "y/e/k").write_text("")
     asker.mark({made / "y/e": 3})
     assert only(asker.ask(os.stat, made / "y/e/k"), Handle.PATH) == 3
@@ -255,5 +255,5 @@ def test_a_filesystem_that_goes_takes_its_marks_along(made: Path, asker: Asker) 
     assert found
     with found:
         before = len(list(found.views.items()))
-        filesystem.umount(made / "y/e")
+        calls.umount(made / "y/e")
         assert len(list(found.views.items())) == before - 1

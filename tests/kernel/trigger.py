@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import binder
-import filesystem
 import operation
-import uring
 from operation import check
 
 from landlock_bpf.abi import ActionFs, Event, Handle
+from landlock_bpf.compare import calls, uring
 
 EXEC, WRITE, READ, NEW, GET = ActionFs.EXEC, ActionFs.WRITE, ActionFs.READ, ActionFs.NEW, ActionFs.GET
 REMOVE, IOCTL, LOCK, FCNTL = ActionFs.REMOVE, ActionFs.IOCTL, ActionFs.LOCK, ActionFs.FCNTL
@@ -124,45 +123,45 @@ def to_command(folder: Path) -> contextlib.AbstractContextManager[int]:
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[Path]:
     """Go where mounts are nobody else's."""
-    filesystem.unshare()
+    calls.unshare()
     yield folder
 
 
 @contextlib.contextmanager
 def with_mount(folder: Path) -> Iterator[Path]:
     """Have a filesystem on `to`, and a directory of it on `from`."""
-    filesystem.unshare()
-    filesystem.mount("none", folder / "to", "tmpfs", data="mode=731")
+    calls.unshare()
+    calls.mount("none", folder / "to", "tmpfs", data="mode=731")
     (folder / "to" / "part").mkdir(mode=0o732)
-    filesystem.mount(folder / "to" / "part", folder / "from", flags=filesystem.MS_BIND)
+    calls.mount(folder / "to" / "part", folder / "from", flags=calls.MS_BIND)
     yield folder
 
 
 @contextlib.contextmanager
 def with_tree(folder: Path) -> Iterator[tuple[int, Path]]:
     """Have a detached mount."""
-    filesystem.unshare()
-    yield filesystem.open_tree(folder / "from", filesystem.OPEN_TREE_CLONE), folder / "to"
+    calls.unshare()
+    yield calls.open_tree(folder / "from", calls.OPEN_TREE_CLONE), folder / "to"
 
 
 def mount(folder: Path) -> None:
-    filesystem.mount("none", folder / "to", "tmpfs")
+    calls.mount("none", folder / "to", "tmpfs")
 
 
 def remount(folder: Path) -> None:
-    filesystem.mount("none", folder / "from", flags=filesystem.MS_REMOUNT)
+    calls.mount("none", folder / "from", flags=calls.MS_REMOUNT)
 
 
 def umount(folder: Path) -> None:
-    filesystem.umount(folder / "to", filesystem.MNT_DETACH)
+    calls.umount(folder / "to", calls.MNT_DETACH)
 
 
 def pivot_root(folder: Path) -> None:
-    filesystem.pivot_root(folder / "to", folder / "to" / "part")
+    calls.pivot_root(folder / "to", folder / "to" / "part")
 
 
 def move_mount(where: tuple[int, Path]) -> None:
-    filesystem.move_mount(*where)
+    calls.move_mount(*where)
 
 
 # Names.
@@ -317,8 +316,8 @@ def remove_acl(folder: Path) -> None:
 @contextlib.contextmanager
 def without_xattrs(folder: Path) -> Iterator[Path]:
     """Have a filesystem on `from` that leaves attributes named security.* to the LSMs."""
-    filesystem.unshare()
-    filesystem.mount("none", folder / "from", "ramfs")
+    calls.unshare()
+    calls.mount("none", folder / "from", "ramfs")
     (folder / "from" / "file").touch(0o737)
     yield folder
 
@@ -342,7 +341,7 @@ class FileAttr(ctypes.Structure):
 def _file_attr(folder: Path, number: int, attributes: FileAttr) -> None:
     path = os.fsencode(folder / "from" / "file")
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
-    check(_libc.syscall(number, filesystem.AT_FDCWD, path, ctypes.byref(attributes), size, 0))
+    check(_libc.syscall(number, calls.AT_FDCWD, path, ctypes.byref(attributes), size, 0))
 
 
 def file_getattr(folder: Path) -> None:

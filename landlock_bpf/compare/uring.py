@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from operation import check
+from landlock_bpf.compare.calls import check
 
 # include/uapi/asm-generic/unistd.h and include/uapi/linux/io_uring.h
 SYS_SETUP, SYS_ENTER, SYS_REGISTER = 425, 426, 427
