@@ -557,9 +557,9 @@ struct viewing {
 /* What the engine keeps for a task. */
 struct task {
 	__u32 domain; /* the process domain, or 0 */
-	__u32 pad;
-	__u64 held; /* id of a cgroup with a domain that it left by itself: it stays in that; or 0
-		     */
+	__u32 drawn;  /* whether a member of its cgroup's domain put it there: see leaving.h */
+	__u64 held;   /* id of a cgroup with a domain that it left by itself: it stays in that; or 0
+		       */
 	struct sight sight;
 	struct access access;
 	struct refer refer;
@@ -635,7 +635,7 @@ struct state {
 	__u64 lost;	       /* denials that found the ring buffer full */
 	__u64 opened;	       /* entries of the map opened */
 	__u32 process_domains; /* live ones: 0 spares everyone a look-up */
-	__u32 escaped; /* tasks that left a domain and are held in it: 0 spares everyone a look-up
+	__u32 escaped; /* tasks that are held in a domain or drawn into one: 0 spares all a look-up
 			*/
 	__u32 orphans; /* cgroups made inside a domain that could not be recorded */
 	__u32 rate;    /* denials a second that a domain may report; 0: all */

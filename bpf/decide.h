@@ -32,7 +32,7 @@ static inline __u64 filter_bit(__u64 ino, __u32 ruleset)
 	       (64 - LIMIT_FILTER_BITS);
 }
 
-/* The hashes of names: landlock_bpf/ruleset.py makes the same. */
+/* The hashes of names: landlock_bpf/names.py makes the same. */
 #define HASH_SEED 0xcbf29ce484222325ULL
 #define HASH_WORD 0x9E3779B97F4A7C15ULL
 #define HASH_END  0xD6E8FEB86659FD93ULL

@@ -114,24 +114,14 @@ static __always_inline int find_subject(struct subject *subject)
 	return subject->process || subject->cgroup || subject->held;
 }
 
-/* See the ruleset that a domain has in force now; NULL: none. */
-static __always_inline struct ruleset *see_ruleset(struct sight *sight, __u32 domain)
+/* See a ruleset, in force or not; NULL: there is none. */
+static __always_inline struct ruleset *see_index(struct sight *sight, __u32 index)
 {
-	struct ruleset *ruleset;
-	struct domain *entry;
+	struct ruleset *ruleset = bpf_map_lookup_elem(&rulesets, &index);
 
-	sight->domain = domain;
-	if (!domain)
-		return NULL;
-	entry = bpf_map_lookup_elem(&domains, &domain);
-	if (!entry)
-		return NULL; /* cannot be: whoever writes an index checks it against the limit */
-	sight->index = *(volatile __u32 *)&entry->ruleset;
-	if (!sight->index)
-		return NULL;
-	ruleset = bpf_map_lookup_elem(&rulesets, &sight->index);
 	if (!ruleset)
 		return NULL;
+	sight->index = index;
 	sight->serial = ruleset->serial;
 	sight->handled_any = ruleset->handled_any;
 	sight->lengths = ruleset->lengths;
@@ -139,6 +129,22 @@ static __always_inline struct ruleset *see_ruleset(struct sight *sight, __u32 do
 	sight->permissive = ruleset->permissive;
 	sight->patterns = ruleset->patterns;
 	return ruleset;
+}
+
+/* See the ruleset that a domain has in force now; NULL: none. */
+static __always_inline struct ruleset *see_ruleset(struct sight *sight, __u32 domain)
+{
+	struct domain *entry;
+	__u32 index;
+
+	sight->domain = domain;
+	if (!domain)
+		return NULL;
+	entry = bpf_map_lookup_elem(&domains, &domain);
+	if (!entry)
+		return NULL; /* cannot be: whoever writes an index checks it against the limit */
+	index = *(volatile __u32 *)&entry->ruleset;
+	return index ? see_index(sight, index) : NULL;
 }
 
 /* Returns whether it has one. */

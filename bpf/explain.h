@@ -9,24 +9,6 @@
 
 #include "refer.h"
 
-/* See a ruleset that need not be in force. Returns whether there is one. */
-static __always_inline _Bool see_index(struct sight *sight, __u32 index)
-{
-	struct ruleset *ruleset = bpf_map_lookup_elem(&rulesets, &index);
-
-	if (!ruleset || !ruleset->layers)
-		return 0;
-	sight->domain = 0;
-	sight->index = index;
-	sight->serial = ruleset->serial;
-	sight->handled_any = ruleset->handled_any;
-	sight->lengths = ruleset->lengths;
-	sight->tails = ruleset->tails;
-	sight->permissive = ruleset->permissive;
-	sight->patterns = ruleset->patterns;
-	return 1;
-}
-
 /* What the ruleset says of the object itself, and in which layers it is sealed. */
 static __always_inline int explain_object(struct explaining *told)
 {
@@ -85,6 +67,7 @@ static __always_inline int explain_file(struct bpf_iter__task_file *context)
 	struct seq_file *seq = context->meta->seq;
 	struct file *file = context->file;
 	struct explaining *told;
+	struct ruleset *ruleset;
 	struct inode *inode;
 	__u32 zero = 0;
 
@@ -94,8 +77,10 @@ static __always_inline int explain_file(struct bpf_iter__task_file *context)
 	inode = file->f_inode;
 	if (!inode || !is_ruled(inode->i_sb, inode))
 		return 0;
-	if (!see_index(&told->task.sight, told->ruleset))
+	ruleset = see_index(&told->task.sight, told->ruleset);
+	if (!ruleset || !ruleset->layers)
 		return 0;
+	told->task.sight.domain = 0;
 	told->mount = (__u64)real_mount(file->f_path.mnt);
 	told->dentry = (__u64)file->f_path.dentry;
 	told->answer = (struct explained){};

@@ -56,12 +56,50 @@ static __always_inline _Bool is_outside(struct kernfs_node *node, __u32 domain)
 	return entry && entry->kind == KIND_CGROUP && !is_beneath(node, entry->cgroup);
 }
 
+/* Whether a domain is another one, or was made in it. */
+static __noinline _Bool is_inside(__u32 domain, __u32 around)
+{
+	struct domain *entry;
+
+	for (__u32 depth = 0; depth <= LIMIT_LAYERS && domain; depth++) {
+		if (domain == around)
+			return 1;
+		entry = bpf_map_lookup_elem(&domains, &domain);
+		domain = entry ? entry->parent : 0;
+	}
+	return 0;
+}
+
 struct departure {
 	__u32 member; /* the domains of who moves, by his cgroup and held */
 	__u32 held;
 	__u32 arrives; /* the domain of the cgroup he moves to */
 	_Bool escapes;
 };
+
+/*
+ * Who moves a stranger into his domain must not trace him there for that: what the stranger
+ * holds comes from outside. Only who is in no domain makes a true member of him.
+ */
+static __always_inline void draw(struct state *state, struct task_struct *task, struct task *own,
+				 __u32 domain, const struct departure *departure)
+{
+	if (!(departure->member | departure->held)) {
+		if (own)
+			own->drawn = 0;
+		return;
+	}
+	if ((!departure->member || is_inside(domain, departure->member)) &&
+	    (!departure->held || is_inside(domain, departure->held)))
+		return;
+	own = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!own) {
+		bpf_send_signal(SIGKILL); /* to who moves it */
+		return;
+	}
+	own->drawn = 1;
+	__sync_fetch_and_add(&state->escaped, 1);
+}
 
 /* Hold a task that is about to be moved, or let it go. */
 static __noinline void depart(struct task_struct *task, const struct departure *departure)
@@ -76,6 +114,7 @@ static __noinline void depart(struct task_struct *task, const struct departure *
 		return;
 	held = own && own->held ? domain_of(own->held) : 0;
 	domain = held ? held : cgroup_domain(task, state);
+	draw(state, task, own, domain, departure);
 	entry = domain ? bpf_map_lookup_elem(&domains, &domain) : NULL;
 	if (!entry)
 		return;
@@ -182,6 +221,7 @@ static __always_inline int on_task_alloc(struct task_struct *child, unsigned lon
 		return -ENOMEM;
 	task->domain = domain;
 	task->held = held;
+	task->drawn = parent ? parent->drawn : 0;
 	return 0;
 }
 
@@ -195,7 +235,7 @@ static __always_inline int on_task_newtask(struct task_struct *child, unsigned l
 	struct state *state = the_state();
 	struct task *parent, *task;
 	struct domain *entry;
-	__u32 domain;
+	__u32 domain, drawn;
 	__u64 held;
 
 	if (!state || (!state->process_domains && !state->escaped))
@@ -203,12 +243,17 @@ static __always_inline int on_task_newtask(struct task_struct *child, unsigned l
 	parent = bpf_task_storage_get(&tasks, current, NULL, 0);
 	domain = parent ? parent->domain : 0;
 	held = state->escaped ? held_cgroup(current) : 0;
-	if (!domain && !held)
+	drawn = parent ? parent->drawn : 0;
+	if (!domain && !held && !drawn)
 		return 0;
 	task = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!task)
 		return 0;
-	task->held = held;
+	/* It may have been moved itself by now. */
+	if (held)
+		task->held = held;
+	if (drawn)
+		task->drawn = drawn;
 	entry = bpf_map_lookup_elem(&domains, &domain);
 	if (task->domain == domain || !entry)
 		return 0;

@@ -23,20 +23,6 @@ static __always_inline void find_domains(struct subject *subject, struct task_st
 	subject->held = state->escaped ? held_domain(task) : 0;
 }
 
-/* Whether a domain is another one, or was made in it. */
-static __noinline _Bool is_inside(__u32 domain, __u32 around)
-{
-	struct domain *entry;
-
-	for (__u32 depth = 0; depth <= LIMIT_LAYERS && domain; depth++) {
-		if (domain == around)
-			return 1;
-		entry = bpf_map_lookup_elem(&domains, &domain);
-		domain = entry ? entry->parent : 0;
-	}
-	return 0;
-}
-
 static __noinline int ask_ptrace(__u32 hook, struct task_struct *tracer, struct task_struct *tracee,
 				 _Bool quiet)
 {
@@ -48,6 +34,8 @@ static __noinline int ask_ptrace(__u32 hook, struct task_struct *tracer, struct 
 	if (!above.process && !above.cgroup && !above.held)
 		return 0;
 	find_domains(&below, tracee);
+	if (below.task && below.task->drawn)
+		below.cgroup = below.held = 0;
 	for_each_domain(domain, &above)
 	{
 		if (is_inside(below.process, domain) || is_inside(below.cgroup, domain) ||

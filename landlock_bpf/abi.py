@@ -628,7 +628,7 @@ class Task(ctypes.Structure):
 
     _fields_ = [
         ("domain", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("drawn", ctypes.c_uint32),
         ("held", ctypes.c_uint64),
         ("sight", Sight),
         ("access", Access),
