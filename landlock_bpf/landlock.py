@@ -30,9 +30,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class RulesetAttr(ctypes.Structure):
-    """struct landlock_ruleset_attr up to its first member: the kernel takes the size and reads no further."""
+    """struct landlock_ruleset_attr as of ABI 6; older kernels take one whose further members are 0."""
 
-    _fields_ = [("handled_access_fs", ctypes.c_uint64)]
+    _fields_ = [("handled_access_fs", ctypes.c_uint64), ("handled_access_net", ctypes.c_uint64), ("scoped", ctypes.c_uint64)]
 
 
 class PathBeneathAttr(ctypes.Structure):
@@ -77,20 +77,48 @@ def errata() -> int:
         return 0
 
 
-class Ruleset:
-    """A ruleset in the kernel; the descriptor is closed at the end of `with`, what was restricted stays so."""
+def network_rights() -> int:
+    """Ask the kernel for all rights on ports that it can handle: LANDLOCK_ACCESS_NET_* of its own header, 0 if none."""
+    return _all_known("handled_access_net")
 
-    def __init__(self, handled: abi.Action) -> None:
-        attr = RulesetAttr(handled)
+
+def scopes() -> int:
+    """Ask the kernel for all that it can keep inside: LANDLOCK_SCOPE_* of its own header, 0 if none."""
+    return _all_known("scoped")
+
+
+def _all_known(member: str) -> int:
+    """Find the widest mask that the kernel takes: its bits are given out from the lowest on."""
+    mask = 0
+    while True:
+        wider = mask << 1 | 1
+        try:
+            os.close(_create(RulesetAttr(**{member: wider}), str(wider)))
+        except errors.KernelError:
+            return mask
+        mask = wider
+
+
+def _create(attr: RulesetAttr, subject: str) -> int:
+    return _call(
+        CREATE_RULESET,
+        ctypes.byref(attr),
+        ctypes.c_size_t(ctypes.sizeof(attr)),
+        ctypes.c_uint32(0),
+        attempted="create a ruleset that handles",
+        subject=subject,
+    )
+
+
+class Ruleset:
+    """A ruleset in the kernel; the descriptor is closed at the end of `with`, what was restricted stays so.
+
+    `network` are rights on ports that it handles, and so takes away; `scoped` keeps signals and abstract sockets inside.
+    """
+
+    def __init__(self, handled: abi.Action, *, network: int = 0, scoped: int = 0) -> None:
         self.handled = handled
-        self.fd = _call(
-            CREATE_RULESET,
-            ctypes.byref(attr),
-            ctypes.c_size_t(ctypes.sizeof(attr)),
-            ctypes.c_uint32(0),
-            attempted="create a ruleset that handles",
-            subject=str(handled),
-        )
+        self.fd = _create(RulesetAttr(handled, network, scoped), str(handled))
 
     def __enter__(self) -> Ruleset:
         return self

@@ -58,6 +58,7 @@ SUBCOMMANDS = {
         Subcommand("learn", "run a command, and write the policy that it needs", failure=125, command=True),
         Subcommand("events", "print denials as they happen"),
         Subcommand("unload", "end all domains and take the engine out of the kernel"),
+        Subcommand("compare", "try all operations under each mechanism, and tell where they differ"),
         Subcommand("bench", "measure: nothing, the landlock syscalls, this engine"),
     )
 }

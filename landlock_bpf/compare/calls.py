@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ MNT_DETACH = 2
 OPEN_TREE_CLONE, AT_RECURSIVE = 1, 0x8000
 MOVE_MOUNT_F_EMPTY_PATH = 4
 CLONE_NEWNS = 0x20000
-AT_FDCWD, AT_EMPTY_PATH = -100, 0x1000
+AT_FDCWD, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH = -100, 0x400, 0x1000
 RENAME_EXCHANGE = 2
 # include/uapi/asm-generic/unistd.h; pivot_root is another on x86-64
 SYS_OPEN_TREE, SYS_MOVE_MOUNT = 428, 429
@@ -21,6 +22,8 @@ SYS_PIVOT_ROOT = {"x86_64": 155}.get(os.uname().machine, 41)
 PR_SET_PDEATHSIG = 1
 
 libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
 
 
 def check(result: int, path: Path | str = "") -> int:
@@ -84,9 +87,16 @@ def open_by_handle_at(mount: int, handle: bytes, flags: int) -> int:
     return check(libc.open_by_handle_at(mount, handle, flags))
 
 
-def swap(old: Path, new: Path) -> None:
+def swap(old: Path | str, new: Path | str) -> None:
     """Exchange two names."""
     check(libc.renameat2(AT_FDCWD, os.fsencode(old), AT_FDCWD, os.fsencode(new), RENAME_EXCHANGE), old)
+
+
+def map_file(fd: int, protection: int) -> None:
+    """mmap(2) a page of a file; Python's own asks for more, fstat(2) first of all."""
+    address = libc.mmap(None, mmap.PAGESIZE, protection, mmap.MAP_PRIVATE, fd, 0)
+    if address == ctypes.c_void_p(-1).value:
+        check(-1)
 
 
 def end_with_parent() -> None:

@@ -3,6 +3,20 @@
 
 from __future__ import annotations
 
-from landlock_bpf.compare import mechanism, mechanism_none
+from landlock_bpf.compare import (
+    mechanism,
+    mechanism_bpf,
+    mechanism_landlock,
+    mechanism_none,
+    mechanism_rule,
+    mechanism_seccomp,
+)
 
-MECHANISMS: tuple[mechanism.Mechanism, ...] = (mechanism_none.Nothing(),)
+MECHANISMS: tuple[mechanism.Mechanism, ...] = (
+    mechanism_none.Nothing(),
+    mechanism_landlock.Landlock(),
+    mechanism_landlock.WithFilter(),
+    mechanism_seccomp.Seccomp(),
+    mechanism_rule.Rule(),
+    mechanism_bpf.Engine(),
+)

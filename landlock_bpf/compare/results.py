@@ -18,11 +18,14 @@ _NOT_HERE = ("ENOSYS", "EOPNOTSUPP", "EAFNOSUPPORT")
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What an operation came to: an errno's name, None for success, and whether anything changed in the real tree."""
+    """What an operation came to: an errno's name, None for success, and whether anything changed in the real tree.
+
+    `trouble` tells why there is neither: it did not end, or was killed.
+    """
 
     errno: str | None
     changed: bool = False
-    note: str | None = None
+    trouble: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +47,6 @@ class Column:
     what: str
     missing: str | None
     cannot: tuple[str, ...]
-    errnos: frozenset[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +73,10 @@ def judge(seen: Outcome, bare: Outcome, errnos: frozenset[str], wanted: str | No
 
     Where the bare run changed the tree and this one succeeded without, what was changed is a stand-in (a mask, a layer).
     """
-    result, note = ALLOWED, seen.note or said
-    if bare.errno is not None:
+    result, note = ALLOWED, seen.trouble or said
+    if seen.trouble or bare.trouble:
+        result = FAILED
+    elif bare.errno is not None:
         result = ABSENT if bare.errno in _NOT_HERE else FAILED
     elif seen.errno is not None:
         result = REFUSED if seen.errno in errnos else FAILED

@@ -5,11 +5,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
 WORK, SECRET, RO = "work", "work/secret", "ro"
+BOUND = "bound"  # a bind mount of SECRET
 EVERYTHING = "/"
+
+TEXT = "text"
+ATTRIBUTE = "user.attribute"
+ACL = "system.posix_acl_access"
+# Version 2, then tag, permissions and id; the second is of a user: what a mode can say is not kept as an ACL.
+ACL_VALUE = struct.pack("=I", 2) + b"".join(
+    struct.pack("=HHi", *each) for each in ((1, 6, -1), (2, 4, 1), (4, 4, -1), (0x10, 4, -1), (0x20, 4, -1))
+)
+PROGRAM = Path("/bin/true")
 
 INSIDE, BENEATH, BESIDE, READ_ONLY, ELSEWHERE = "inside", "beneath", "beside", "read-only", "elsewhere"
 # The folder, relative to the scene's root, that an operation at each place has for itself, filled afresh before each.
@@ -37,14 +48,15 @@ class Statement:
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """The tree's root, on a tmpfs of its own, and numbers and names by which operations find who is outside.
+    """The tree's root, on a tmpfs of its own, the policy's file and what it says, and how operations find who is outside.
 
-    `outsider` is a process outside, `stream` an abstract socket of its, `tcp` and `udp` are ports it has on the loopback
+    `outsider` is a process outside, `abstract` the name of a socket, `tcp` and `udp` are ports it has on the loopback
     device. A member inherits three descriptors: `channel`, over which it gets others; `folder`, the denied tree opened with
     O_PATH; and `file`, a denied file opened to be read.
     """
 
     root: Path
+    policy: str
     statements: tuple[Statement, ...]
     outsider: int
     abstract: str
@@ -61,6 +73,10 @@ class Scene:
     @property
     def secret(self) -> Path:
         return self.root / SECRET
+
+    @property
+    def bound(self) -> Path:
+        return self.root / BOUND
 
     @property
     def ro(self) -> Path:

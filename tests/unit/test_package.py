@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SETUP = configparser.ConfigParser()
 SETUP.read(ROOT / "setup.cfg")
 DATA = {package: [glob.strip() for glob in globs.split(",")] for package, globs in SETUP["options.package_data"].items()}
-FOLDERS = {"landlock_bpf": "landlock_bpf", "landlock_bpf.bench": "landlock_bpf/bench"}
+FOLDERS = {package: package.replace(".", "/") for package in SETUP["options"]["packages"].split()}
 FOLDERS |= dict(line.split(" = ") for line in SETUP["options"]["package_dir"].split("\n") if " = " in line)
 
 

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A run of the comparison: each mechanism in turn is put in force on a member, which is asked for every operation."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from landlock_bpf import compiler, errors
+from landlock_bpf.compare import mechanism, mechanisms, player, results, stage
+from landlock_bpf.compare.operation import Operation
+
+POLICY = compiler.source_dir().parent / "policies" / "compare.toml"  # in a checkout as in an installed package
+NONE = mechanisms.MECHANISMS[0]
+Outcomes = dict[str, results.Outcome]
+
+
+def choose(names: Sequence[str] | None) -> tuple[mechanism.Mechanism, ...]:
+    """Give mechanisms by name in the table's order, all for None; the bare run is always one."""
+    known = {each.name: each for each in mechanisms.MECHANISMS}
+    if unknown := [name for name in names or () if name not in known]:
+        raise errors.NotFoundError(f"there is no mechanism {unknown[0]}; known are {', '.join(known)}")
+    return tuple(each for each in mechanisms.MECHANISMS if names is None or each is NONE or each.name in names)
+
+
+def run(
+    chosen: Iterable[mechanism.Mechanism], policy: Path, rows: Sequence[Operation], tell: Callable[[str], None]
+) -> tuple[tuple[results.Column, ...], tuple[results.Row, ...]]:
+    """Do all operations under each mechanism; what is missing is a column without cells. `tell` is called as it goes on."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is in force then ends as it does for ^C
+    seen: dict[str, Outcomes] = {}
+    columns = {}
+    # Asked before the stage is there: whatever has to be mounted for a mechanism is to be mounted for all the machine.
+    missing = {each.name: each.missing() for each in chosen}
+    with stage.Stage(policy) as scene:
+        for each in chosen:
+            tell(each.name)
+            why = missing[each.name]
+            if why is None:
+                try:
+                    seen[each.name] = _watch(scene, each, rows, seen.get(NONE.name), tell)
+                except errors.Error as error:
+                    why = str(error)
+            title = each.title if why is None else each.name
+            columns[each.name] = results.Column(each.name, title, each.what, why, each.cannot())
+        return tuple(columns.values()), tuple(_judge(row, scene, chosen, seen) for row in rows)
+
+
+def tell(words: str) -> None:
+    """Rewrite one line on the terminal; in a pipe nothing is said."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{words}", end="", file=sys.stderr, flush=True)
+
+
+def _judge(
+    row: Operation, scene: stage.Stage, chosen: Iterable[mechanism.Mechanism], seen: Mapping[str, Outcomes]
+) -> results.Row:
+    wanted = row.wanted(scene.scene)
+    bare = seen[NONE.name][row.name]
+
+    def says(each: mechanism.Mechanism) -> str | None:
+        return row.lacks or None if bare.errno else each.says(row)
+
+    cells = {
+        each.name: results.judge(seen[each.name][row.name], bare, each.errnos, wanted if each is not NONE else None, says(each))
+        for each in chosen
+        if each.name in seen
+    }
+    return results.Row(row, wanted, cells)
+
+
+def _watch(
+    scene: stage.Stage,
+    chosen: mechanism.Mechanism,
+    rows: Sequence[Operation],
+    bare: Outcomes | None,
+    tell: Callable[[str], None],
+) -> Outcomes:
+    """Have all operations tried under one mechanism."""
+    found: Outcomes = {}
+    with chosen.enforced(scene.scene) as launch, contextlib.ExitStack() as undo:
+        asked = undo.enter_context(contextlib.closing(player.Player(launch, scene.scene)))
+        for number, row in enumerate(rows):
+            tell(f"{chosen.name}: {number + 1} of {len(rows)}: {row.name}")
+            # What changed nothing in the bare run is not looked for in the others.
+            looks = bare is None or bare[row.name].changed
+            found[row.name] = _try(scene, asked, row, looks=looks)
+            if asked.ended:
+                asked.close()
+                asked = undo.enter_context(contextlib.closing(player.Player(launch, scene.scene)))
+    return found
+
+
+def _try(scene: stage.Stage, asked: player.Player, row: Operation, *, looks: bool) -> results.Outcome:
+    scene.renew((row.place, *row.also))
+    with row.prepare(scene.scene.at(row.place), scene):
+        before = scene.snapshot() if looks else {}
+        number, trouble = asked.ask(row.name)
+        return results.Outcome(results.name_of(number or 0), looks and scene.snapshot() != before, trouble)
