@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from landlock_bpf import compiler, loader, loader_libbpf, rule_program, ruleset
+from landlock_bpf import compiler, loader_libbpf, rule_program, ruleset
 
 
 def sources() -> tuple[Path, ...]:
@@ -20,9 +20,9 @@ def source(name: str) -> Path:
 
 def compile_all() -> list[Path]:
     """Compile each as a layer of its own; call it before a guest boots, whose compiler would take long."""
-    chosen = loader.choose(loader.LIBBPF)
-    layers = (rule_program.compile((path,), chosen) for path in sources())
-    return [loader_libbpf.compile_layer(layer, ruleset.ENGINE) for layer in layers]
+    chosen = loader_libbpf.Loader()
+    layers = [rule_program.compile((path,), chosen) for path in sources()]
+    return [*chosen.checked, *(loader_libbpf.compile_layer(layer, ruleset.ENGINE) for layer in layers)]
 
 
 def _folder() -> Path:

@@ -20,8 +20,12 @@ class Loader:
 
     name = loader.LIBBPF
 
+    def __init__(self) -> None:
+        self.checked: list[Path] = []  # what was compiled to be checked
+
     def compile(self, text: str, files: Mapping[str, str], what: str) -> dict[str, elf.Function]:
-        return elf.functions(_compiled(text, files, what).read_bytes())
+        self.checked.append(_compiled(text, files, what))
+        return elf.functions(self.checked[-1].read_bytes())
 
     def load(self, layer: loader.Layer, attach: str, live: engine.Engine) -> dict[abi.Hook, int]:
         compiled = compile_layer(layer, attach)

@@ -4,51 +4,51 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import abi, course, errors, policy, policy_actions, rule_request
-from landlock_bpf.bench import cases, crowd, rig, tree, workload
+from landlock_bpf import abi, errors, hooks, policy, rule_request
+from landlock_bpf.bench import binaries, cases, crowd, rig, tree, workload
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
 
 # Nothing is denied: domains elsewhere need no rules to cost a bystander their look-up.
 READ_FILE = policy.Policy("read_file", abi.Action.READ_FILE, "allow", (), "bench")
-ALL_RIGHTS = policy.Policy("all rights", policy_actions.CLASSIC, "allow", (), "bench")
+ALL_ACTIONS = policy.Policy("all actions", hooks.ALL, "allow", (), "bench")
 
 
-def measure(bench: rig.Rig, case: cases.Bystander, live: controller.Controller) -> workload.Sample:
-    """Measure a task with a file at the base's depth while domains are in force elsewhere."""
+def measure(
+    bench: rig.Rig, chosen: Iterable[cases.Bystander], live: controller.Controller
+) -> Iterator[tuple[cases.Bystander, workload.Sample]]:
+    """Measure a task with a file at the base's depth while domains are in force elsewhere; those on cgroups are made once."""
     paths = tree.warm_paths(cases.BASE.depth)
-    with domains(bench, live, case):
-        return min((bench.sample(paths, lambda: None) for _ in range(bench.rounds)), key=lambda each: each.median)
-
-
-def rule_programs() -> rule_request.Request:
-    """Compile the rule that rule programs are measured with."""
-    return rule_request.Request(rule_request.compile((course.source(cases.RULE),), "libbpf"), "libbpf")
+    for (_, number, _), group in itertools.groupby(chosen, key=lambda case: (case.one_hook, case.cgroups, case.programs)):
+        alike = list(group)
+        with domains(bench, alike[0], number):
+            for case in alike:
+                wanted = READ_FILE if case.one_hook else ALL_ACTIONS
+                with process_domain(live, wanted, bench.elsewhere) if case.process else contextlib.nullcontext():
+                    samples = (bench.sample_open(paths, workload.Way()) for _ in range(bench.rounds))
+                    yield case, min(samples, key=lambda each: each.median)
 
 
 @contextlib.contextmanager
-def domains(bench: rig.Rig, live: controller.Controller, case: cases.Bystander) -> Iterator[None]:
-    """Put domains in force elsewhere: on cgroups of their own, and one on a process that waits."""
-    wanted = READ_FILE if case.one_hook else ALL_RIGHTS
+def domains(bench: rig.Rig, case: cases.Bystander, number: int) -> Iterator[None]:
+    """Put so many domains in force elsewhere, on cgroups of their own."""
+    paths = [bench.elsewhere / f"elsewhere-{each}" for each in range(number)]
     with contextlib.ExitStack() as undo:
-        paths = [bench.elsewhere / f"elsewhere-{number}" for number in range(case.domains - case.process)]
+        undo.callback(crowd.end)
         for path in paths:
             undo.enter_context(rig.make_cgroup(path))
-        # Ending all at once is quick, ending each of a thousand is not.
-        undo.callback(live.unload)
         if case.programs:
-            crowd.attach_rules(paths, rule_programs())
+            crowd.attach_rules(paths, rule_request.Request(binaries.course_rule(cases.RULE), binaries.LOADER))
         else:
-            crowd.attach(paths, wanted)
-        if case.process:
-            undo.enter_context(process_domain(live, wanted, bench.elsewhere))
+            crowd.attach(paths, READ_FILE if case.one_hook else ALL_ACTIONS)
         yield
 
 

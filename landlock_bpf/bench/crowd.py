@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Many domains made in one go, on a cgroup each: a thousand `attach` commands, each of which first looks at all domains,
-would take longer than all that is measured."""
+"""Many domains made and ended in one go, on a cgroup each: a thousand `attach` commands, each of which first looks at all
+domains, would take longer than all that is measured."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from landlock_bpf import (
     change,
     domain,
     engine,
+    grace,
     installation,
     policy,
     record,
@@ -55,6 +56,16 @@ def attach(cgroups: Sequence[Path], wanted: policy.Policy) -> None:
             slot = domain.Slot(index, 0, abi.Kind.CGROUP, path.name, cgroup.id_of(path))
             changes.append(change.Wanted(slot, (dataclasses.replace(layer, owner=path.name),)))
         _put(live, changes, cgroups, serial)
+
+
+def end() -> None:
+    """End all domains on cgroups that were removed: the steps of sweep.py, with one grace period for all."""
+    with record.locked(), installation.load() as live:
+        slots = [slot for slot in domain.slots(live) if slot.kind == abi.Kind.CGROUP]
+        grace.wait()
+        for slot in slots:
+            domain.clear(live, slot.index)
+        change.drop(live, [slot.ruleset for slot in slots])
 
 
 def _put(live: engine.Engine, changes: Sequence[change.Wanted], cgroups: Sequence[Path], serial: int) -> None:

@@ -1,100 +1,91 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a mechanism costs a task that is under it."""
+"""What a mechanism costs a task that is under it: open(2) by cases, and all operations at the base."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from landlock_bpf import hooks, landlock, policy, policy_actions
-from landlock_bpf.bench import bystanders, cases, results, rig, tree, workload
+from landlock_bpf.bench import binaries, cases, mechanisms, operations, results, rig, tree, workload
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
 
-Enter = Callable[[], None]
-# The same rights under both: those that Landlock has.
-HANDLED = policy_actions.CLASSIC
-
-
 Samples = dict[str, dict[str, workload.Sample]]
+Found = tuple[operations.Operation, str, workload.Sample]
 
 
 def measure_others(bench: rig.Rig, case: cases.Case) -> Samples:
-    """Measure one case unrestricted and under the system calls, in turn."""
-    mechanisms: dict[str, Callable[[], contextlib.AbstractContextManager[Enter]]] = {results.UNRESTRICTED: unrestricted}
+    """Measure one case unrestricted and under the system calls, in turn: by files, then by mechanism."""
+    setups: dict[str, mechanisms.Setup] = {mechanisms.UNRESTRICTED: mechanisms.unrestricted}
     if bench.with_syscalls:
-        mechanisms[results.SYSCALLS] = functools.partial(syscalls, case)
-    return _measure(bench, case, mechanisms)
+        setups[mechanisms.SYSCALLS] = functools.partial(mechanisms.syscalls, case)
+    return _measure(bench, case, setups)
 
 
 def measure_engine(bench: rig.Rig, case: cases.Case, live: controller.Controller) -> Samples:
     """Measure one case under the engine. After it others pay for its hooks until the kernel has let go of the last one."""
-    return _measure(bench, case, {results.ENGINE: functools.partial(engine, live, case, bench.measured)})
+    return _measure(bench, case, {mechanisms.ENGINE: functools.partial(mechanisms.engine, live, case, bench.measured)})
 
 
-def _measure(
-    bench: rig.Rig, case: cases.Case, mechanisms: dict[str, Callable[[], contextlib.AbstractContextManager[Enter]]]
-) -> Samples:
-    """Take the samples of one file over and over, and of many in turn: by files, then by mechanism."""
+def _measure(bench: rig.Rig, case: cases.Case, setups: Mapping[str, mechanisms.Setup]) -> Samples:
+    """Take the samples of one file over and over, and of many in turn."""
     paths = {results.WARM: tree.warm_paths(case.depth), results.COLD: tree.cold_paths(case.depth)}
     samples: Samples = {files: {} for files in paths if paths[files]}
     for _ in range(bench.rounds):
-        for name, setup in mechanisms.items():
-            with setup() as enter:
+        for name, setup in setups.items():
+            with setup() as way:
                 for files, best in samples.items():
-                    sample = bench.sample(paths[files], enter)
-                    best[name] = min(sample, best.get(name, sample), key=lambda each: each.median)
+                    sample = bench.sample_open(paths[files], way)
+                    best[name] = better(sample, best.get(name))
     return samples
 
 
-def rule_paths(case: cases.Case) -> list[str]:
-    """Name what the rules of a case lie on: the top of the file's tree, then files beside."""
-    return [tree.top(case.depth), *(tree.beside_path(number) for number in range(case.rules - 1))]
+def operations_of_others(
+    bench: rig.Rig, chosen: Sequence[operations.Operation], columns: Iterable[mechanisms.Mechanism]
+) -> Iterator[Found]:
+    """Measure operations under what needs no BPF program; gives each sample with its operation and mechanism."""
+    setups: dict[str, mechanisms.Setup] = {
+        mechanisms.UNRESTRICTED: mechanisms.unrestricted,
+        mechanisms.SYSCALLS: functools.partial(mechanisms.syscalls, cases.BASE),
+        mechanisms.BUBBLEWRAP: functools.partial(mechanisms.bubblewrap, cases.BASE),
+        mechanisms.APPARMOR: functools.partial(mechanisms.apparmor, cases.BASE),
+    }
+    names = [column.name for column in columns if column.name in setups and not column.missing]
+    for name in names * bench.rounds:
+        with setups[name]() as way:
+            yield from _operations(bench, chosen, name, way)
 
 
-@contextlib.contextmanager
-def unrestricted() -> Iterator[Enter]:
-    """Set up nothing."""
-    yield lambda: None
+def operations_of_engine(
+    bench: rig.Rig, chosen: Sequence[operations.Operation], live: controller.Controller
+) -> Iterator[Found]:
+    """Measure operations in a domain with one policy; those that handle more come last."""
+    for also, group in itertools.groupby(sorted(chosen, key=lambda each: each.also), key=lambda each: each.also):
+        with mechanisms.engine(live, cases.BASE, bench.measured, operations.ALL | also) as way:
+            yield from _operations(bench, list(group), mechanisms.ENGINE, way)
 
 
-@contextlib.contextmanager
-def syscalls(case: cases.Case) -> Iterator[Enter]:
-    """Set up the landlock system calls."""
-    handled = HANDLED & policy_actions.rights_of(landlock.abi_version())
-    with contextlib.ExitStack() as undo:
-        rulesets = [undo.enter_context(landlock.Ruleset(handled)) for _ in range(case.layers)]
-        for path in rule_paths(case):
-            for ruleset in rulesets:
-                ruleset.allow(path, handled)
-
-        def enter() -> None:
-            for ruleset in rulesets:
-                ruleset.restrict_self()
-
-        yield enter
+def operations_of_programs(
+    bench: rig.Rig, chosen: Sequence[operations.Operation], live: controller.Controller
+) -> Iterator[Found]:
+    """Measure operations under empty programs of BPF_LSM_CGROUP, and under rule programs."""
+    for operation in chosen:
+        with mechanisms.lsm_cgroup(bench.measured, operation.hooks) as way:
+            yield from _operations(bench, [operation], mechanisms.LSM_CGROUP, way)
+    for name, count in mechanisms.RULES.items():
+        with mechanisms.rules(live, binaries.rules(count), bench.measured) as way:
+            yield from _operations(bench, chosen, name, way)
 
 
-@contextlib.contextmanager
-def engine(live: controller.Controller, case: cases.Case, cgroup: Path) -> Iterator[Enter]:
-    """Set up a domain of ours: a process domain, or one on the cgroup in which all samples run; with policies or a rule."""
-    rules = []
-    for number, path in enumerate(rule_paths(case)):
-        allowed = HANDLED & (hooks.FILE if number else hooks.ALL)  # the first is a directory
-        rules.append(policy.Rule(str(Path.cwd() / path), allowed, policy.NOTHING, policy.Location("bench", number)))
-    policies = tuple(policy.Policy(f"layer {layer}", HANDLED, "deny", tuple(rules), "bench") for layer in range(case.layers))
-    with contextlib.ExitStack() as undo:
-        if case.process:
-            confinement = undo.enter_context(live.prepare(policies, cgroup=cgroup))
-            yield confinement.enter
-        else:
-            if case.programs:
-                live.attach("bench", (), cgroup, rules=bystanders.rule_programs())
-            else:
-                live.attach("bench", policies, cgroup)
-            undo.callback(live.detach, "bench")
-            yield lambda: None
+def _operations(bench: rig.Rig, chosen: Sequence[operations.Operation], mechanism: str, way: workload.Way) -> Iterator[Found]:
+    for operation in chosen:
+        subject = operation.subject(cases.BASE.depth)
+        yield operation, mechanism, bench.sample(operation.function, [subject], way, times=operation.times)
+
+
+def better(sample: workload.Sample, best: workload.Sample | None) -> workload.Sample:
+    """Give the sample that was disturbed less."""
+    return sample if best is None else min(sample, best, key=lambda each: each.median)

@@ -1,127 +1,176 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tables of `bench`, for people and as JSON."""
+"""The tables of `bench`, made of its document: for a terminal, for a pipe, and for docs/PERFORMANCE.md."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-from landlock_bpf.bench import cases, clock, results, tree
+from landlock_bpf.bench import cases, memory, tree
+from landlock_bpf.bench.document import Document
+from landlock_bpf.bench.mechanisms import ENGINE, SYSCALLS, UNRESTRICTED
 
-HEAD = """\
-{operation} on {filesystem}: {unit} of one, the median; Linux {kernel}, {cpus} CPU
-Each dimension is varied with the others at depth 4, 1 rule, 1 layer; some corners follow.
-warm: one file again and again; cold: {siblings} files in as many sibling directories in turn,
-more directories than a task under the engine remembers. {rule}: a rule program instead of policies."""
+HEAD = "Linux {kernel}, {cpus} CPU, LSMs {lsms}; {unit}, the median; on {filesystem}; engine {engine}, {date}"
+CASES = f"""\
+open(2) and close(2), by cases: what each mechanism adds. warm: one file again and again; cold: {tree.SIBLINGS} files in as
+many directories in turn, more than a task under the engine remembers. {cases.RULE}: a rule program instead of policies"""
 
-Table = tuple[str, list[str], list[list[str]]]
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table; the columns named in `words` hold words, all others figures."""
+
+    title: str
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    words: tuple[str, ...] = ()
+
+    def is_figure(self, column: str) -> bool:
+        return column not in self.words
 
 
 def figure(value: float | None, style: str = ",.0f") -> str:
     return "-" if value is None else format(value, style)
 
 
-def member_table(rows: Sequence[results.Row]) -> Table:
-    """Show the tasks in domains."""
-    head = ["depth", "rules", "layers", "domain", "files", "unrestricted", "syscalls", "ours", "ours/syscalls"]
-    lines = [_member(row.subject, row) for row in rows if isinstance(row.subject, cases.Case)]
-    return "In a domain: what each mechanism adds", head, lines
+def head(told: Document) -> str:
+    """Say in a line what was measured, and on what."""
+    return HEAD.format(**{**told, "date": told["date"][:10]}, lsms=",".join(told["lsm"] or ["unknown"]))
 
 
-def _member(case: cases.Case, row: results.Row) -> list[str]:
-    words = [
-        str(case.depth),
-        cases.RULE if case.programs else f"{case.rules:,}",
-        str(case.layers),
-        "process" if case.process else "cgroup",
-        row.files,
+def tables(told: Document) -> Iterator[Table]:
+    """Give the tables that have lines."""
+    for make in (_operations, _cases, _bystanders, _starts, _changes, _memory, _targets):
+        table = make(told)
+        if table.lines:
+            yield table
+
+
+def missing(told: Document) -> list[str]:
+    """Say which mechanisms were not measured, and why."""
+    return [f"{each['title']}: {each['missing']}" for each in told["mechanisms"] if each["missing"]]
+
+
+def _operations(told: Document) -> Table:
+    columns = [each for each in told["mechanisms"] if each["name"] != UNRESTRICTED and not each["missing"]]
+    lines = []
+    for row in told["operations"]:
+        cells = [_added(row, each["name"]) for each in columns]
+        lines.append((row["name"], row["text"], figure(_median(row)), *cells))
+    title = "Operations, at depth 4, 1 rule, 1 layer: what each mechanism adds, and that in terms of the system calls'"
+    return Table(title, ("", "what", UNRESTRICTED, *(each["title"] for each in columns)), tuple(lines), ("", "what"))
+
+
+def _added(row: Document, mechanism: str) -> str:
+    added, ratio = row["added"].get(mechanism), row["ratios"].get(mechanism)
+    # Beside what the system calls do not check there is nothing to compare with.
+    return figure(added, "+,.0f") + (f" ({ratio:.2f})" if row["compared"] and ratio is not None else "")
+
+
+def _cases(told: Document) -> Table:
+    columns = ("depth", "rules", "layers", "domain", "files", UNRESTRICTED, "system calls", "ours", "ours / system calls")
+    lines = [
+        (
+            str(row["depth"]),
+            cases.RULE if row["programs"] else f"{row['rules']:,}",
+            str(row["layers"]),
+            "process" if row["process"] else "cgroup",
+            row["files"],
+            figure(_median(row)),
+            *(figure(row["added"].get(name), "+,.0f") for name in (SYSCALLS, ENGINE)),
+            figure(row["ratio"], ".2f"),
+        )
+        for row in told["rows"]
+        if row["kind"] == "case"
     ]
-    added = [figure(row.added(name), "+,.0f") for name in (results.SYSCALLS, results.ENGINE)]
-    return [*words, figure(row.samples[results.UNRESTRICTED].median), *added, figure(row.ratio, ".2f")]
+    return Table(CASES, columns, tuple(lines))
 
 
-def bystander_table(rows: Sequence[results.Row]) -> Table:
-    """Show the task in no domain."""
-    title = "In no domain: what domains elsewhere add, at depth 4 (the system calls add nothing)"
-    head = ["domains", "kinds", "they have", "unrestricted", "ours"]
-    return title, head, [_bystander(row.subject, row) for row in rows if isinstance(row.subject, cases.Bystander)]
-
-
-def _bystander(case: cases.Bystander, row: results.Row) -> list[str]:
-    words = [
-        f"{case.domains:,}",
-        "cgroup + process" if case.process else "cgroup",
-        cases.RULE if case.programs else "read_file" if case.one_hook else "all rights",
+def _bystanders(told: Document) -> Table:
+    lines = [
+        (
+            f"{row['domains']:,}",
+            "cgroup and process" if row["process"] else "cgroup",
+            cases.RULE if row["programs"] else "read_file" if row["one_hook"] else "all actions",
+            figure(_median(row)),
+            figure(row["added"].get(ENGINE), "+,.0f"),
+        )
+        for row in told["rows"]
+        if row["kind"] == "bystander"
     ]
-    return [*words, figure(row.samples[results.UNRESTRICTED].median), figure(row.added(results.ENGINE), "+,.0f")]
+    title = "open(2) and close(2) of a task in no domain, at depth 4: what domains elsewhere add (the system calls add nothing)"
+    return Table(title, ("domains", "kinds", "they have", UNRESTRICTED, "ours"), tuple(lines), ("kinds", "they have"))
 
 
-def mark_table(marks: Sequence[results.Mark]) -> Table:
+def _starts(told: Document) -> Table:
+    lines = [(row["text"], figure(row["median"]), figure(row["times"], ".2f")) for row in told["starts"]]
+    title = "Starts with 10 rules, warm: the processor time of all processes"
+    return Table(title, ("what", "in all", "/ python3 -c pass"), tuple(lines), ("what",))
+
+
+def _changes(told: Document) -> Table:
+    columns = ("what", "rules", "ours", "a launcher in C with the system calls")
+    found = {(row["what"], row["rules"], row["mechanism"]): row["median"] for row in told["changes"]}
+    lines = [
+        (what, f"{rules:,}", *(figure(found.get((what, rules, name))) for name in (ENGINE, SYSCALLS)))
+        for what, rules in dict.fromkeys((what, rules) for what, rules, _ in found)
+    ]
+    return Table("Domains changed, in one process that has done so before", columns, tuple(lines), ("what",))
+
+
+def _memory(told: Document) -> Table:
+    lines = [
+        (row["what"], "ours" if row["mechanism"] == ENGINE else "system calls", memory.HOW[row["how"]], figure(row["bytes"]))
+        for row in told["memory"]
+    ]
+    return Table("Memory", ("of one", "mechanism", "how", "bytes"), tuple(lines), ("of one", "mechanism", "how"))
+
+
+def _targets(told: Document) -> Table:
     words = {True: "met", False: "MISSED", None: "not measured"}
-    lines = [[mark.what, f"<= {mark.limit:g}", figure(mark.value, ".4g"), words[mark.met]] for mark in marks]
-    return "Targets", ["what", "target", "measured", ""], lines
+    lines = [
+        (mark["what"], f"<= {mark['limit']:,g}", figure(mark["value"], ",.4g"), words[mark["met"]]) for mark in told["targets"]
+    ]
+    return Table("Targets", ("what", "target", "measured", ""), tuple(lines), ("what", ""))
 
 
-def print_report(unit: clock.Clock, rows: Sequence[results.Row], marks: Sequence[results.Mark]) -> None:
+def _median(row: Document) -> float | None:
+    sample = row["samples"].get(UNRESTRICTED)
+    return sample["median"] if sample else None
+
+
+def print_report(told: Document) -> None:
     """Print what was measured and how: with rich to a terminal, else in plain columns."""
-    facts = conditions(unit)
-    print(HEAD.format(**facts, siblings=tree.SIBLINGS, rule=cases.RULE))
-    if not unit.counts_instructions:
-        print("Wall time wavers; `vm/run --icount -- python3 -m landlock_bpf bench` counts instructions.")
-    tables = [table for table in (member_table(rows), bystander_table(rows), mark_table(marks)) if table[2]]
-    if sys.stdout.isatty():
-        import rich.console  # slow to load, and not needed in a pipe
-        import rich.table
-
-        console = rich.console.Console()
-        for title, head, lines in tables:
-            shown = rich.table.Table(title=title, title_justify="left")
-            for word in head:
-                shown.add_column(word, justify="right" if word not in ("what", "kinds", "they have") else "left")
-            for line in lines:
-                shown.add_row(*line)
-            console.print(shown)
-        return
-    for title, head, lines in tables:
-        widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
-        print(f"\n{title}")
-        for line in (head, *lines):
-            print("  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)).rstrip())
+    print(head(told))
+    if told["unit"] == "ns":
+        print("Wall time wavers; `vm/run --icount -- landlock-bpf bench` counts instructions.")
+    for line in missing(told):
+        print(f"not measured: {line}")
+    for table in tables(told):
+        if sys.stdout.isatty():
+            _print_rich(table)
+        else:
+            _print_plain(table)
 
 
-def conditions(unit: clock.Clock) -> dict[str, Any]:
-    """Tell what the figures depend on."""
-    lsm = Path("/sys/kernel/security/lsm")
-    return {
-        "unit": unit.unit,
-        "ns_per_instruction": [unit.short_chain, unit.long_chain],
-        "kernel": os.uname().release,
-        "machine": os.uname().machine,
-        "cpus": os.cpu_count(),
-        "lsm": lsm.read_text().strip().split(",") if lsm.exists() else None,
-        "filesystem": "tmpfs",
-        "operation": "open(O_RDONLY) + close",
-    }
+def _print_rich(table: Table) -> None:
+    import rich.console  # slow to load, and not needed in a pipe
+    import rich.table
+
+    shown = rich.table.Table(title=table.title, title_justify="left")
+    for word in table.head:
+        shown.add_column(word, justify="right" if table.is_figure(word) else "left")
+    for line in table.lines:
+        shown.add_row(*line)
+    rich.console.Console().print(shown)
 
 
-def document(unit: clock.Clock, rows: Sequence[results.Row], marks: Sequence[results.Mark]) -> dict[str, Any]:
-    """Give all figures as JSON has them."""
-    return {
-        **conditions(unit),
-        "rows": [
-            {
-                "kind": type(row.subject).__name__.lower(),
-                **{name: value for name, value in dataclasses.asdict(row.subject).items() if name != "quick"},
-                "files": row.files,
-                "samples": {name: dataclasses.asdict(sample) for name, sample in row.samples.items()},
-                "added": {name: row.added(name) for name in row.samples if name != results.UNRESTRICTED},
-                "ratio": row.ratio,
-            }
-            for row in rows
-        ],
-        "targets": [{**dataclasses.asdict(mark), "met": mark.met} for mark in marks],
-    }
+def _print_plain(table: Table) -> None:
+    widths = [max(map(len, column)) for column in zip(table.head, *table.lines, strict=True)]
+    print(f"\n{table.title}")
+    for line in (table.head, *table.lines):
+        cells = zip(line, widths, table.head, strict=True)
+        print(
+            "  ".join(word.rjust(width) if table.is_figure(name) else word.ljust(width) for word, width, name in cells).rstrip()
+        )

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What all measurements share: the loop, the files, the cgroups and the engine."""
+"""What all measurements share: the operations, the files, the cgroups and the engine."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,17 +28,23 @@ class Rig:
     with_syscalls: bool
     rounds: int
 
-    def sample(self, paths: list[str], enter: Callable[[], None]) -> workload.Sample:
-        """Take a sample; enter() is called in the child, which is in the measured cgroup under every mechanism.
+    def sample(
+        self, operation: str, subjects: Sequence[workload.Names], way: workload.Way, *, times: int = 1
+    ) -> workload.Sample:
+        """Take a sample in a child that is in the measured cgroup under every mechanism.
 
         What the accounting of memory costs there is then the same for each.
         """
 
-        def start() -> None:
+        def enter() -> None:
             cgroup.enter(self.measured)
-            enter()
+            way.enter()
 
-        return self.loop.sample(paths, start)
+        return self.loop.sample(operation, subjects, workload.Way(enter, way.prefix), times=times)
+
+    def sample_open(self, paths: Sequence[str], way: workload.Way) -> workload.Sample:
+        """Take a sample of files that are opened in turn."""
+        return self.sample(workload.OPEN, [(path, "", "") for path in paths], way)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The files that are opened: a fresh tmpfs, with one tree for each depth and files beside for further rules.
+"""The files that things are done to: a fresh tmpfs, with one tree for each depth and files beside for further rules.
 
 A file at depth N has N directories above it, the filesystem's root not counted; the topmost carries the rule, so that a
-walk passes them all. Its last directory has siblings: the first is opened again and again (warm), or all of them
+walk passes them all. Its last directory has siblings: the file of the first is opened again and again (warm), or those of all
 in turn (cold), more than a task under the engine remembers. Depth 1 has no siblings: they would need a rule each.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,33 +20,36 @@ from landlock_bpf import abi, errors
 
 SIBLINGS = 4 * abi.Limit.WALKED
 MNT_DETACH = 2
+# In the first of the siblings: a file of 4 KiB, and a program.
+PAGE, PROGRAM = "page", "program"
 
 
 def top(depth: int) -> str:
     return f"t{depth}"
 
 
+def folder(depth: int, sibling: int) -> str:
+    """Give the last directory of a tree, or one of its siblings."""
+    middle = ["d"] * (depth - 2)
+    last = [f"s{sibling}"] if depth > 1 else []
+    return "/".join([top(depth), *middle, *last])
+
+
 def warm_paths(depth: int) -> list[str]:
-    return [_file(depth, 0)]
+    return [f"{folder(depth, 0)}/f"]
 
 
 def cold_paths(depth: int) -> list[str]:
-    return [_file(depth, sibling) for sibling in range(SIBLINGS)] if depth > 1 else []
+    return [f"{folder(depth, sibling)}/f" for sibling in range(SIBLINGS)] if depth > 1 else []
 
 
 def beside_path(number: int) -> str:
     return f"beside/{number}"
 
 
-def _file(depth: int, sibling: int) -> str:
-    middle = ["d"] * (depth - 2)
-    last = [f"s{sibling}"] if depth > 1 else []
-    return "/".join([top(depth), *middle, *last, "f"])
-
-
 @contextlib.contextmanager
-def make_tree(depths: Iterable[int], *, beside: int) -> Iterator[Path]:
-    """Mount a tmpfs with the trees, be in it, and give its path; unmounted at the end."""
+def make_tree(depths: Iterable[int], *, beside: int, program: Path) -> Iterator[Path]:
+    """Mount a tmpfs with the trees, be in it, and give its path; unmounted at the end. `program` is what is executed."""
     libc = ctypes.CDLL(None, use_errno=True)
     home = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     with contextlib.ExitStack() as undo:
@@ -59,10 +63,17 @@ def make_tree(depths: Iterable[int], *, beside: int) -> Iterator[Path]:
         os.chdir(point)
         undo.callback(os.fchdir, home)
         for depth in depths:
-            for path in {*warm_paths(depth), *cold_paths(depth)}:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-                Path(path).touch()
+            fill(depth, program)
         Path("beside").mkdir()
         for number in range(beside):
             os.close(os.open(beside_path(number), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
         yield point
+
+
+def fill(depth: int, program: Path) -> None:
+    """Make the tree of a depth in the working directory."""
+    for path in {*warm_paths(depth), *cold_paths(depth)}:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    Path(folder(depth, 0), PAGE).write_bytes(bytes(4096))
+    shutil.copy(program, Path(folder(depth, 0), PROGRAM))

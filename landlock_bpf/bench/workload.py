@@ -1,43 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The measured loop, run in a child that comes under a mechanism first; `python -m landlock_bpf.bench.workload` compiles it."""
+"""A sample: an operation measured in a child that comes under a mechanism first."""
 
 from __future__ import annotations
 
 import ctypes
 import dataclasses
-import hashlib
 import os
 import statistics
 import struct
-import subprocess
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from landlock_bpf import compiler, errors
+from landlock_bpf import errors
 
-SOURCE = Path(__file__).with_name("openclose.c")
-FLAGS = ("-shared", "-fPIC", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
-MIN_BATCHES, MAX_BATCHES = 31, 2001
+LEAST_BATCHES, MOST_BATCHES = 31, 2001
+OPEN = "open"
+Names = tuple[str, str, str]  # a file, and two names that an operation may make: see struct subject of operations.c
 
 
-def compile_workload() -> Path:
-    """Compile the loop for this machine, once; call it before a guest boots, whose compiler would take long."""
-    clang, text = compiler.find_clang(), SOURCE.read_bytes()
-    key = hashlib.sha256(repr((FLAGS, clang.resolve(), clang.stat().st_mtime_ns)).encode() + text).hexdigest()[:16]
-    library = compiler.cache_dir() / f"{SOURCE.stem}-{key}.so"
-    if not library.exists():
-        library.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent, prefix=".compile-") as name:
-            compiled = Path(name) / library.name
-            done = subprocess.run([clang, *FLAGS, "-o", compiled, SOURCE], capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise errors.CompileError(f"{clang} refuses {SOURCE.name}", done.stderr.strip())
-            compiled.replace(library)
-    compiler.refuse_foreign(library.parent)
-    compiler.refuse_foreign(library)
-    return library
+class _Subject(ctypes.Structure):
+    """struct subject of operations.c."""
+
+    _fields_ = [("file", ctypes.c_char_p), ("first", ctypes.c_char_p), ("second", ctypes.c_char_p), ("fd", ctypes.c_int)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,13 +36,31 @@ class Sample:
     operations: int
 
 
-class Workload:
-    """The loop, loaded; `operations` make a batch and about `budget` of the clock's nanoseconds a sample."""
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """How a process comes under a mechanism: by what it does itself, or by the words before a program's command line."""
 
-    def __init__(self, library: Path, *, operations: int = 32, budget: int = 20_000_000) -> None:
-        self.operations = operations
+    enter: Callable[[], None] = lambda: None
+    prefix: tuple[str, ...] = ()
+
+
+class Workload:
+    """The operations, loaded; `often` make a batch, and about `budget` of the clock's nanoseconds a sample."""
+
+    def __init__(self, library: Path, program: Path, *, often: int = 32, budget: int = 20_000_000) -> None:
+        self.often = often
         self.budget = budget
+        self.program = program
         self._library = ctypes.CDLL(str(library))
+        self._library.measure.argtypes = [
+            ctypes.c_char_p,
+            ctypes.POINTER(_Subject),
+            ctypes.c_uint32,
+            ctypes.c_uint32,
+            ctypes.c_uint64,
+            ctypes.POINTER(ctypes.c_uint32),
+            ctypes.POINTER(ctypes.c_uint64),
+        ]
         for name in ("time_short_chain", "time_long_chain"):
             function = getattr(self._library, name)
             function.argtypes, function.restype = [ctypes.c_uint64], ctypes.c_uint64
@@ -67,55 +71,68 @@ class Workload:
         long = min(self._library.time_long_chain(rounds) for _ in range(9))
         return short / (2 * rounds), long / (3 * rounds)
 
-    def sample(self, paths: Sequence[str], enter: Callable[[], None]) -> Sample:
-        """Run the loop over paths in a child that calls enter() first; raises Error with the child's words."""
-        spent = self._run_child(paths, enter)
-        operations = max(self.operations, len(paths))
-        deciles = statistics.quantiles((value / operations for value in spent), n=10)
-        return Sample(statistics.median(spent) / operations, deciles[0], deciles[-1], operations * len(spent))
+    def sample(self, operation: str, subjects: Sequence[Names], way: Way, *, times: int = 1) -> Sample:
+        """Do an operation to the subjects in turn in a child that goes that way first; raises Error with the child's words.
 
-    def _run_child(self, paths: Sequence[str], enter: Callable[[], None]) -> tuple[int, ...]:
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            status, answer = 1, b""
-            try:
-                enter()
-                answer = self._measure(paths)
-                status = 0
-            except (errors.Error, OSError) as error:
-                answer = str(error).encode()
-            finally:
-                # A child never returns into its parent's code, whatever was raised.
-                if not answer:
-                    answer = traceback.format_exc().encode()
-                with os.fdopen(writing, "wb") as pipe:
-                    pipe.write(answer)
-                os._exit(status)
-        os.close(writing)
-        with os.fdopen(reading, "rb") as pipe:
-            answer = pipe.read()
-        _, status = os.waitpid(child, 0)
-        if status != 0:
-            words = answer.decode(errors="replace") or f"the child ended with status {status}"
-            raise errors.Error(f"cannot measure {paths[0]}: {words}")
-        return struct.unpack(f"{len(answer) // 8}Q", answer)
+        `times` is how many of the calls that are to be told of are in one.
+        """
+        often = max(self.often // times, len(subjects))
+        subject = subjects[0][0]
+        if way.prefix:
+            assert len(subjects) == 1, "the program takes one"
+            answer = _in_child(subject, way, lambda pipe: self._execute(operation, subjects[0], often, way.prefix, pipe))
+        else:
+            answer = _in_child(subject, way, lambda pipe: _write(pipe, self._measure(operation, subjects, often)))
+        spent = struct.unpack(f"{len(answer) // 8}Q", answer)
+        values = [value / (often * times) for value in spent]
+        deciles = statistics.quantiles(values, n=10)
+        return Sample(statistics.median(values), deciles[0], deciles[-1], often * times * len(spent))
 
-    def _measure(self, paths: Sequence[str]) -> bytes:
-        names = (ctypes.c_char_p * len(paths))(*(os.fsencode(path) for path in paths))
-        operations = max(self.operations, len(paths))
+    def _measure(self, operation: str, subjects: Sequence[Names], often: int) -> bytes:
+        raw = [_Subject(*map(os.fsencode, names), -1) for names in subjects]
+        spent = (ctypes.c_uint64 * MOST_BATCHES)()
+        range_ = (ctypes.c_uint32 * 2)(LEAST_BATCHES, MOST_BATCHES)
+        count = self._library.measure(
+            operation.encode(), (_Subject * len(raw))(*raw), len(raw), often, self.budget, range_, spent
+        )  # fmt: skip
+        if count < 0:
+            raise errors.KernelError(operation, subjects[0][0], -count, "the mechanism under test must allow it")
+        return bytes(spent)[: count * ctypes.sizeof(ctypes.c_uint64)]
 
-        def run(batches: int) -> ctypes.Array[ctypes.c_uint64]:
-            spent = (ctypes.c_uint64 * batches)()
-            error = self._library.open_close(names, len(paths), operations, batches, spent)
-            if error:
-                raise errors.KernelError("open", paths[0], -error, "the mechanism under test must allow it")
-            return spent
-
-        # The first batches fill the caches and tell how many fit the budget.
-        probe = sorted(run(5))[2]
-        return bytes(run(min(max(self.budget // max(probe, 1), MIN_BATCHES), MAX_BATCHES)))
+    def _execute(self, operation: str, names: Names, often: int, prefix: Sequence[str], pipe: int) -> NoReturn:
+        os.dup2(pipe, 1)
+        numbers = map(str, (often, self.budget, LEAST_BATCHES, MOST_BATCHES))
+        words = [*prefix, str(self.program), operation, *numbers, *names]
+        os.execvp(words[0], words)
 
 
-if __name__ == "__main__":
-    print(compile_workload())
+def _in_child(subject: str, way: Way, act: Callable[[int], None]) -> bytes:
+    """Give what a child writes to its end of a pipe, once it has entered."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status, words = 1, ""
+        try:
+            way.enter()
+            act(writing)
+            status = 0
+        except (errors.Error, OSError) as error:
+            words = str(error)
+        finally:
+            # A child never returns into its parent's code, whatever was raised.
+            if status:
+                _write(writing, (words or traceback.format_exc()).encode())
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        told = answer.decode(errors="replace") or f"the child ended with status {status}"
+        raise errors.Error(f"cannot measure {subject}: {told}")
+    return answer
+
+
+def _write(pipe: int, data: bytes) -> None:
+    with os.fdopen(pipe, "wb") as stream:
+        stream.write(data)

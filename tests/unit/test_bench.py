@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The bench without an engine: what it counts, what it makes of its figures, and its measured loop."""
+"""The bench without an engine: what it counts, what it makes of its figures, and what it writes of them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,54 @@ from pathlib import Path
 import pytest
 
 from landlock_bpf import abi, errors
-from landlock_bpf.bench import cases, clock, report, results, tree, workload
+from landlock_bpf.bench import (
+    cases,
+    changes,
+    clock,
+    document,
+    measurement,
+    mechanisms,
+    memory,
+    operations,
+    page,
+    report,
+    results,
+    startup,
+    targets,
+    tree,
+    workload,
+)
 
 INSTRUCTIONS = clock.Clock("instructions", 1.0, 1.0)
 NANOSECONDS = clock.Clock("ns", 0.2, 0.4)
+COLUMNS = (
+    mechanisms.Mechanism("unrestricted", "unrestricted"),
+    mechanisms.Mechanism("syscalls", "landlock system calls"),
+    mechanisms.Mechanism("engine", "our engine"),
+    mechanisms.Mechanism("apparmor", "AppArmor", "not among the LSMs"),
+)
+
+
+def samples(plain: float, **added: float) -> dict[str, workload.Sample]:
+    values = {results.UNRESTRICTED: plain, **{name: plain + value for name, value in added.items()}}
+    return {name: workload.Sample(value, value, value, 1) for name, value in values.items()}
 
 
 def row(subject: cases.Case | cases.Bystander, plain: float, **added: float) -> results.Row:
-    samples = {results.UNRESTRICTED: plain, **{name: plain + value for name, value in added.items()}}
-    found = {name: workload.Sample(value, value, value, 1) for name, value in samples.items()}
-    return results.Row(subject, results.WARM, found)
+    return results.Row(samples(plain, **added), subject, results.WARM)
 
 
-def mark(rows: list[results.Row], what: str, unit: clock.Clock = INSTRUCTIONS) -> results.Mark:
-    return next(each for each in results.marks(rows, unit) if each.what == what)
+def line(name: str, plain: float, **added: float) -> results.Line:
+    (operation,) = (each for each in operations.OPERATIONS if each.name == name)
+    return results.Line(samples(plain, **added), operation)
+
+
+def figures(*rows: results.Row, lines: tuple[results.Line, ...] = ()) -> results.Figures:
+    return results.Figures(COLUMNS, rows, lines)
+
+
+def mark(found: results.Figures, what: str, unit: clock.Clock = INSTRUCTIONS) -> targets.Mark:
+    return next(each for each in targets.marks(found, unit) if each.what == what)
 
 
 def test_ratio_is_of_what_is_added() -> None:
@@ -36,24 +70,49 @@ def test_ratio_needs_both_mechanisms_and_a_cost() -> None:
 
 @pytest.mark.parametrize(("engine", "met"), [(1000, True), (1010, False)])
 def test_target_at_depth_4(engine: float, met: bool) -> None:
-    assert mark([row(cases.BASE, 7000, syscalls=2000, engine=engine)], "ratio at depth 4").met is met
+    assert mark(figures(row(cases.BASE, 7000, syscalls=2000, engine=engine)), "open, ratio at depth 4").met is met
+
+
+@pytest.mark.parametrize(("engine", "met"), [(2000, True), (2010, False)])
+def test_target_of_an_operation(engine: float, met: bool) -> None:
+    found = figures(lines=(line("rename", 7000, syscalls=2000, engine=engine),))
+    assert mark(found, "rename, ratio").met is met
+
+
+@pytest.mark.parametrize(("engine", "met"), [(-3, True), (3, True), (5, False)])
+def test_target_of_what_must_cost_nothing(engine: float, met: bool) -> None:
+    found = figures(lines=(line("read", 2000, syscalls=0, engine=engine),))
+    assert mark(found, "read, added / unrestricted").met is met
 
 
 def test_target_that_was_not_measured_is_not_met() -> None:
-    assert mark([], "ratio at depth 4").met is None
+    assert {each.met for each in targets.marks(figures(), INSTRUCTIONS)} == {None}
 
 
 def test_counts_of_instructions_are_no_target_for_wall_time() -> None:
-    rows = [row(cases.Bystander(1), 7000, engine=299)]
-    assert mark(rows, "bystander, one hook, cgroup domains").met is True
+    found = figures(row(cases.ONE, 7000, engine=299))
+    assert mark(found, "bystander, one hook, cgroup domains").met is True
     with pytest.raises(StopIteration):
-        mark(rows, "bystander, one hook, cgroup domains", NANOSECONDS)
+        mark(found, "bystander, one hook, cgroup domains", NANOSECONDS)
 
 
-def test_every_target_speaks_of_a_case_that_is_measured() -> None:
-    rows = [row(case, 7000, syscalls=2000, engine=100) for case in cases.CASES if case.quick]
-    rows += [row(case, 7000, engine=100) for case in cases.BYSTANDERS]
-    assert all(each.met for each in results.marks(rows, INSTRUCTIONS))
+@pytest.mark.parametrize("quick", [True, False])
+def test_every_target_speaks_of_what_is_measured(quick: bool) -> None:
+    plan = measurement.Plan(quick)
+    rows = [row(case, 7000, syscalls=2000, engine=100) for case in plan.cases]
+    rows += [row(case, 7000, engine=100) for case in plan.bystanders]
+    lines = (results.Line(samples(100_000, syscalls=100, engine=100), operation) for operation in plan.operations)
+    starts = (startup.Start(name, name, 1, 1, 1) for name in (startup.PYTHON, startup.RUN))
+    made = (changes.Change(changes.ATTACH, case.rules, results.ENGINE, 1) for case in changes.TIMES)
+    found = results.Figures(COLUMNS, tuple(rows), tuple(lines), tuple(starts), tuple(made))
+    assert {each.what for each in targets.marks(found, INSTRUCTIONS) if not each.met} == set()
+
+
+def test_quick_leaves_out_what_no_target_speaks_of() -> None:
+    all_, quick = measurement.Plan(quick=False), measurement.Plan(quick=True)
+    assert set(quick.cases) < set(all_.cases)
+    assert set(quick.bystanders) < set(all_.bystanders)
+    assert {each.name for each in set(all_.operations).difference(quick.operations)} >= {"stat", "chdir", "access"}
 
 
 def test_cases_are_distinct_and_vary_from_the_base() -> None:
@@ -61,7 +120,11 @@ def test_cases_are_distinct_and_vary_from_the_base() -> None:
     assert {case.depth for case in cases.CASES} == {1, 4, 16, 64}
     assert {case.rules for case in cases.CASES} >= {1, 10, 1_000, 10_000}
     assert all(case.rules * case.layers <= abi.Limit.RULES for case in cases.CASES)
-    assert {case.layers for case in cases.CASES} == {1, 4, 16}
+    assert {case.layers for case in cases.CASES} == {1, 4, 10, 16}
+
+
+def test_there_is_room_for_the_domains_of_bystanders() -> None:
+    assert max(case.domains for case in cases.BYSTANDERS) == abi.Limit.DOMAINS
 
 
 @pytest.mark.parametrize("depth", [1, 4, 16, 64])
@@ -94,46 +157,70 @@ def test_unit_is_measured(times: tuple[float, float], unit: str) -> None:
     assert clock.read_clock(Chains(*times)).unit == unit  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def loop() -> workload.Workload:
-    return workload.Workload(workload.compile_workload(), operations=4, budget=1_000_000)
+FOUND = results.Figures(
+    COLUMNS,
+    (row(cases.BASE, 7280, syscalls=1745, engine=854), row(cases.MANY, 7280, engine=288)),
+    (line("create", 9000, syscalls=3000, engine=1500), line("stat", 5000, syscalls=0, engine=700)),
+    (startup.Start("python", "python3 -c pass", 1e8, 1e8, 1e8), startup.Start("run", "landlock-bpf run", 3e8, 3e8, 3e8)),
+    (changes.Change("attach", 10, "engine", 4_000_000), changes.Change("attach", 10, "syscalls", 400_000)),
+    (memory.Amount("rule", "engine", memory.MAPS, 96),),
+)
 
 
-def test_workload_is_compiled_once() -> None:
-    first = workload.compile_workload()
-    made = first.stat().st_mtime_ns
-    assert workload.compile_workload() == first
-    assert first.stat().st_mtime_ns == made
+@pytest.fixture
+def told() -> document.Document:
+    """Give a document as it is after a way through a file."""
+    loaded: document.Document = json.loads(json.dumps(document.document(INSTRUCTIONS, FOUND)))
+    return loaded
 
 
-def test_sample_opens_files(loop: workload.Workload, tmp_path: Path) -> None:
-    (tmp_path / "f").touch()
-    sample = loop.sample([str(tmp_path / "f")], lambda: None)
-    assert 0 < sample.low <= sample.median <= sample.high
-    assert sample.operations >= 4 * workload.MIN_BATCHES
+def test_document_has_every_figure(told: document.Document) -> None:
+    assert (told["format"], told["unit"]) == (document.FORMAT, "instructions")
+    assert told["rows"][0]["samples"]["engine"]["median"] == 8134
+    assert told["rows"][1]["added"] == {"engine": 288}
+    assert told["operations"][0]["ratios"] == {"engine": 0.5}
+    assert told["starts"][1]["times"] == 3
+    assert told["changes"][0] == {"what": "attach", "rules": 10, "mechanism": "engine", "median": 4_000_000}
+    assert told["memory"][0]["bytes"] == 96
+    assert {mark["met"] for mark in told["targets"]} == {True, None}
 
 
-def test_sample_that_cannot_open_is_an_error(loop: workload.Workload, tmp_path: Path) -> None:
-    with pytest.raises(errors.Error, match="No such file"):
-        loop.sample([str(tmp_path / "none")], lambda: None)
-
-
-def test_sample_whose_mechanism_fails_is_an_error(loop: workload.Workload, tmp_path: Path) -> None:
-    def enter() -> None:
-        raise errors.UnsupportedError("no mechanism", "get one")
-
-    with pytest.raises(errors.Error, match="no mechanism"):
-        loop.sample([str(tmp_path)], enter)
-
-
-def test_tables_and_json_have_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [row(cases.BASE, 7280, syscalls=1745, engine=854), row(cases.Bystander(1_000), 7280, engine=288)]
-    marks = results.marks(rows, INSTRUCTIONS)
-    report.print_report(INSTRUCTIONS, rows, marks)
+def test_tables_have_every_figure(told: document.Document, capsys: pytest.CaptureFixture[str]) -> None:
+    report.print_report(told)
     out = capsys.readouterr().out
-    for words in ("7,280", "+1,745", "+854", "0.49", "+288", "met", "not measured", "instructions"):
+    for words in ("7,280", "+1,745", "+854", "0.49", "+288", "+1,500 (0.50)", "300,000,000", "3.00", "4,000,000", "400,000"):
         assert words in out
-    document = json.loads(json.dumps(report.document(INSTRUCTIONS, rows, marks)))
-    assert document["unit"] == "instructions"
-    assert document["rows"][0]["samples"]["engine"]["median"] == 8134
-    assert document["rows"][1]["added"] == {"engine": 288}
+    assert "not measured: AppArmor: not among the LSMs" in out
+    (stat,) = (each for each in out.splitlines() if each.startswith("stat "))
+    assert stat.endswith("+700"), "what the system calls do not check has no ratio"
+
+
+def marked(tmp_path: Path, series: str) -> Path:
+    path = tmp_path / "PERFORMANCE.md"
+    begin, end = (each.format(series=series, engine="none") for each in (page.BEGIN, page.END))
+    path.write_text(f"# Before\n\n{begin}\nold figures\n{end}\n\nAfter.\n")
+    return path
+
+
+def test_page_has_the_tables_in_the_section_of_the_kernel(told: document.Document, tmp_path: Path) -> None:
+    path = marked(tmp_path, page.series_of(told))
+    page.write(path, told)
+    text = path.read_text()
+    assert text.startswith("# Before\n\n<!-- ") and text.endswith(" -->\n\nAfter.\n")
+    assert "old figures" not in text
+    assert "| create | open(2) of a new file, close(2), unlink(2) | 9,000 | +3,000 | +1,500 (0.50) |" in text
+    page.write(path, told)
+    assert path.read_text() == text
+
+
+def test_page_without_the_section_is_refused(told: document.Document, tmp_path: Path) -> None:
+    with pytest.raises(errors.NotFoundError, match="no section for Linux"):
+        page.write(marked(tmp_path, "1.0"), told)
+
+
+def test_stale_figures_are_told(told: document.Document, tmp_path: Path) -> None:
+    path = marked(tmp_path, page.series_of(told))
+    page.write(path, told)
+    assert page.stale(path) == []
+    page.write(path, {**told, "engine": "0123456789ab"})
+    assert page.stale(path) == [page.series_of(told)]

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What attaching, updating and detaching a domain takes, by its rules: in one process that has done so before."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landlock_bpf import errors, landlock, policy_actions
+from landlock_bpf.bench import binaries, cases, mechanisms, spent, tree
+
+if TYPE_CHECKING:
+    from landlock_bpf import controller
+
+ATTACH, UPDATE, DETACH = "attach", "update", "detach"
+NAME = "bench"
+FEW, MANY = cases.Case(rules=10), cases.Case(rules=10_000)
+# How often each is done: of many rules once tells.
+TIMES = {FEW: 5, MANY: 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What one command on a domain of so many rules took under a mechanism: the median, by the clock."""
+
+    what: str
+    rules: int
+    mechanism: str
+    median: float
+
+
+def measure(live: controller.Controller | None, cgroup: Path, *, quick: bool) -> Iterator[Change]:
+    """Measure ours, and what a launcher in C takes that makes as many rules with the system calls and restricts itself."""
+    for case in (FEW, MANY):
+        if live:
+            yield from _engine(live, cgroup, case)
+        if quick:
+            continue
+        try:
+            handled = policy_actions.rights_of(landlock.abi_version())
+        except errors.UnsupportedError:
+            continue
+        words = [str(binaries.compile(binaries.RESTRICT)), str(int(handled)), *mechanisms.rule_paths(case)]
+        words += ["--", f"{tree.folder(case.depth, 0)}/{tree.PROGRAM}"]
+        taken = statistics.median(spent.of_command(words) for _ in range(TIMES[case]))
+        yield Change(ATTACH, case.rules, mechanisms.SYSCALLS, taken)
+
+
+def _engine(live: controller.Controller, cgroup: Path, case: cases.Case) -> Iterator[Change]:
+    first, second = (mechanisms.policies(case) for _ in range(2))
+    steps: dict[str, Callable[[], object]] = {
+        ATTACH: lambda: live.attach(NAME, first, cgroup),
+        UPDATE: lambda: live.update(NAME, second),
+        DETACH: lambda: live.detach(NAME),
+    }
+    found: dict[str, list[float]] = {what: [] for what in steps}
+    if case == FEW:
+        for step in steps.values():  # what is loaded once is not counted
+            step()
+    for _ in range(TIMES[case]):
+        for what, step in steps.items():
+            found[what].append(spent.of_step(step))
+    for what, values in found.items():
+        yield Change(what, case.rules, mechanisms.ENGINE, statistics.median(values))

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""All figures as one document: what `--json` writes, and what the tables are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import os
+from typing import Any
+
+from landlock_bpf import compiler, features
+from landlock_bpf.bench import clock, results, startup, targets
+
+FORMAT = "landlock-bpf bench 2"
+Document = dict[str, Any]
+
+
+def document(unit: clock.Clock, found: results.Figures) -> Document:
+    """Give what was measured, on what, and how it stands to the targets."""
+    python = found.start(startup.PYTHON)
+    return {
+        "format": FORMAT,
+        **conditions(unit),
+        "mechanisms": [dataclasses.asdict(column) for column in found.columns],
+        "rows": [{**_row(row), "ratio": row.ratio} for row in found.rows],
+        "operations": [_line(line) for line in found.lines],
+        "starts": [{**dataclasses.asdict(start), "times": results.divide(start.median, python)} for start in found.starts],
+        "changes": [dataclasses.asdict(change) for change in found.changes],
+        "memory": [dataclasses.asdict(amount) for amount in found.memory],
+        "targets": [{**dataclasses.asdict(mark), "met": mark.met} for mark in targets.marks(found, unit)],
+    }
+
+
+def conditions(unit: clock.Clock) -> Document:
+    """Tell what the figures depend on."""
+    lsm = features.LSM_LIST
+    return {
+        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "engine": engine(),
+        "unit": unit.unit,
+        "ns_per_instruction": [unit.short_chain, unit.long_chain],
+        "kernel": os.uname().release,
+        "machine": os.uname().machine,
+        "cpus": os.cpu_count(),
+        "lsm": lsm.read_text().strip().split(",") if lsm.exists() else None,
+        "filesystem": "tmpfs",
+    }
+
+
+def engine() -> str:
+    """Name the engine by what it is made of: figures of another one are stale."""
+    digest = hashlib.sha256()
+    folder = compiler.source_dir()
+    for path in sorted(path for pattern in ("*.h", "*.j2") for path in folder.glob(pattern)):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def _row(row: results.Row) -> Document:
+    subject = dataclasses.asdict(row.subject)
+    subject.pop("quick")
+    return {"kind": type(row.subject).__name__.lower(), **subject, "files": row.files, **_samples(row)}
+
+
+def _line(line: results.Line) -> Document:
+    operation = line.operation
+    ratios = {name: line.ratio_of(name) for name in line.samples if name not in (results.UNRESTRICTED, results.SYSCALLS)}
+    named = {"name": operation.name, "text": operation.text, "compared": operation.compared}
+    return {**named, **_samples(line), "ratios": ratios}
+
+
+def _samples(found: results.Samples) -> Document:
+    return {
+        "samples": {name: dataclasses.asdict(sample) for name, sample in found.samples.items()},
+        "added": {name: found.added(name) for name in found.samples if name != results.UNRESTRICTED},
+    }

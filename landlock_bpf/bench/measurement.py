@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The measurements of a run, in their order.
+
+The kernel lets go of hooks some time after their links have gone. So what no hook may be in comes first, then bystanders of
+one hook, then those of all; what has rule programs comes last, for most hooks are attached then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from landlock_bpf.bench import (
+    bystanders,
+    cases,
+    changes,
+    mechanisms,
+    members,
+    memory,
+    operations,
+    progress,
+    results,
+    rig,
+    startup,
+    workload,
+)
+
+if TYPE_CHECKING:
+    from landlock_bpf import controller
+
+
+class Plan:
+    """What a run measures: all, or what a target speaks of."""
+
+    def __init__(self, quick: bool) -> None:
+        self.quick = quick
+        self.cases = [case for case in cases.CASES if case.quick or not quick]
+        self.bystanders = [case for case in cases.BYSTANDERS if case.quick or not quick]
+        self.operations = [each for each in operations.OPERATIONS if each.compared or each.name in operations.FREE or not quick]
+        self.depths = {case.depth for case in self.cases}
+        # What else is ruled on, but for the tree itself.
+        self.files = max(case.rules for case in (*self.cases, startup.CASE, changes.MANY)) - 1
+
+    def steps(self, *, engine: bool) -> int:
+        """Count what is told of on the way, about."""
+        columns = (3 if engine else 2) if self.quick else (8 if engine else 4)
+        return len(self.cases) * (1 + engine) + len(self.bystanders) * engine + len(self.operations) * columns + 3
+
+
+class Measurement:
+    """What has been measured so far."""
+
+    def __init__(self, bench: rig.Rig, plan: Plan, tell: progress.Tell) -> None:
+        self.bench = bench
+        self.plan = plan
+        self.tell = tell
+        self.columns = mechanisms.mechanisms(
+            syscalls=bench.with_syscalls, engine=bench.live is not None, quick=plan.quick
+        )  # fmt: skip
+        self.cases: dict[tuple[cases.Case, str], dict[str, workload.Sample]] = {}
+        self.bystanders: list[results.Row] = []
+        self.operations: dict[operations.Operation, dict[str, workload.Sample]] = {each: {} for each in plan.operations}
+        self.memory: list[memory.Amount] = []
+
+    def others(self) -> None:
+        """Measure what needs none of our programs."""
+        for case in self.plan.cases:
+            self.tell(f"open, {case.rules} rules at depth {case.depth} in {case.layers} layers, without the engine")
+            self._add(case, members.measure_others(self.bench, case))
+        self._operations(members.operations_of_others(self.bench, self.plan.operations, self.columns))
+
+    def engine(self, live: controller.Controller) -> None:
+        """Measure domains of ours."""
+        self._bystanders(live, programs=False)
+        self._cases(live, programs=False)
+        self._operations(members.operations_of_engine(self.bench, self.plan.operations, live))
+
+    def programs(self, live: controller.Controller) -> None:
+        """Measure what has rule programs."""
+        if not self.plan.quick:
+            self._operations(members.operations_of_programs(self.bench, self.plan.operations, live))
+        self._bystanders(live, programs=True)
+        self._cases(live, programs=True)
+
+    def memory_of(self, live: controller.Controller | None) -> None:
+        """Measure memory."""
+        self.tell("memory of rules and domains")
+        if self.bench.with_syscalls:
+            self.memory += memory.measure_syscalls()
+        if live:
+            self.memory += memory.measure(self.bench, live)
+
+    def figures(self, starts: Iterable[startup.Start], changed: Iterable[changes.Change]) -> results.Figures:
+        """Give all figures."""
+        rows = [results.Row(samples, case, files) for (case, files), samples in self.cases.items()]
+        lines = (results.Line(samples, operation) for operation, samples in self.operations.items())
+        return results.Figures(
+            self.columns, (*rows, *self.bystanders), tuple(lines), tuple(starts), tuple(changed), tuple(self.memory)
+        )  # fmt: skip
+
+    def _cases(self, live: controller.Controller, *, programs: bool) -> None:
+        for case in self.plan.cases:
+            if case.programs == programs:
+                self.tell(f"open, {case.rules} rules at depth {case.depth} in {case.layers} layers, our engine")
+                self._add(case, members.measure_engine(self.bench, case, live))
+
+    def _bystanders(self, live: controller.Controller, *, programs: bool) -> None:
+        plain = self.cases[cases.BASE, results.WARM][mechanisms.UNRESTRICTED]
+        chosen = [case for case in self.plan.bystanders if case.programs == programs]
+        for case, sample in bystanders.measure(self.bench, chosen, live):
+            self.tell(f"open of a bystander of {case.domains} domains")
+            samples = {mechanisms.UNRESTRICTED: plain, mechanisms.ENGINE: sample}
+            self.bystanders.append(results.Row(samples, case, results.WARM))
+
+    def _operations(self, found: Iterator[members.Found]) -> None:
+        for operation, mechanism, sample in found:
+            self.tell(f"{operation.name}, {mechanism}")
+            self.operations[operation][mechanism] = members.better(sample, self.operations[operation].get(mechanism))
+
+    def _add(self, case: cases.Case, found: members.Samples) -> None:
+        for files, samples in found.items():
+            self.cases.setdefault((case, files), {}).update(samples)
+
+
+def measure(bench: rig.Rig, plan: Plan) -> results.Figures:
+    """Measure all that is planned."""
+    live = bench.live
+    with progress.bar(plan.steps(engine=live is not None)) as tell:
+        done = Measurement(bench, plan, tell)
+        done.others()
+        if live:
+            done.engine(live)
+        tell("starts")
+        starts = list(startup.measure(live, quick=plan.quick))
+        tell("changes of domains")
+        changed = list(changes.measure(live, bench.measured, quick=plan.quick))
+        if not plan.quick:
+            done.memory_of(live)
+        if live:
+            done.programs(live)
+    return done.figures(starts, changed)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is measured beside open(2), each in a tree of depth 4: the table that goes with OPERATIONS of operations.c."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from landlock_bpf import abi, hooks
+from landlock_bpf.bench import tree
+
+ON_FILE, ON_PROGRAM, ON_DIRECTORY = "file", "program", "directory"
+Action = abi.Action
+ALL = hooks.ALL  # every action but those that are to be named
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """One measured operation; `times` system calls of its kind make one, so that a rename there and back counts as two."""
+
+    name: str
+    text: str
+    does: str = ""  # its name in operations.c, if another
+    on: str = ON_FILE
+    times: int = 1
+    also: Action = Action(0)  # handled beside all that `all` means
+    compared: bool = True  # the system calls check the same
+    hooks: tuple[str, ...] = ()  # of BPF_LSM_CGROUP, which is measured with an empty program at each
+
+    @property
+    def function(self) -> str:
+        return self.does or self.name
+
+    def subject(self, depth: int) -> tuple[str, str, str]:
+        """Give what it is done to: a file, and two names, one beside it and one in another directory."""
+        folder, other = tree.folder(depth, 0), tree.folder(depth, 1)
+        name = {ON_FILE: f"{folder}/{tree.PAGE}", ON_PROGRAM: f"{folder}/{tree.PROGRAM}", ON_DIRECTORY: folder}[self.on]
+        return name, f"{folder}/new", f"{other}/new"
+
+
+OPERATIONS = (
+    Operation("open", "open(2) for reading, close(2)", hooks=("file_open",)),
+    Operation("open-write", "open(2) for writing, close(2)", hooks=("file_open",)),
+    Operation("create", "open(2) of a new file, close(2), unlink(2)", hooks=("path_mknod", "file_open", "path_unlink")),
+    Operation("mkdir", "mkdir(2), rmdir(2)", hooks=("path_mkdir", "path_rmdir")),
+    Operation("link", "link(2) within a directory, unlink(2)", hooks=("path_link", "path_unlink")),
+    Operation("rename", "rename(2) within a directory", times=2, hooks=("path_rename",)),
+    Operation("move", "rename(2) to another directory", times=2, hooks=("path_rename",)),
+    Operation("truncate", "truncate(2) to the size it has", hooks=("path_truncate",)),
+    Operation("exec", "vfork(2), execve(2) of a static program, its end, waitpid(2)", on=ON_PROGRAM, hooks=("file_open",)),
+    Operation("stat", "stat(2)", compared=False, hooks=("inode_getattr",)),
+    Operation("chmod", "chmod(2) to the mode it has", compared=False, hooks=("path_chmod",)),
+    Operation("lock", "flock(2) of an open file, and its end", compared=False, times=2, hooks=("file_lock",)),
+    Operation("read", "pread(2) of 4 KiB from an open file", compared=False, hooks=("file_permission",)),
+    Operation("write", "pwrite(2) of 4 KiB to an open file", compared=False, hooks=("file_permission",)),
+    Operation("access", "access(2), access handled", also=Action.ACCESS, compared=False, hooks=("inode_permission",)),
+    Operation(
+        "chdir", "fchdir(2), chdir handled", on=ON_DIRECTORY, also=Action.CHDIR, compared=False, hooks=("inode_permission",)
+    ),
+    Operation(
+        "open-all", "as open, chdir and access handled too", does="open", also=Action.CHDIR | Action.ACCESS, compared=False,
+        hooks=("file_open", "inode_permission"),
+    ),
+)  # fmt: skip
+# What opens nothing and asks nothing: a policy must cost nothing there.
+FREE = ("read", "write")

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What starting a command under a mechanism takes in all, with ten rules: the processor time of all its processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landlock_bpf import errors, landlock, policy_actions
+from landlock_bpf.bench import binaries, cases, mechanisms, spent, tree
+
+if TYPE_CHECKING:
+    from landlock_bpf import controller
+
+CASE = cases.Case(rules=10)
+TIMES = 3
+PYTHON, RUN = "python", "run"
+POLICY = "ten.toml"
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """A way to start a command: the median of several starts, in the clock's unit."""
+
+    name: str
+    text: str
+    median: float
+    low: float
+    high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Way:
+    name: str
+    text: str
+    words: tuple[str, ...]
+
+
+def measure(live: controller.Controller | None, *, quick: bool) -> Iterator[Start]:
+    """Start a program that ends at once in each way; with the engine, in a domain of ours as well."""
+    for way in _ways(live is not None):
+        if quick and way.name not in (PYTHON, RUN):
+            continue
+        spent.of_command(way.words)  # the first reads files and loads what is missing
+        found = sorted(spent.of_command(way.words) for _ in range(TIMES))
+        yield Start(way.name, way.text, statistics.median(found), found[0], found[-1])
+
+
+def _ways(ours: bool) -> Iterator[_Way]:
+    program = str(Path.cwd() / tree.folder(CASE.depth, 0) / tree.PROGRAM)
+    paths = [str(Path.cwd() / path) for path in mechanisms.rule_paths(CASE)]
+    yield _Way("bare", "the program alone, which ends at once", (program,))
+    yield _Way(PYTHON, "python3 -c pass", (sys.executable, "-c", "pass"))
+    try:
+        rights = str(int(policy_actions.rights_of(landlock.abi_version())))
+    except errors.UnsupportedError:
+        pass
+    else:
+        restrict = str(binaries.compile(binaries.RESTRICT))
+        text = "a launcher in C with the landlock system calls, then the program"
+        yield _Way(mechanisms.SYSCALLS, text, (restrict, rights, *paths, "--", program))
+    if not mechanisms.missing_bubblewrap():
+        binds = [word for path in paths for word in ("--bind", path, path)]
+        yield _Way(
+            mechanisms.BUBBLEWRAP, "bubblewrap, then the program", ("bwrap", "--ro-bind", "/", "/", *binds, "--", program)
+        )  # fmt: skip
+    if ours:
+        Path(POLICY).write_text(_policy_text(paths))
+        script = Path(sys.executable).with_name("landlock-bpf")
+        command = (str(script),) if script.exists() else (sys.executable, "-m", "landlock_bpf")
+        words = (*command, "run", "-p", str(Path.cwd() / POLICY), "--", program)
+        yield _Way(RUN, "landlock-bpf run, the engine loaded, then the program", words)
+
+
+def _policy_text(paths: Sequence[str]) -> str:
+    """Write the policy file of the case: it handles what `all` means, as the measured domains do."""
+    rules = "".join(f'\n[[path_beneath]]\nallowed_access = ["all"]\nparent = ["{path}"]\n' for path in paths)
+    return f'default = "deny"\n\n[[ruleset]]\nhandled_access_fs = ["all"]\n{rules}'
