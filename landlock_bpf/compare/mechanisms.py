@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from landlock_bpf.compare import (
     mechanism,
+    mechanism_apparmor,
     mechanism_bpf,
     mechanism_landlock,
+    mechanism_mountns,
     mechanism_none,
     mechanism_rule,
     mechanism_seccomp,
+    mechanism_tomoyo,
 )
 
 MECHANISMS: tuple[mechanism.Mechanism, ...] = (
@@ -17,6 +20,9 @@ MECHANISMS: tuple[mechanism.Mechanism, ...] = (
     mechanism_landlock.Landlock(),
     mechanism_landlock.WithFilter(),
     mechanism_seccomp.Seccomp(),
+    mechanism_mountns.MountNamespace(),
+    mechanism_apparmor.AppArmor(),
+    mechanism_tomoyo.Tomoyo(),
     mechanism_rule.Rule(),
     mechanism_bpf.Engine(),
 )

@@ -9,7 +9,6 @@ import errno
 import fcntl
 import mmap
 import os
-import pty
 import socket
 import struct
 import termios
@@ -179,5 +178,5 @@ def lease(folder: Path, _scene: Scene) -> None:
 )
 def type_for_others(_folder: Path, _scene: Scene) -> None:
     """ioctl(2) TIOCSTI: push a character into a terminal's input."""
-    _ours, theirs = pty.openpty()
+    _ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSTI, b"\n")

@@ -55,7 +55,7 @@ def _print_agreement(rows: Iterable[results.Row]) -> None:
         found.setdefault(cell.result, []).append(row.operation.name + MARKS.get(cell.fit or "", ""))
     for result, names in found.items():
         words = f"{len(names)} on which they agree: {_AGREED[result]}"
-        print(f"\n{words}\n{textwrap.fill(', '.join(names), shutil.get_terminal_size().columns)}")
+        print(f"\n{words}\n{textwrap.fill(', '.join(names), shutil.get_terminal_size().columns, break_on_hyphens=False)}")
 
 
 def _line(row: results.Row, columns: Iterable[results.Column]) -> Line:
