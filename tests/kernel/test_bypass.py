@@ -422,3 +422,18 @@ def test_block_devices(tree: Path, inside: Member, attach: rule.Attach) -> None:
         attach(rule.make(Action.READ_FILE, rule.deny(place / "secret", Action.READ_FILE), default="allow"))
         assert inside.errno(_open, device) == errno.EACCES
         assert inside.errno(_open, tree / "node") == errno.EACCES
+
+
+# The device mapper's control, a SCSI disk's other face, a raw device: include/uapi/linux/major.h, drivers/md/dm-ioctl.c.
+REACH_DISKS = ((10, 236), (21, 0), (162, 0))
+
+
+def test_character_devices_that_reach_disks(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """They are refused before any driver is asked, whether there is one or not."""
+    nodes = [tree / f"{major}-{minor}" for major, minor in (*REACH_DISKS, (1, 5))]
+    for node in nodes:
+        os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(*map(int, node.name.split("-"))))
+    before = [inside.errno(_open, node) for node in nodes]
+    assert errno.EACCES not in before
+    attach(rule.make(Action.READ_FILE, rule.deny(tree / "secret", Action.READ_FILE), default="allow"))
+    assert [inside.errno(_open, node) for node in nodes] == [errno.EACCES] * 3 + [0]

@@ -7,6 +7,7 @@ import errno
 import os
 from pathlib import Path
 
+import filesystem
 import operation
 import pytest
 import rule
@@ -79,6 +80,25 @@ def test_made_while_it_is_attached(secret: Path, cgroup: Path, attach: rule.Atta
 def make_many(cgroup: Path, count: int) -> None:
     for number in range(count):
         (cgroup / f"made{number}").mkdir()
+
+
+def test_those_of_version_1(secret: Path, tree: Path, cgroup: Path, attach: rule.Attach) -> None:
+    """They have ids of their own: one takes nothing with it from the control group that has the same id."""
+    inner = [cgroup / f"inner{number}" for number in range(20)]
+    for each in inner:
+        each.mkdir()
+    attach(deny(secret))
+    by_id = {each.stat().st_ino: each for each in inner}
+    with filesystem.mounted("none", tree / "v1", "cgroup", data="none,name=landlock-bpf-ids") as hierarchy:
+        found = None
+        while not found:
+            (hierarchy / "made").mkdir()
+            number = (hierarchy / "made").stat().st_ino
+            (hierarchy / "made").rmdir()
+            assert number < max(by_id), "ids go up by a few each time"
+            found = by_id.get(number)
+    with Member(found) as bound:
+        assert bound.errno(read, secret) == errno.EACCES
 
 
 def test_removed(secret: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:

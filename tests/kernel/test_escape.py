@@ -69,6 +69,7 @@ KERNEL = (
     Row(way.make_map, "bpf"),
     Row(way.init_module, "kernel_load_data", errno.ENOEXEC),
     Row(way.finit_module, "kernel_read_file", errno.ENOEXEC),
+    Row(way.finit_compressed, "kernel_read_file", errno.EINVAL),
     Row(way.kexec_load, "kernel_load_data"),
     Row(way.kexec_file_load, "kernel_read_file", errno.ENOEXEC),
     Row(way.read_memory, "locked_down"),
@@ -108,6 +109,10 @@ VITAL = (
     "/proc/sys/kernel/usermodehelper/bset",
     "/proc/sys/vm/drop_caches",
     "/proc/sys/fs/protected_symlinks",
+    "/proc/sys/net/core/bpf_jit_enable",
+    "/proc/sys/net/core/bpf_jit_harden",
+    "/proc/sys/net/core/bpf_jit_kallsyms",
+    "/proc/sys/net/core/bpf_jit_limit",
     "/proc/sysrq-trigger",
     "/proc/irq/default_smp_affinity",
     "/sys/kernel/mm/ksm/run",
@@ -131,7 +136,7 @@ def there(paths: tuple[str, ...]) -> list[str]:
 def test_files_that_control_the_kernel(bound: Member, outside: Member, reported: Callable[[], set[tuple[str, str]]]) -> None:
     with mounted("debugfs", "/sys/kernel/debug"), mounted("tracefs", "/sys/kernel/tracing"):
         tried = there(VITAL)
-        assert len(tried) >= 11, tried
+        assert len(tried) >= 15, tried
         for path in tried:
             assert outside.errno(way.write_only, path) == 0, path
             assert bound.errno(way.write_only, path) == errno.EPERM, path
@@ -217,15 +222,26 @@ def test_mounts_by_which_the_engine_is_found(place: str, cgroup: Path, attach: r
             assert free.errno(run, Path(place)) == 0
 
 
-def test_cgroup_v1_may_not_be_mounted(tree: Path, cgroup: Path, attach: rule.Attach) -> None:
-    """One of its options is a program that the kernel starts."""
+def test_filesystems_that_may_not_be_mounted(
+    tree: Path, cgroup: Path, attach: rule.Attach, reported: Callable[[], set[tuple[str, str]]]
+) -> None:
+    """One of the options of cgroup v1 is a program that the kernel starts; an overlayfs has its layers in another place."""
+    for name in ("lower", "upper", "work", "place"):
+        (tree / name).mkdir()
+    mounts = (
+        ("cgroup", "none,name=landlock-bpf"),
+        ("overlay", f"lowerdir={tree}/lower,upperdir={tree}/upper,workdir={tree}/work"),
+        ("overlay", f"lowerdir={tree}/lower:{tree}/upper"),
+    )
     attach(rule.make(Action.MOUNT, rule.allow("/", Action.MOUNT)))
     with Member(cgroup) as bound, Member() as free:
         bound.ask(way.own_mounts)
         free.ask(way.own_mounts)
-        assert free.errno(way.mount, "cgroup", tree, 0, "none,name=landlock-bpf") == 0
-        assert bound.errno(way.mount, "cgroup", tree, 0, "none,name=landlock-bpf") == errno.EPERM
-        assert bound.errno(way.mount, "tmpfs", tree) == 0
+        for kind, data in mounts:
+            assert bound.errno(way.mount, kind, tree / "place", 0, data) == errno.EPERM
+            assert reported() == {("sb_set_mnt_opts", "domain")}
+            assert free.errno(way.mount, kind, tree / "place", 0, data) == 0
+        assert bound.errno(way.mount, "tmpfs", tree / "place") == 0
 
 
 def test_unload(bound: Member, live: controller.Controller) -> None:

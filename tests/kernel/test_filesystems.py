@@ -12,6 +12,7 @@ from pathlib import Path
 
 import deadline
 import filesystem
+import further
 import operation
 import pytest
 import rule
@@ -198,6 +199,21 @@ def test_overlay_allows(layers: Path, inside: Member, attach: rule.Attach) -> No
     # And what is allowed there is not allowed where it really lies.
     for name in ("lower/low", "lower/folder/low", "upper/up"):
         assert inside.errno(read, layers / name) == errno.EACCES
+
+
+def test_overlay_behind_a_mapping(ext4: Path, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """What is asked of a mapping is asked of the file that was mapped: what stands behind it in a layer is on no way."""
+    base, execute = ext4 / tree.name, Action.MAP_EXEC
+    for layer in ("lower", "upper"):
+        for name in ("secret", "open"):
+            (base / layer / f"{layer}-{name}").mkdir(parents=True)
+            (base / layer / f"{layer}-{name}/file").write_text("")
+    with overlay(base) as merged:
+        denials = [rule.deny(merged / f"{layer}-secret", execute) for layer in ("lower", "upper")]
+        attach(rule.make(execute, *denials, default="allow"))
+        for layer in ("lower", "upper"):
+            assert inside.errno(further.mprotect_exec, merged / f"{layer}-secret") == errno.EACCES
+            assert inside.errno(further.mprotect_exec, merged / f"{layer}-open") == 0
 
 
 def test_denied_in_the_layer_itself(layers: Path, inside: Member, attach: rule.Attach) -> None:

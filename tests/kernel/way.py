@@ -72,6 +72,13 @@ def finit_module() -> None:
         syscall(SYS_FINIT_MODULE, image.fileno(), b"", 0)
 
 
+def finit_compressed() -> None:
+    """Have the kernel unpack what is no archive."""
+    compressed = 4
+    with open("/bin/busybox", "rb") as image:
+        syscall(SYS_FINIT_MODULE, image.fileno(), b"", compressed)
+
+
 def kexec_load() -> None:
     """Take away the kernel to be started, which is none."""
     syscall(SYS_KEXEC_LOAD, ctypes.c_ulong(0), ctypes.c_ulong(0), None, ctypes.c_ulong(0))
