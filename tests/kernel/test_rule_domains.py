@@ -27,14 +27,16 @@ COMMAND = (sys.executable, "-m", "landlock_bpf")
 
 
 def test_inside_and_outside(compiled: Compiled, file: Path, cgroup: Path, attach: rule.Attach) -> None:
-    """A task that is moved in or out gains or loses the rules of the control group at once."""
+    """A task that is moved in or out gains or loses the rules of the control group at once; none moves itself out."""
     with Member() as moving, Member(cgroup) as inside:
         assert locking.seen(inside, file) == (0, 0)
         attach(rules=compiled("shared"))
         assert locking.seen(inside, file) == (NO, 0) and locking.seen(moving, file) == (0, 0)
         moving.ask(locking.move, cgroup)
         assert locking.seen(moving, file) == (NO, 0)
-        moving.ask(locking.move, cgroup.parent)
+        assert moving.errno(locking.move, cgroup.parent) == NO
+        assert locking.seen(moving, file) == (NO, 0)
+        (cgroup.parent / "cgroup.procs").write_text(str(moving.pid))
         assert locking.seen(moving, file) == (0, 0)
 
 
