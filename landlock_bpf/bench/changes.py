@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import errors, landlock, policy_actions
+from landlock_bpf import landlock, policy_actions
 from landlock_bpf.bench import binaries, cases, mechanisms, spent, tree
 
 if TYPE_CHECKING:
@@ -37,12 +37,9 @@ def measure(live: controller.Controller | None, cgroup: Path, *, quick: bool) ->
     for case in (FEW, MANY):
         if live:
             yield from _engine(live, cgroup, case)
-        if quick:
+        if quick or mechanisms.missing_landlock():
             continue
-        try:
-            handled = policy_actions.rights_of(landlock.abi_version())
-        except errors.UnsupportedError:
-            continue
+        handled = policy_actions.rights_of(landlock.abi_version())
         words = [str(binaries.compile(binaries.RESTRICT)), str(int(handled)), *mechanisms.rule_paths(case)]
         words += ["--", f"{tree.folder(case.depth, 0)}/{tree.PROGRAM}"]
         taken = statistics.median(spent.of_command(words) for _ in range(TIMES[case]))

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 class Plan:
     """What a run measures: all, or what a target speaks of."""
 
-    def __init__(self, quick: bool) -> None:
+    def __init__(self, *, quick: bool = False, only: str | None = None) -> None:
         self.quick = quick
+        self.only = only
         self.cases = [case for case in cases.CASES if case.quick or not quick]
         self.bystanders = [case for case in cases.BYSTANDERS if case.quick or not quick]
         self.operations = [each for each in operations.OPERATIONS if each.compared or each.name in operations.FREE or not quick]
@@ -55,7 +56,7 @@ class Measurement:
         self.plan = plan
         self.tell = tell
         self.columns = mechanisms.mechanisms(
-            syscalls=bench.with_syscalls, engine=bench.live is not None, quick=plan.quick
+            syscalls=plan.only != "engine", engine=plan.only != "syscalls", quick=plan.quick
         )  # fmt: skip
         self.cases: dict[tuple[cases.Case, str], dict[str, workload.Sample]] = {}
         self.bystanders: list[results.Row] = []

@@ -35,20 +35,28 @@ class Mechanism:
     missing: str | None = None
 
 
-def mechanisms(*, syscalls: bool, engine: bool, quick: bool) -> tuple[Mechanism, ...]:
-    """List the columns, and why those that are not are not measured."""
+def mechanisms(*, syscalls: bool = True, engine: bool = True, quick: bool = False) -> tuple[Mechanism, ...]:
+    """List the columns, and why some of them are not measured."""
     left_out, slow = "left out by --only", "left out by --quick" if quick else None
     ours = None if engine else left_out
     rest = slow or ours
     return (
         Mechanism(UNRESTRICTED, "unrestricted"),
-        Mechanism(SYSCALLS, "landlock system calls", None if syscalls else left_out),
+        Mechanism(SYSCALLS, "landlock system calls", missing_landlock() if syscalls else left_out),
         Mechanism(ENGINE, "our engine", ours),
         *(Mechanism(name, f"{count} rule program{'s' * (count > 1)}", rest) for name, count in RULES.items()),
         Mechanism(LSM_CGROUP, "BPF_LSM_CGROUP, empty programs", rest),
         Mechanism(BUBBLEWRAP, "bubblewrap", slow or missing_bubblewrap()),
         Mechanism(APPARMOR, "AppArmor", slow or missing_apparmor()),
     )
+
+
+def missing_landlock() -> str | None:
+    try:
+        landlock.abi_version()
+    except errors.UnsupportedError as error:
+        return str(error)
+    return None
 
 
 def missing_bubblewrap() -> str | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 
 from landlock_bpf import abi, hooks
-from landlock_bpf.bench import tree
+from landlock_bpf.bench import tree, workload
 
 ON_FILE, ON_PROGRAM, ON_DIRECTORY = "file", "program", "directory"
 Action = abi.Action
@@ -22,6 +22,7 @@ class Operation:
     does: str = ""  # its name in operations.c, if another
     on: str = ON_FILE
     times: int = 1
+    batch: int = workload.BATCH
     also: Action = Action(0)  # handled beside all that `all` means
     compared: bool = True  # the system calls check the same
     hooks: tuple[str, ...] = ()  # of BPF_LSM_CGROUP, which is measured with an empty program at each
@@ -46,7 +47,7 @@ OPERATIONS = (
     Operation("rename", "rename(2) within a directory", times=2, hooks=("path_rename",)),
     Operation("move", "rename(2) to another directory", times=2, hooks=("path_rename",)),
     Operation("truncate", "truncate(2) to the size it has", hooks=("path_truncate",)),
-    Operation("exec", "vfork(2), execve(2) of a static program, its end, waitpid(2)", on=ON_PROGRAM, hooks=("file_open",)),
+    Operation("exec", "vfork(2), execve(2) of a program that ends, waitpid(2)", on=ON_PROGRAM, batch=4, hooks=("file_open",)),
     Operation("stat", "stat(2)", compared=False, hooks=("inode_getattr",)),
     Operation("chmod", "chmod(2) to the mode it has", compared=False, hooks=("path_chmod",)),
     Operation("lock", "flock(2) of an open file, and its end", compared=False, times=2, hooks=("file_lock",)),

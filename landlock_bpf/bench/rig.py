@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landlock_bpf import cgroup, errors
-from landlock_bpf.bench import workload
+from landlock_bpf.bench import mechanisms, workload
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
@@ -29,7 +29,13 @@ class Rig:
     rounds: int
 
     def sample(
-        self, operation: str, subjects: Sequence[workload.Names], way: workload.Way, *, times: int = 1
+        self,
+        operation: str,
+        subjects: Sequence[workload.Names],
+        way: workload.Way,
+        *,
+        times: int = 1,
+        batch: int = workload.BATCH,
     ) -> workload.Sample:
         """Take a sample in a child that is in the measured cgroup under every mechanism.
 
@@ -40,7 +46,7 @@ class Rig:
             cgroup.enter(self.measured)
             way.enter()
 
-        return self.loop.sample(operation, subjects, workload.Way(enter, way.prefix), times=times)
+        return self.loop.sample(operation, subjects, workload.Way(enter, way.prefix), times=times, batch=batch)
 
     def sample_open(self, paths: Sequence[str], way: workload.Way) -> workload.Sample:
         """Take a sample of files that are opened in turn."""
@@ -76,4 +82,4 @@ def open_rig(loop: workload.Workload, *, only: str | None, rounds: int) -> Itera
         measured = undo.enter_context(make_cgroup(ours / "measured"))
         elsewhere = undo.enter_context(make_cgroup(ours / "elsewhere"))
         live = undo.enter_context(open_controller()) if only != "syscalls" else None
-        yield Rig(loop, measured, elsewhere, live, only != "engine", rounds)
+        yield Rig(loop, measured, elsewhere, live, only != "engine" and not mechanisms.missing_landlock(), rounds)

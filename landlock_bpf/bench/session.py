@@ -45,7 +45,7 @@ def _measured(args: argparse.Namespace) -> document.Document:
     loop = workload.Workload(binaries.compile(binaries.LIBRARY), binaries.compile(binaries.PROGRAM))
     unit = clock.read_clock(loop)
     loop.budget = BUDGETS[unit.unit]
-    plan = measurement.Plan(args.quick)
+    plan = measurement.Plan(quick=args.quick, only=args.only)
     program = binaries.compile(binaries.NOTHING)
     with (
         tree.make_tree(plan.depths, beside=plan.files, program=program),

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from landlock_bpf import errors
 
-LEAST_BATCHES, MOST_BATCHES = 31, 2001
+BATCH, LEAST_BATCHES, MOST_BATCHES = 32, 31, 2001
 OPEN = "open"
 Names = tuple[str, str, str]  # a file, and two names that an operation may make: see struct subject of operations.c
 
@@ -45,10 +45,9 @@ class Way:
 
 
 class Workload:
-    """The operations, loaded; `often` make a batch, and about `budget` of the clock's nanoseconds a sample."""
+    """The operations, loaded; batches of about `budget` of the clock's nanoseconds make a sample."""
 
-    def __init__(self, library: Path, program: Path, *, often: int = 32, budget: int = 20_000_000) -> None:
-        self.often = often
+    def __init__(self, library: Path, program: Path, *, budget: int = 20_000_000) -> None:
         self.budget = budget
         self.program = program
         self._library = ctypes.CDLL(str(library))
@@ -71,12 +70,12 @@ class Workload:
         long = min(self._library.time_long_chain(rounds) for _ in range(9))
         return short / (2 * rounds), long / (3 * rounds)
 
-    def sample(self, operation: str, subjects: Sequence[Names], way: Way, *, times: int = 1) -> Sample:
+    def sample(self, operation: str, subjects: Sequence[Names], way: Way, *, times: int = 1, batch: int = BATCH) -> Sample:
         """Do an operation to the subjects in turn in a child that goes that way first; raises Error with the child's words.
 
-        `times` is how many of the calls that are to be told of are in one.
+        `times` is how many of the calls that are to be told of are in one, and `batch` of them are timed together.
         """
-        often = max(self.often // times, len(subjects))
+        often = max(batch // times, len(subjects))
         subject = subjects[0][0]
         if way.prefix:
             assert len(subjects) == 1, "the program takes one"

@@ -17,7 +17,7 @@ DEPTH = cases.BASE.depth
 @pytest.fixture(scope="module")
 def loop() -> workload.Workload:
     library, program = (binaries.compile(each) for each in (binaries.LIBRARY, binaries.PROGRAM))
-    return workload.Workload(library, program, often=4, budget=100_000)
+    return workload.Workload(library, program, budget=100_000)
 
 
 @pytest.fixture
@@ -44,9 +44,11 @@ def test_binaries_are_compiled_once() -> None:
 def test_operation_can_be_done_over_and_over(
     operation: operations.Operation, loop: workload.Workload, files: list[str], tmp_path: Path
 ) -> None:
-    sample = loop.sample(operation.function, [operation.subject(DEPTH)], workload.Way(), times=operation.times)
+    sample = loop.sample(
+        operation.function, [operation.subject(DEPTH)], workload.Way(), times=operation.times, batch=operation.batch
+    )
     assert 0 < sample.low <= sample.median <= sample.high
-    assert sample.operations >= 4 * workload.LEAST_BATCHES
+    assert sample.operations >= operation.batch * workload.LEAST_BATCHES
     assert everything(tmp_path) == files
 
 

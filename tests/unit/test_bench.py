@@ -98,7 +98,7 @@ def test_counts_of_instructions_are_no_target_for_wall_time() -> None:
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_every_target_speaks_of_what_is_measured(quick: bool) -> None:
-    plan = measurement.Plan(quick)
+    plan = measurement.Plan(quick=quick)
     rows = [row(case, 7000, syscalls=2000, engine=100) for case in plan.cases]
     rows += [row(case, 7000, engine=100) for case in plan.bystanders]
     lines = (results.Line(samples(100_000, syscalls=100, engine=100), operation) for operation in plan.operations)
