@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from landlock_bpf.compare import results
+from landlock_bpf.compare import results, statements
 
 FORMAT = "landlock-bpf compare 1"
 _LSM = Path("/sys/kernel/security/lsm")
@@ -25,7 +25,7 @@ def make(columns: Sequence[results.Column], rows: Sequence[results.Row], policy:
         "machine": machine.machine,
         "lsm": _LSM.read_text().strip().split(",") if _LSM.exists() else [],
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "policy": {"name": str(policy), "text": policy.read_text()},
+        "policy": {"name": statements.name_of(policy), "text": policy.read_text()},
         "mechanisms": [_column(each) for each in columns],
         "operations": [_row(each) for each in rows],
         "bench": bench,

@@ -77,7 +77,7 @@ def map_and_write(folder: Path, _scene: Scene) -> None:
     os.close(fd)
 
 
-@TABLE.at(
+@CREATING.at(
     INSIDE,
     BENEATH,
     BESIDE,

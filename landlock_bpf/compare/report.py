@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from landlock_bpf import terminal
-from landlock_bpf.compare import results
+from landlock_bpf.compare import results, statements
 
 Line = Sequence[tuple[str, str]]  # words, and their style
 _PLAIN = ""
@@ -33,7 +33,7 @@ def print_report(columns: Sequence[results.Column], rows: Sequence[results.Row],
     ran = [column for column in columns if column.missing is None]
     differ, agree = ([row for row in rows if row.differs == wanted] for wanted in (True, False))
     asked = f"{len(rows)} operations under {len(ran)} mechanisms"
-    print(f"Linux {os.uname().release}: {asked}, of the policy {terminal.shown(str(policy))}")
+    print(f"Linux {os.uname().release}: {asked}, of the policy {terminal.shown(statements.name_of(policy))}")
     head = ["operation", "wanted", *(column.name for column in ran)]
     _print_table(f"{len(differ)} on which they differ", head, [_line(row, ran) for row in differ])
     print(LEGEND)

@@ -9,11 +9,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from landlock_bpf import compiler, errors
+from landlock_bpf import errors
 from landlock_bpf.compare import mechanism, mechanisms, player, results, stage
 from landlock_bpf.compare.operation import Operation
 
-POLICY = compiler.source_dir().parent / "policies" / "compare.toml"  # in a checkout as in an installed package
 NONE = mechanisms.MECHANISMS[0]
 Outcomes = dict[str, results.Outcome]
 

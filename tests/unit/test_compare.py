@@ -80,7 +80,7 @@ def test_the_default_policy_says_what_is_told_of_it(tmp_path: Path) -> None:
     for name in (scene.SECRET, scene.RO):
         (tmp_path / name).mkdir(parents=True)
     before = os.getcwd()
-    said = statements.load(session.POLICY, tmp_path)
+    said = statements.load(statements.DEFAULT, tmp_path)
     assert statements.of(said, tmp_path) == STATEMENTS
     assert os.getcwd() == before
 
