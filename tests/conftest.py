@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import random
-import tempfile
-from pathlib import Path
 
-import mutation
 import pytest
 
 
@@ -15,17 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     fuzzer = parser.getgroup("fuzzer", "tests/kernel/test_fuzz.py")
     fuzzer.addoption("--fuzz-seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="play these cases again")
     fuzzer.addoption("--fuzz-operations", type=int, default=100_000, help="how many operations to try (default: 100000)")
-    parser.addoption("--mutation", choices=sorted(mutation.BY_NAME), help="switch a mechanism of the engine off: see mutate.py")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    name = config.getoption("--mutation")
-    if name:
-        folder = tempfile.TemporaryDirectory()
-        config.add_cleanup(folder.cleanup)
-        switched = mutation.switched_off(mutation.BY_NAME[name], Path(folder.name))
-        switched.__enter__()
-        config.add_cleanup(lambda: switched.__exit__(None, None, None))
+    parser.addoption("--few-hooks", action="store_true", help="load no more of the engine than a test needs: for a few tests")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import deadline
-import locking
 import member
 import pytest
 import rule
@@ -65,10 +64,11 @@ def _same(read: Callable[[], Iterator[int]], before: set[int]) -> bool:
 
 
 @pytest.fixture(scope="session")
-def live() -> Iterator[controller.Controller]:
+def live(pytestconfig: pytest.Config) -> Iterator[controller.Controller]:
     """The controller, with a domain of nobody that keeps all hooks attached: attaching them costs an emulated guest seconds."""
     with controller.Controller.open() as opened:
-        keep_hooks(opened)
+        if not pytestconfig.getoption("--few-hooks"):
+            keep_hooks(opened)
         yield opened
 
 
@@ -138,12 +138,6 @@ def inside(cgroup: Path) -> Iterator[member.Member]:
 def tree(tmp_path: Path) -> Path:
     """A folder of the test's own, on tmpfs in a guest."""
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> locking.Compiled:
-    """Compile the rule programs of locking.py, by name."""
-    return locking.compile_into(tmp_path_factory.mktemp("rules"))
 
 
 @pytest.fixture

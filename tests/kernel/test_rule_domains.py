@@ -14,7 +14,7 @@ import locking
 import operation
 import pytest
 import rule
-from locking import BEFORE, ENGINE, LSM_CGROUP, NO, RULE, SAYS, Compiled
+from locking import ENGINE, LSM_CGROUP, NO
 from member import Member
 from test_crash import state
 
@@ -26,11 +26,11 @@ pytestmark = pytest.mark.usefixtures("cleared")
 COMMAND = (sys.executable, "-m", "landlock_bpf")
 
 
-def test_inside_and_outside(compiled: Compiled, file: Path, cgroup: Path, attach: rule.Attach) -> None:
+def test_inside_and_outside(file: Path, cgroup: Path, attach: rule.Attach) -> None:
     """A task that is moved in or out gains or loses the rules of the control group at once; none moves itself out."""
     with Member() as moving, Member(cgroup) as inside:
         assert locking.seen(inside, file) == (0, 0)
-        attach(rules=compiled("shared"))
+        attach(rules=rule.programs("shared"))
         assert locking.seen(inside, file) == (NO, 0) and locking.seen(moving, file) == (0, 0)
         moving.ask(locking.move, cgroup)
         assert locking.seen(moving, file) == (NO, 0)
@@ -40,24 +40,24 @@ def test_inside_and_outside(compiled: Compiled, file: Path, cgroup: Path, attach
         assert locking.seen(moving, file) == (0, 0)
 
 
-def test_one_denial_of_several_is_enough(compiled: Compiled, file: Path, inside: Member, attach: rule.Attach) -> None:
-    attach(rules=compiled("nothing", "shared", "exclusive"))
+def test_one_denial_of_several_is_enough(file: Path, inside: Member, attach: rule.Attach) -> None:
+    attach(rules=rule.programs("nothing", "shared", "exclusive"))
     assert locking.seen(inside, file) == (NO, NO)
 
 
 @pytest.mark.parametrize("loader", rule.LOADERS)
-def test_both_loaders(loader: str, compiled: Compiled, file: Path, inside: Member, attach: rule.Attach) -> None:
-    attach(rules=compiled("shared", loader=loader))
+def test_both_loaders(loader: str, file: Path, inside: Member, attach: rule.Attach) -> None:
+    attach(rules=rule.programs("shared", loader=loader))
     assert locking.seen(inside, file) == (NO, 0)
 
 
-def test_nested(compiled: Compiled, file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+def test_nested(file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
     """All layers must allow; the inner domain's are asked first; each goes with its own domain."""
     inner = cgroup / "inner"
     inner.mkdir()
     with Member(inner) as inside, Member(cgroup) as between:
-        outer = attach(rules=compiled("shared"))
-        within = attach(rules=compiled("shared", "exclusive"), cgroup=inner)
+        outer = attach(rules=rule.programs("shared"))
+        within = attach(rules=rule.programs("shared", "exclusive"), cgroup=inner)
         assert locking.seen(between, file) == (NO, 0) and locking.seen(inside, file) == (NO, NO)
         list(events.read(follow=False))
         locking.seen(inside, file), locking.seen(between, file)
@@ -76,24 +76,24 @@ def test_nested(compiled: Compiled, file: Path, cgroup: Path, attach: rule.Attac
 
 
 def test_policies_and_rule_programs_together(
-    compiled: Compiled, file: Path, inside: Member, attach: rule.Attach, live: controller.Controller
+    file: Path, inside: Member, attach: rule.Attach, live: controller.Controller
 ) -> None:
     """All must allow; an update with policies alone takes the rule programs away."""
     policies = [rule.make(Action.READ_FILE, rule.deny(file, Action.READ_FILE), default="allow")]
     beside = file.with_name("beside")
     beside.write_text("")
-    name = attach(*policies, rules=compiled("shared"))
+    name = attach(*policies, rules=rule.programs("shared"))
     assert inside.errno(operation.touch, file, os.O_RDONLY) == errno.EACCES
     assert locking.seen(inside, beside) == (NO, 0)
     live.update(name, policies)
     assert inside.errno(operation.touch, file, os.O_RDONLY) == errno.EACCES
     assert locking.seen(inside, beside) == (0, 0)
-    live.update(name, [], rules=compiled("exclusive"))
+    live.update(name, [], rules=rule.programs("exclusive"))
     assert locking.seen(inside, file) == (0, NO)
 
 
-def test_what_is_shown(compiled: Compiled, attach: rule.Attach, live: controller.Controller) -> None:
-    name = attach(rules=compiled("shared", "view", trees={"trees": (marking.Tree(2, "/tmp"),)}))
+def test_what_is_shown(attach: rule.Attach, live: controller.Controller) -> None:
+    name = attach(rules=rule.programs("shared", "view", trees={"trees": (marking.Tree(2, "/tmp"),)}))
     info = live.show(name)
     (layer,) = info.policies
     assert layer.programs
@@ -123,18 +123,18 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, Any], type[errors.Error], st
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_before_anything_changes(name: str, compiled: Compiled, cgroup: Path, live: controller.Controller) -> None:
+def test_refused_before_anything_changes(name: str, cgroup: Path, live: controller.Controller) -> None:
     names, options, error, words = REFUSED[name]
     before = state(live)
     with pytest.raises(error, match=words):
-        live.attach("test", [], cgroup, rules=compiled(*names, **options))
+        live.attach("test", [], cgroup, rules=rule.programs(*names, **options))
     assert state(live) == before
 
 
-def test_too_many_with_those_around(compiled: Compiled, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+def test_too_many_with_those_around(cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
     inner = cgroup / "inner"
     inner.mkdir()
-    one = compiled("nothing")
+    one = rule.programs("nothing")
     attach(rules=locking.times(one, 33))
     before = state(live)
     with pytest.raises(errors.LimitError, match="would have 65 rule programs"):
@@ -144,36 +144,33 @@ def test_too_many_with_those_around(compiled: Compiled, cgroup: Path, attach: ru
     assert state(live) == before
 
 
-def test_as_many_layers_as_there_may_be(
-    compiled: Compiled, file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller
-) -> None:
+def test_as_many_layers_as_there_may_be(file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
     """Each is asked, by tail calls one after the other; one more is refused."""
     innermost = cgroup
     for _ in range(abi.Limit.LAYERS):
-        attach(rules=compiled("exclusive" if innermost == cgroup else "nothing"), cgroup=innermost)
+        attach(rules=rule.programs("exclusive" if innermost == cgroup else "nothing"), cgroup=innermost)
         outer, innermost = innermost, innermost / "inner"
         innermost.mkdir()
     before = state(live)
     with pytest.raises(errors.LimitError, match="would have 17 layers"):
-        live.attach("test", [], innermost, rules=compiled("nothing"))
+        live.attach("test", [], innermost, rules=rule.programs("nothing"))
     assert state(live) == before
     with Member(outer) as inside:
         assert locking.seen(inside, file) == (0, NO)
 
 
-def test_a_command_that_may_not_be_executed(tree: Path) -> None:
+def test_a_command_that_may_not_be_executed() -> None:
     """We say so, though the rule program denies all writes to pipes as well."""
-    (tree / "rule.c").write_text(BEFORE + RULE.replace("FS_LOCK", "FS") % "1")
-    given = [*COMMAND, "run", "-r", tree / "rule.c", "--", "true"]
+    given = [*COMMAND, "run", "-r", rule.PROGRAMS / "everything.c", "--", "true"]
     done = subprocess.run([*map(str, given)], capture_output=True, text=True)
     assert done.returncode == 126 and "cannot execute true: Operation not permitted; if a rule denies it" in done.stderr
 
 
-def test_run(compiled: Compiled, file: Path, cgroup: Path, live: controller.Controller) -> None:
+def test_run(file: Path, cgroup: Path, live: controller.Controller) -> None:
     """A process domain: kept in other control groups, inherited, and gone with its last process."""
     with pytest.raises(errors.LimitError, match="binds control groups, not process trees"):
-        live.prepare([], "test", cgroup, rules=compiled("shared", attach=LSM_CGROUP))
-    with live.prepare([], "test", cgroup, rules=compiled("shared")) as confinement:
+        live.prepare([], "test", cgroup, rules=rule.programs("shared", attach=LSM_CGROUP))
+    with live.prepare([], "test", cgroup, rules=rule.programs("shared")) as confinement:
         with Member(before=confinement.enter) as confined:
             assert locking.seen(confined, file) == (NO, 0)
             confined.ask(locking.move, cgroup)
@@ -181,10 +178,8 @@ def test_run(compiled: Compiled, file: Path, cgroup: Path, live: controller.Cont
 
 
 def test_the_command_line(tree: Path, file: Path) -> None:
-    (tree / "rule.c").write_text(BEFORE + SAYS["view"])
-
     def run(*words: object, **variables: str) -> tuple[int, str]:
-        given = [*COMMAND, "run", "-r", tree / "rule.c", *words, "--", "flock", "-n", file, "true"]
+        given = [*COMMAND, "run", "-r", rule.PROGRAMS / "view.c", *words, "--", "flock", "-n", file, "true"]
         done = subprocess.run([*map(str, given)], capture_output=True, text=True, env={**os.environ, **variables})
         return done.returncode, done.stderr
 
@@ -196,11 +191,13 @@ def test_the_command_line(tree: Path, file: Path) -> None:
     assert status == 125 and "is no view of these rule programs; views are declared with LANDLOCK_FSVIEW: trees" in words
 
 
-def test_no_moment_without_rules(
-    compiled: Compiled, file: Path, tree: Path, cgroup: Path, inside: Member, live: controller.Controller
-) -> None:
+def test_no_moment_without_rules(file: Path, tree: Path, cgroup: Path, inside: Member, live: controller.Controller) -> None:
     """While slots are taken and freed and marks come and go, each call is decided by the old rules or the new ones."""
-    requests = compiled("shared", "view"), compiled("view", "nothing"), compiled("shared", attach=locking.LSM_CGROUP)
+    requests = (
+        rule.programs("shared", "view"),
+        rule.programs("view", "nothing"),
+        rule.programs("shared", attach=locking.LSM_CGROUP),
+    )
     live.attach("test", [], cgroup, rules=requests[0])
     list(events.read(follow=False))
     inside.begin(locking.hammer, file, tree / "stop")

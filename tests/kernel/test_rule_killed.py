@@ -7,7 +7,8 @@ from pathlib import Path
 
 import locking
 import pytest
-from locking import ENGINE, LSM_CGROUP, NO, Compiled
+import rule
+from locking import ENGINE, LSM_CGROUP, NO
 from member import Member
 from test_crash import each_step, state
 
@@ -17,10 +18,8 @@ pytestmark = pytest.mark.usefixtures("cleared")
 
 
 @pytest.mark.parametrize("way", [ENGINE, LSM_CGROUP])
-def test_killed_while_attaching(
-    way: str, compiled: Compiled, file: Path, cgroup: Path, inside: Member, live: controller.Controller
-) -> None:
-    request = compiled("shared", attach=way)
+def test_killed_while_attaching(way: str, file: Path, cgroup: Path, inside: Member, live: controller.Controller) -> None:
+    request = rule.programs("shared", attach=way)
     live.attach("test", [], cgroup, rules=request)  # compiles what is not in the cache yet
     live.detach("test")
     before = state(live)
@@ -37,10 +36,8 @@ def test_killed_while_attaching(
         assert left == before, number
 
 
-def test_killed_while_updating(
-    compiled: Compiled, file: Path, cgroup: Path, inside: Member, live: controller.Controller
-) -> None:
-    old, new = compiled("shared"), compiled("exclusive")
+def test_killed_while_updating(file: Path, cgroup: Path, inside: Member, live: controller.Controller) -> None:
+    old, new = rule.programs("shared"), rule.programs("exclusive")
     live.attach("test", [], cgroup, rules=new)
     live.update("test", [], rules=old)
     before = state(live)
@@ -56,10 +53,8 @@ def test_killed_while_updating(
     assert now == (0, NO)
 
 
-def test_killed_while_detaching(
-    compiled: Compiled, file: Path, cgroup: Path, inside: Member, live: controller.Controller
-) -> None:
-    request = compiled("shared")
+def test_killed_while_detaching(file: Path, cgroup: Path, inside: Member, live: controller.Controller) -> None:
+    request = rule.programs("shared")
     before = state(live)
     live.attach("test", [], cgroup, rules=request)
     for number in each_step(lambda: live.detach("test"), every=4):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import locking
 import pytest
-from locking import AUTO, ENGINE, LSM_CGROUP, NO, Compiled
+import rule
+from locking import AUTO, ENGINE, LSM_CGROUP, NO
 from member import Member
 from test_crash import state
 
@@ -17,20 +18,18 @@ from landlock_bpf import bpf, compiler, controller, program, rule_slots
 pytestmark = pytest.mark.usefixtures("cleared")
 
 
-def test_linked_to_the_control_group(
-    compiled: Compiled, file: Path, cgroup: Path, inside: Member, live: controller.Controller
-) -> None:
+def test_linked_to_the_control_group(file: Path, cgroup: Path, inside: Member, live: controller.Controller) -> None:
     """BPF_LSM_CGROUP: for all beneath, updated and detached as well, and said by show."""
-    live.attach("test", [], cgroup, rules=compiled("shared", attach=LSM_CGROUP))
+    live.attach("test", [], cgroup, rules=rule.programs("shared", attach=LSM_CGROUP))
     inner = cgroup / "inner"
     inner.mkdir()
     with Member(inner) as beneath:
         assert locking.seen(inside, file) == locking.seen(beneath, file) == (NO, 0)
     (programs,) = (layer.programs for layer in live.show("test").policies)
     assert programs and (programs.attach, programs.why, programs.hooks) == (LSM_CGROUP, "it was asked for", ("file_lock",))
-    live.update("test", [], rules=compiled("exclusive", attach=AUTO))
+    live.update("test", [], rules=rule.programs("exclusive", attach=AUTO))
     assert locking.seen(inside, file) == (0, NO)
-    live.update("test", [], rules=compiled("shared"))
+    live.update("test", [], rules=rule.programs("shared"))
     assert locking.seen(inside, file) == (NO, 0)
     live.detach("test")
     assert locking.seen(inside, file) == (0, 0)
@@ -45,7 +44,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 
 def test_all_room_of_lsm_cgroup_taken(
-    compiled: Compiled, file: Path, cgroup: Path, inside: Member, live: controller.Controller, tmp_path: Path
+    file: Path, cgroup: Path, inside: Member, live: controller.Controller, tmp_path: Path
 ) -> None:
     """Ten hooks in the whole system: an error that says so, and with auto the engine."""
     compiler.compile_source(TAKING, tmp_path / "taking.o", include=(compiler.source_dir(),))
@@ -59,9 +58,9 @@ def test_all_room_of_lsm_cgroup_taken(
                 links.append(bpf.link_create(taking.program(name), bpf.AttachType.LSM_CGROUP, name, target=target))
         before = state(live)
         with pytest.raises(rule_slots.NoRoomError, match="none for file_lock; use --attach engine"):
-            live.attach("test", [], cgroup, rules=compiled("shared", attach=LSM_CGROUP))
+            live.attach("test", [], cgroup, rules=rule.programs("shared", attach=LSM_CGROUP))
         assert state(live) == before and locking.seen(inside, file) == (0, 0)
-        live.attach("test", [], cgroup, rules=compiled("shared", attach=AUTO))
+        live.attach("test", [], cgroup, rules=rule.programs("shared", attach=AUTO))
         (programs,) = (layer.programs for layer in live.show("test").policies)
         assert programs and programs.attach == ENGINE and "have all its room" in programs.why
         assert locking.seen(inside, file) == (NO, 0)

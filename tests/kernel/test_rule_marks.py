@@ -11,7 +11,8 @@ from pathlib import Path
 import deadline
 import locking
 import pytest
-from locking import NO, SHARED, Compiled
+import rule
+from locking import NO, SHARED
 from member import Member
 
 from landlock_bpf import controller, engine, marking
@@ -19,13 +20,11 @@ from landlock_bpf import controller, engine, marking
 pytestmark = pytest.mark.usefixtures("cleared")
 
 
-def test_views_are_marked_anew(
-    compiled: Compiled, file: Path, tree: Path, cgroup: Path, inside: Member, live: controller.Controller
-) -> None:
+def test_views_are_marked_anew(file: Path, tree: Path, cgroup: Path, inside: Member, live: controller.Controller) -> None:
     beneath = tree / "inner" / "file"
     beneath.parent.mkdir()
     beneath.write_text("")
-    live.attach("test", [], cgroup, rules=compiled("view", trees=marking.parse([f"trees=rw:{tree}"])))
+    live.attach("test", [], cgroup, rules=rule.programs("view", trees=marking.parse([f"trees=rw:{tree}"])))
     assert locking.seen(inside, file) == locking.seen(inside, beneath) == (0, 0)
     live.mark("test", marking.parse([f"trees=rw:{tree},ro:{beneath.parent}"]))
     assert locking.seen(inside, file) == (0, 0) and locking.seen(inside, beneath) == (NO, NO)
@@ -38,7 +37,7 @@ def test_views_are_marked_anew(
 
 
 def test_marks_end_with_their_filesystem(
-    compiled: Compiled, file: Path, tree: Path, cgroup: Path, inside: Member, live: controller.Controller
+    file: Path, tree: Path, cgroup: Path, inside: Member, live: controller.Controller
 ) -> None:
     place = tree / "mounted"
     place.mkdir()
@@ -46,7 +45,7 @@ def test_marks_end_with_their_filesystem(
     (place / "file").write_text("")
     try:
         trees = marking.parse([f"trees=rw:{file}:{place}"])
-        live.attach("test", [], cgroup, rules=compiled("view", trees=trees))
+        live.attach("test", [], cgroup, rules=rule.programs("view", trees=trees))
         assert locking.seen(inside, file) == locking.seen(inside, place / "file") == (0, 0)
         assert ended(live) == [False, False]
     finally:
@@ -65,12 +64,12 @@ def ended(live: controller.Controller) -> list[bool]:
     return [mark.ended for mark in programs.views[0].marks]
 
 
-def test_a_pipe_can_be_marked(compiled: Compiled, cgroup: Path, live: controller.Controller) -> None:
+def test_a_pipe_can_be_marked(cgroup: Path, live: controller.Controller) -> None:
     pipes = [*os.pipe(), *os.pipe()]
     try:
         marked, other = pipes[0], pipes[2]
         trees = {"trees": (marking.Tree(marking.MARKS["rw"], f"/proc/self/fd/{marked}"),)}
-        live.attach("test", [], cgroup, rules=compiled("view", trees=trees))
+        live.attach("test", [], cgroup, rules=rule.programs("view", trees=trees))
         with Member(cgroup) as inside:
             assert (inside.errno(fcntl.flock, marked, SHARED), inside.errno(fcntl.flock, other, SHARED)) == (0, NO)
     finally:
