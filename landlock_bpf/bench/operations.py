@@ -34,7 +34,8 @@ class Operation:
     def subject(self, depth: int) -> tuple[str, str, str]:
         """Give what it is done to: a file, and two names, one beside it and one in another directory."""
         folder, other = tree.folder(depth, 0), tree.folder(depth, 1)
-        name = {ON_FILE: f"{folder}/{tree.PAGE}", ON_PROGRAM: f"{folder}/{tree.PROGRAM}", ON_DIRECTORY: folder}[self.on]
+        # Each has a file of its own: one that was ever locked is dearer to close.
+        name = {ON_FILE: f"{folder}/{self.name}", ON_PROGRAM: f"{folder}/{tree.PROGRAM}", ON_DIRECTORY: folder}[self.on]
         return name, f"{folder}/new", f"{other}/new"
 
 
@@ -47,7 +48,7 @@ OPERATIONS = (
     Operation("rename", "rename(2) within a directory", times=2, hooks=("path_rename",)),
     Operation("move", "rename(2) to another directory", times=2, hooks=("path_rename",)),
     Operation("truncate", "truncate(2) to the size it has", hooks=("path_truncate",)),
-    Operation("exec", "vfork(2), execve(2) of a program that ends, waitpid(2)", on=ON_PROGRAM, batch=4, hooks=("file_open",)),
+    Operation("exec", "vfork(2), execve(2) of a program that ends, waitpid(2)", on=ON_PROGRAM, batch=1, hooks=("file_open",)),
     Operation("stat", "stat(2)", compared=False, hooks=("inode_getattr",)),
     Operation("chmod", "chmod(2) to the mode it has", compared=False, hooks=("path_chmod",)),
     Operation("lock", "flock(2) of an open file, and its end", compared=False, times=2, hooks=("file_lock",)),
@@ -64,3 +65,5 @@ OPERATIONS = (
 )  # fmt: skip
 # What opens nothing and asks nothing: a policy must cost nothing there.
 FREE = ("read", "write")
+# The files that they are done to.
+PAGES = tuple(each.name for each in OPERATIONS if each.on == ON_FILE)

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from landlock_bpf import errors
-from landlock_bpf.bench import binaries, clock, document, measurement, page, report, rig, tree, workload
+from landlock_bpf.bench import binaries, clock, document, measurement, operations, page, report, rig, tree, workload
 
 # A sample's length by the clock, and how often each is taken. Where the clock counts instructions figures hold at once;
 # elsewhere the machine has other things to do, so the mechanisms take turns and the best sample of each counts.
@@ -48,7 +48,7 @@ def _measured(args: argparse.Namespace) -> document.Document:
     plan = measurement.Plan(quick=args.quick, only=args.only)
     program = binaries.compile(binaries.NOTHING)
     with (
-        tree.make_tree(plan.depths, beside=plan.files, program=program),
+        tree.make_tree(plan.depths, beside=plan.files, program=program, pages=operations.PAGES),
         rig.open_rig(loop, only=args.only, rounds=ROUNDS[unit.unit]) as bench,
     ):
         return document.document(unit, measurement.measure(bench, plan))

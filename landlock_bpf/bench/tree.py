@@ -13,15 +13,15 @@ import ctypes
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from landlock_bpf import abi, errors
 
 SIBLINGS = 4 * abi.Limit.WALKED
 MNT_DETACH = 2
-# In the first of the siblings: a file of 4 KiB, and a program.
-PAGE, PROGRAM = "page", "program"
+PROGRAM = "program"  # in the first of the siblings
+PAGE = bytes(4096)
 
 
 def top(depth: int) -> str:
@@ -48,8 +48,11 @@ def beside_path(number: int) -> str:
 
 
 @contextlib.contextmanager
-def make_tree(depths: Iterable[int], *, beside: int, program: Path) -> Iterator[Path]:
-    """Mount a tmpfs with the trees, be in it, and give its path; unmounted at the end. `program` is what is executed."""
+def make_tree(depths: Iterable[int], *, beside: int, program: Path, pages: Collection[str] = ()) -> Iterator[Path]:
+    """Mount a tmpfs with the trees, be in it, and give its path; unmounted at the end. `program` is what is executed.
+
+    `pages` are files of 4 KiB in the first of the siblings.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     home = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     with contextlib.ExitStack() as undo:
@@ -63,17 +66,18 @@ def make_tree(depths: Iterable[int], *, beside: int, program: Path) -> Iterator[
         os.chdir(point)
         undo.callback(os.fchdir, home)
         for depth in depths:
-            fill(depth, program)
+            fill(depth, program, pages)
         Path("beside").mkdir()
         for number in range(beside):
             os.close(os.open(beside_path(number), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
         yield point
 
 
-def fill(depth: int, program: Path) -> None:
+def fill(depth: int, program: Path, pages: Iterable[str]) -> None:
     """Make the tree of a depth in the working directory."""
     for path in {*warm_paths(depth), *cold_paths(depth)}:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).touch()
-    Path(folder(depth, 0), PAGE).write_bytes(bytes(4096))
+    for name in pages:
+        Path(folder(depth, 0), name).write_bytes(PAGE)
     shutil.copy(program, Path(folder(depth, 0), PROGRAM))

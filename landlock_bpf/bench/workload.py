@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from landlock_bpf import errors
 
-BATCH, LEAST_BATCHES, MOST_BATCHES = 32, 31, 2001
+BATCH, LEAST_BATCHES, MOST_BATCHES = 8, 63, 2001
 OPEN = "open"
 Names = tuple[str, str, str]  # a file, and two names that an operation may make: see struct subject of operations.c
 

@@ -24,7 +24,7 @@ def loop() -> workload.Workload:
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Make what operations are done to, and give all that is there."""
     monkeypatch.chdir(tmp_path)
-    tree.fill(DEPTH, binaries.compile(binaries.NOTHING))
+    tree.fill(DEPTH, binaries.compile(binaries.NOTHING), operations.PAGES)
     return everything(tmp_path)
 
 
