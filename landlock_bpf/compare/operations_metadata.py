@@ -125,7 +125,7 @@ def set_acl(folder: Path, _scene: Scene) -> None:
     BESIDE,
     READ_ONLY,
     need=METADATA,
-    why="Flags are set by an ioctl(2) on a file opened to be read; a filter can tell the command.",
+    why="Flags are set by an ioctl(2) on a file opened to be read; a filter can tell the command, this rule program does not.",
 )
 def set_flags(folder: Path, _scene: Scene) -> None:
     """ioctl(2) FS_IOC_SETFLAGS, as chattr(1) does."""

@@ -10,6 +10,7 @@ import resource
 import signal
 import stat
 import struct
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,8 +132,11 @@ def open_core_pattern(_folder: Path, _scene: Scene) -> None:
 
 @contextlib.contextmanager
 def _disk(folder: Path, _outside: Stage) -> Iterator[None]:
-    """Make a node of a block device that is there."""
-    for device in sorted(Path("/sys/class/block").glob("*/dev"))[:1]:
+    """Make a node of a block device; only a guest has none, and gets one."""
+    blocks = Path("/sys/class/block")
+    if not list(blocks.glob("*/dev")):
+        subprocess.run(["modprobe", "loop"], check=False)
+    for device in sorted(blocks.glob("*/dev"))[:1]:
         major, minor = map(int, device.read_text().split(":"))
         os.mknod(folder / "disk", stat.S_IFBLK | 0o600, os.makedev(major, minor))
     yield

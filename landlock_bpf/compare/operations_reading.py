@@ -76,7 +76,12 @@ def access(folder: Path, _scene: Scene) -> None:
     calls.check(calls.libc.faccessat(calls.AT_FDCWD, os.fsencode(folder / "file"), os.R_OK, 0))
 
 
-@TABLE.at(INSIDE, BESIDE, need=READ, why="No right of Landlock or AppArmor is asked when a symbolic link is read.")
+@TABLE.at(
+    INSIDE,
+    BESIDE,
+    need=READ,
+    why="Landlock and AppArmor ask no right for it, and this rule program lets links be read: they lead to its trees.",
+)
 def readlink(folder: Path, _scene: Scene) -> None:
     """readlink(2)."""
     os.readlink(folder / "link")
@@ -127,7 +132,7 @@ def statfs(folder: Path, _scene: Scene) -> None:
 @TABLE.at(
     INSIDE,
     need=READ,
-    why="A watch tells the names of what comes and goes, and takes the mode's right to read alone; a mask watches the mask.",
+    why="A watch opens nothing, it asks the inode for reading: 2017's rules see that, our policies look for chdir and access there.",
 )
 def inotify_watch(folder: Path, _scene: Scene) -> None:
     """inotify_add_watch(2) on a directory."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from landlock_bpf import errors
 from landlock_bpf.compare import mechanism, mechanisms, player, results, stage
+from landlock_bpf.compare import scene as scenes
 from landlock_bpf.compare.operation import Operation
 
 NONE = mechanisms.MECHANISMS[0]
@@ -94,7 +95,7 @@ def _watch(
 
 
 def _try(scene: stage.Stage, asked: player.Player, row: Operation, *, looks: bool) -> results.Outcome:
-    scene.renew((row.place, *row.also))
+    scene.renew({row.place, *row.also} - {scenes.ELSEWHERE})
     with row.prepare(scene.scene.at(row.place), scene):
         before = scene.snapshot() if looks else {}
         number, trouble = asked.ask(row.name)
