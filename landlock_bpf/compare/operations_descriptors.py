@@ -150,7 +150,7 @@ def expect_text_at_start(fd: int) -> None:
     BESIDE,
     READ_ONLY,
     need=WRITE,
-    why="Landlock has a right for ioctl(2) on devices since ABI 5, decided at open(2); this rule program counts none as a change.",
+    why="Landlock has a right for it since ABI 5, decided at open(2); this rule program counts no ioctl(2) as a change.",
 )
 def ioctl_device(folder: Path, _scene: Scene) -> None:
     """ioctl(2) RNDGETENTCNT on a character device of the tree."""

@@ -132,7 +132,7 @@ def statfs(folder: Path, _scene: Scene) -> None:
 @TABLE.at(
     INSIDE,
     need=READ,
-    why="A watch opens nothing, it asks the inode for reading: 2017's rules see that, our policies look for chdir and access there.",
+    why="A watch opens nothing, it asks the inode for reading: 2017's rules see that, our policies have no action for it.",
 )
 def inotify_watch(folder: Path, _scene: Scene) -> None:
     """inotify_add_watch(2) on a directory."""

@@ -55,7 +55,7 @@ def _linked(folder: Path, outside: Stage) -> Iterator[None]:
     need=AROUND,
     also=(BESIDE,),
     prepare=_linked,
-    why="A file with two names lies in two directories, and the path decides; 2017's hooks have an inode: all names must allow.",
+    why="A file with two names lies in two directories, and the path decides; 2017's hooks have an inode: all names count.",
 )
 def by_hard_link(_folder: Path, scene: Scene) -> None:
     """open(2) by a hard link that somebody outside made beside."""
