@@ -60,6 +60,7 @@ SUBCOMMANDS = {
         Subcommand("unload", "end all domains and take the engine out of the kernel"),
         Subcommand("compare", "try all operations under each mechanism, and tell where they differ"),
         Subcommand("bench", "measure: nothing, the landlock syscalls, this engine"),
+        Subcommand("lab", "try a known way of breaking out, under each mechanism"),
     )
 }
 

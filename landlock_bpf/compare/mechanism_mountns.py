@@ -55,7 +55,7 @@ class MountNamespace:
 
 def words(places: Iterable[tuple[Path, scenes.Statement]]) -> tuple[str, ...]:
     """Give bubblewrap's command line for statements on places: those further up first, for later mounts cover earlier ones."""
-    found = [PROGRAM, "--die-with-parent", "--cap-add", "ALL", "--cap-drop", "CAP_SYS_ADMIN"]
+    found = [PROGRAM, "--die-with-parent", "--cap-drop", "CAP_SYS_ADMIN"]
     # Of "/" only binds that keep devices would let them be used; those of /dev are all there are.
     found += ["--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev"]
     for path, statement in sorted(places, key=lambda place: len(place[0].parts)):

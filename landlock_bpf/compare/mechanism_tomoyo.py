@@ -47,9 +47,13 @@ NOWHERE = (r"\*:[\*]", r"\000\*", "anonymous")
 
 
 class Tomoyo:
-    name = title = "tomoyo"
+    name = "tomoyo"
     what = "TOMOYO: a domain in enforcing mode with a list of path patterns for each kind of access."
     errnos = mechanism.USUAL
+
+    @property
+    def title(self) -> str:
+        return f"TOMOYO {(INTERFACE / 'version').read_text().strip()}"
 
     def missing(self) -> str | None:
         listed = features.LSM_LIST.read_text().strip().split(",") if features.LSM_LIST.exists() else []

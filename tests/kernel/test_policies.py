@@ -70,6 +70,25 @@ TRIES: dict[str, tuple[Try, ...]] = {
         (write, "/run/landlock-bpf-new", NO),
         (read, "/root", NO),
     ),
+    "compare": (
+        (read, "HOME/work/x", 0),
+        (write, "HOME/work/x", 0),
+        (read, "HOME/work/secret/x", NO),
+        (write, "HOME/work/secret/new", NO),
+        (read, "HOME/ro/x", 0),
+        (write, "HOME/ro/x", NO),
+        (read, "/etc/passwd", 0),
+    ),
+    "container": (
+        (read, "HOME/rootfs/x", 0),
+        (write, "HOME/rootfs/new", 0),
+        (read, "HOME/rootfs", 0),
+        (read, "HOME/work/x", NO),
+        (write, "HOME/work/x", NO),
+        (os.stat, "HOME/work/x", NO),
+        (os.chdir, "HOME", NO),
+        (read, "/etc/passwd", NO),
+    ),
 }
 
 
@@ -78,9 +97,9 @@ def home() -> Path:
     """A home directory that no rule on temporary files speaks of."""
     path = Path("/run/landlock-bpf-tests-home")
     if not path.exists():
-        for name in (".ssh", "work"):
-            (path / name).mkdir(parents=True)
-            (path / name / {".ssh": "id_demo", "work": "x"}[name]).write_text("")
+        for name in (".ssh/id_demo", "work/x", "work/secret/x", "ro/x", "rootfs/x"):
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_text("")
     return path
 
 

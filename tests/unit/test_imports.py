@@ -92,6 +92,7 @@ LAYERS = (
     ("commands on domains", ("asker", "attachment", "confinement", "inventory", "rule_request")),
     ("controller", ("canary", "controller", "events", "live_domain", "recording")),
     ("measuring", ("bench", "compare")),
+    ("experiments", ("lab",)),
     ("command line", ("__main__", "cli")),
 )
 NO_ROOT = ("numbers and words", "values", "policies", "resolution", "sources", "rule sources")
