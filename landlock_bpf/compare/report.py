@@ -35,8 +35,9 @@ def print_report(columns: Sequence[results.Column], rows: Sequence[results.Row],
     asked = f"{len(rows)} operations under {len(ran)} mechanisms"
     print(f"Linux {os.uname().release}: {asked}, of the policy {terminal.shown(statements.name_of(policy))}")
     head = ["operation", "wanted", *(column.name for column in ran)]
-    _print_table(f"{len(differ)} on which they differ", head, [_line(row, ran) for row in differ])
-    print(LEGEND)
+    if differ:
+        _print_table(f"{len(differ)} on which they differ", head, [_line(row, ran) for row in differ])
+        print(LEGEND)
     _print_agreement(agree)
     _print_table("What each came to", ["mechanism", "as wanted", "lets pass", "too strict", ""], list(_totals(ran, rows)))
     for column in columns:

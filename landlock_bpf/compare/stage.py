@@ -7,6 +7,7 @@ The tree is on a tmpfs in a mount namespace of our own, so the kernel takes it a
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import socket
@@ -152,18 +153,28 @@ def _status(status: os.stat_result) -> tuple[int, ...]:
 
 def populate(folder: Path) -> None:
     """Put something for each operation into a folder."""
-    for name in ("file", "victim"):
-        (folder / name).write_text(TEXT)
-    os.setxattr(folder / "file", ATTRIBUTE, b"x")
+    where = str(folder)  # joined as text: this is done thousands of times, and by slow guests
     for name in ("folder", "full"):
-        (folder / name).mkdir()
-    (folder / "full" / "file").write_text(TEXT)
-    (folder / "link").symlink_to("file")
-    os.mkfifo(folder / "fifo")
-    os.mknod(folder / "device", stat.S_IFCHR | 0o666, URANDOM)
-    shutil.copy(PROGRAM, folder / "program")
-    (folder / "script").write_text("#!/bin/sh\nexit 0\n")
-    (folder / "script").chmod(0o755)
+        os.mkdir(f"{where}/{name}")
+    for name in ("file", "victim", "full/file"):
+        _make(f"{where}/{name}", TEXT.encode(), 0o644)
+    os.setxattr(f"{where}/file", ATTRIBUTE, b"x")
+    os.symlink("file", f"{where}/link")
+    os.mkfifo(f"{where}/fifo")
+    os.mknod(f"{where}/device", stat.S_IFCHR | 0o666, URANDOM)
+    _make(f"{where}/program", _program(), 0o755)
+    _make(f"{where}/script", b"#!/bin/sh\nexit 0\n", 0o755)
+
+
+def _make(path: str, data: bytes, mode: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    os.write(fd, data)
+    os.close(fd)
+
+
+@functools.cache
+def _program() -> bytes:
+    return PROGRAM.read_bytes()
 
 
 def _clear(folder: str, kept: set[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -133,3 +134,40 @@ def test_words_stand_for_landruns_rights() -> None:
     assert landlock.WORDS["rwx"] == policy_actions.CLASSIC
     assert landlock.WORDS["rwx"] & ~landlock.WORDS["rw"] == abi.Action.EXECUTE
     assert landlock.WORDS["ro"] == abi.Action.READ_FILE | abi.Action.READ_DIR
+
+
+def bind_under(network: int) -> int:
+    def access() -> None:
+        with landlock.Ruleset(abi.Action.READ_FILE, network=network) as ruleset:
+            ruleset.restrict_self()
+        with socket.socket() as made:
+            made.bind(("127.0.0.1", 0))
+
+    return outcome(access)
+
+
+def test_ports() -> None:
+    rights = landlock.network_rights()
+    if landlock.abi_version() < 4:
+        assert rights == 0
+        return
+    assert bind_under(0) == 0
+    assert bind_under(rights) == errno.EACCES
+
+
+def signal_under(scoped: int) -> int:
+    def access() -> None:
+        with landlock.Ruleset(abi.Action.READ_FILE, scoped=scoped) as ruleset:
+            ruleset.restrict_self()
+        os.kill(os.getppid(), 0)
+
+    return outcome(access)
+
+
+def test_scopes() -> None:
+    known = landlock.scopes()
+    if landlock.abi_version() < 6:
+        assert known == 0
+        return
+    assert signal_under(0) == 0
+    assert signal_under(known) == errno.EPERM
