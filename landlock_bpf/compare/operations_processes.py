@@ -75,7 +75,7 @@ def signal_outsider_by_pidfd(_folder: Path, scene: Scene) -> None:
 @TABLE.at(
     ELSEWHERE,
     need=UNSAID,
-    why="It takes CAP_SYS_RESOURCE or the same user: no mechanism on files has a rule for it, AppArmor has.",
+    why="It takes the same user or CAP_SYS_RESOURCE; none of these policies speaks of it.",
 )
 def limit_outsider(_folder: Path, scene: Scene) -> None:
     """prlimit(2): read a limit of a process outside."""
