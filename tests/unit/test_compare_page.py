@@ -7,13 +7,18 @@ import base64
 import dataclasses
 import hashlib
 import html.parser
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from landlock_bpf.compare import page
+from landlock_bpf.compare import document as documents
+from landlock_bpf.compare import operations, page, results, statements
+
+ROOT = Path(__file__).parents[2]
 
 # Whatever it lands in, it would end that and start something of its own; what cannot be seen is shown as an escape.
 HOSTILE = "</td></script></style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp; {{ 7*7 }}\x1b\u202e\x00\ud800"
@@ -399,3 +404,21 @@ def test_what_bench_left_out_has_no_chapter(document: dict[str, Any], bench: dic
 def test_written_as_it_is_rendered(document: dict[str, Any], tmp_path: Path) -> None:
     page.write(document, tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == page.render(document)
+
+
+def test_the_documented_json_is_a_document() -> None:
+    (text,) = re.findall(r"^```json compare\n(.*?)^```$", (ROOT / "docs" / "COMPARE.md").read_text(), re.M | re.S)
+    told = json.loads(text)
+    column = results.Column("landlock", "", "", None, ())
+    row = results.Row(operations.OPERATIONS[0], None, {"landlock": results.Cell("allowed", None, None, None)})
+    made = json.loads(json.dumps(documents.make((column,), (row,), statements.DEFAULT)))
+    assert keys(told) == keys(made)
+    assert told["format"] == made["format"]
+    assert cells(parse(told), "chmod-inside") == [("open", "○open: allowed1")]
+
+
+def keys(value: Any) -> Any:
+    """Give the keys of all objects, in their order."""
+    if isinstance(value, dict):
+        return [(key, keys(each)) for key, each in value.items()]
+    return [keys(each) for each in value if isinstance(each, dict)] if isinstance(value, list) else None
