@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import datetime
 import os
+import shutil
 import sys
+import textwrap
 from typing import Any
 
 from landlock_bpf import features, terminal
@@ -13,15 +15,16 @@ from landlock_bpf.lab import escape, guard, runtime, step
 
 FORMAT = "landlock-bpf lab 1"
 HEAD = """\
-A container made by {runtime}, on Linux {kernel}. The lab, which calls the runtime, has the host's root open as descriptor {fd}
-and has it handed down (--preserve-fds 1); the container's working directory is {workdir}, so its first program starts in
-the host's root. Then it tries, as root with Docker's default capabilities:"""
+A container made by {runtime}, on Linux {kernel}. The lab, which calls the runtime, has the host's root open as \
+descriptor {fd} and has it handed down (--preserve-fds 1); the container's working directory is {workdir}, so its first \
+program starts in the host's root. Then it tries, as root with Docker's default capabilities:"""
 _FILES = {step.HOST: "the host's files", step.OWN: "its own files, which must stay usable"}
 
 
 def print_report(experiment: escape.Experiment) -> None:
     """Print the table: with rich to a terminal, else in plain columns."""
-    print(HEAD.format(runtime=experiment.runtime, kernel=os.uname().release, fd=runtime.LEAKED, workdir=runtime.WORKDIR))
+    facts = {"runtime": experiment.runtime, "kernel": os.uname().release, "fd": runtime.LEAKED, "workdir": runtime.WORKDIR}
+    print(_wrapped(HEAD.format(**facts)))
     print()
     names = list(experiment.outcomes)
     head = ["step", "what is tried", *names]
@@ -31,9 +34,9 @@ def print_report(experiment: escape.Experiment) -> None:
         _print_columns([head, *(_words(experiment, each) for each in step.STEPS)])
     print()
     for each in guard.GUARDS:
-        print(f"{each.name}: {each.what}")
+        print(_wrapped(f"{each.name}: {each.what}"))
         if each.name in experiment.outcomes:
-            print(f"  {_summary(experiment, each.name)}")
+            print(_wrapped(f"  {_summary(experiment, each.name)}"))
 
 
 def document(experiment: escape.Experiment) -> dict[str, Any]:
@@ -90,7 +93,11 @@ def _word(outcome: escape.Outcome) -> str:
 def _summary(experiment: escape.Experiment, name: str) -> str:
     stopped, through = experiment.stopped(name), experiment.let_through(name)
     words = f"stopped {len(stopped)} of {len(stopped) + len(through)} steps on the host's files"
-    return f"{words}; let through: {', '.join(each.name for each in through)}" if through else words
+    return f"{words}; let through: {', '.join(each.name for each in through)}" if stopped and through else words
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, shutil.get_terminal_size().columns, subsequent_indent="  " if text.startswith(" ") else "")
 
 
 def _print_rich(experiment: escape.Experiment, head: list[str]) -> None:
@@ -101,7 +108,7 @@ def _print_rich(experiment: escape.Experiment, head: list[str]) -> None:
     table = rich.table.Table(*head)
     for files, title in _FILES.items():
         table.add_section()
-        table.add_row(rich.text.Text(title, style="bold"))
+        table.add_row("", rich.text.Text(title, style="bold"))
         for each in step.STEPS:
             if each.files != files:
                 continue
