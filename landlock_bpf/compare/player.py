@@ -52,10 +52,12 @@ class Player:
             return b""
 
     def close(self) -> None:
-        """End it, if it has not."""
+        """End it, if it has not; once it is closed that is all."""
         self._socket.close()
-        os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+        self._pid = 0
 
 
 def _become_member(launch: mechanism.Launch, scene: scenes.Scene, asked: socket.socket) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import errno
 import os
 import signal
@@ -15,10 +16,12 @@ import pytest
 from landlock_bpf import errors
 from landlock_bpf.compare import (
     document,
+    mechanism,
     mechanisms,
     member,
     operation,
     operations,
+    player,
     report,
     results,
     scene,
@@ -261,3 +264,16 @@ def test_what_an_attempt_started_ends_with_it(tmp_path: Path) -> None:
     os.close(write)
     assert os.read(report, 1) == b""  # nobody has the other end any more
     os.close(report)
+
+
+def test_a_member_that_does_not_start() -> None:
+    """What its child could not do is told; nobody is left."""
+
+    def fail() -> None:
+        raise errors.KernelError("enter", "the profile", errno.EPERM)
+
+    here = dataclasses.replace(SCENE, channel=0, folder=1, file=2)
+    with pytest.raises(errors.Error, match="not permitted"):  # without root to make a mount namespace
+        player.Player(mechanism.Launch(enter=fail), here)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
