@@ -71,7 +71,7 @@ def document(experiment: escape.Experiment) -> dict[str, Any]:
 def _print_columns(rows: list[list[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _cell(outcome: escape.Outcome) -> dict[str, str | None]:
@@ -79,10 +79,11 @@ def _cell(outcome: escape.Outcome) -> dict[str, str | None]:
 
 
 def _words(experiment: escape.Experiment, each: step.Step) -> list[str]:
-    return [each.name, each.text, *(_word(outcomes[each.name]) for outcomes in experiment.outcomes.values())]
+    return [each.name, each.text, *(word(outcomes[each.name]) for outcomes in experiment.outcomes.values())]
 
 
-def _word(outcome: escape.Outcome) -> str:
+def word(outcome: escape.Outcome) -> str:
+    """Say in a word what a step came to."""
     if outcome.result == escape.ALLOWED:
         return "done"
     if outcome.result == escape.REFUSED and outcome.errno:
@@ -115,6 +116,6 @@ def _print_rich(experiment: escape.Experiment, head: list[str]) -> None:
             cells = []
             for outcomes in experiment.outcomes.values():
                 good = outcomes[each.name].result == (escape.REFUSED if files == step.HOST else escape.ALLOWED)
-                cells.append(rich.text.Text(_word(outcomes[each.name]), style="green" if good else "red"))
+                cells.append(rich.text.Text(word(outcomes[each.name]), style="green" if good else "red"))
             table.add_row(each.name, each.text, *cells)
     rich.console.Console().print(table)

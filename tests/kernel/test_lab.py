@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from landlock_bpf import cgroup, controller
-from landlock_bpf.lab import escape, step
+from landlock_bpf.lab import escape, report, step
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "LAB.md"
 # What the landlock system calls have no right for.
 UNRULED = {"stat", "chdir", "chmod", "chown", "utime"}
 HOST = {each.name for each in step.STEPS if each.files == step.HOST}
@@ -38,6 +41,13 @@ def test_its_own_files_stay_usable(seen: escape.Experiment) -> None:
     assert list(seen.problems()) == []
 
 
-def test_nothing_is_left(seen: escape.Experiment, listed: object) -> None:
+def test_nothing_is_left(seen: escape.Experiment, listed: Callable[[], list[str]]) -> None:
+    assert listed() == []
     assert [path.name for path in cgroup.mount_point().iterdir() if "lab" in path.name] == []
     assert list(Path("/tmp").glob("landlock-bpf-lab-*")) == []
+
+
+def test_the_document_has_what_is_seen(seen: escape.Experiment) -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| .* \| (\w+) \| (\w+) \| (\w+) \|$", DOCUMENT.read_text(), re.M)
+    words = [(each.name, *(report.word(seen.outcomes[name][each.name]) for name in seen.outcomes)) for each in step.STEPS]
+    assert rows == words

@@ -9,10 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import test_documents
 
 from landlock_bpf import errors, policy
 from landlock_bpf.lab import bundle, escape, guard, host, report, step
 
+ROOT = Path(__file__).parents[2]
 STEPS = {each.name: each for each in step.STEPS}
 
 
@@ -145,3 +147,8 @@ def test_bundle_starts_in_the_leaked_directory(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["process"]["cwd"] == "/proc/self/fd/3"
     assert "CAP_SYS_ADMIN" not in str(config)
+
+
+def test_the_document_has_every_step() -> None:
+    told = test_documents.table((ROOT / "docs" / "LAB.md").read_text(), "step", "what is tried", "bare", "landlock", "bpf")
+    assert [row[:2] for row in told] == [(f"`{each.name}`", each.text) for each in step.STEPS]
