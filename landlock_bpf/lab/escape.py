@@ -33,7 +33,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """All that was seen: outcomes by guard and step; of a guard that is missing here, why."""
+    """All that was seen: outcomes by guard and step; of a guard that could not be tried, why."""
 
     runtime: str
     outcomes: Mapping[str, Mapping[str, Outcome]]
@@ -50,7 +50,7 @@ class Experiment:
     def problems(self) -> Iterator[str]:
         """Say what keeps the experiment from showing what it is for."""
         for name, why in self.missing.items():
-            yield f"{name} was not tried: {why}"
+            yield f"{name} could not be tried: {why}"
         for name, outcomes in self.outcomes.items():
             for each in step.STEPS:
                 wanted = REFUSED if each.files == step.HOST and name == ENGINE else ALLOWED
@@ -62,8 +62,7 @@ class Experiment:
 
     def _host_steps(self, name: str, result: str) -> list[step.Step]:
         outcomes = self.outcomes.get(name, {})
-        tried = [each for each in step.STEPS if each.files == step.HOST and outcomes]
-        return [each for each in tried if outcomes[each.name].result == result]
+        return [each for each in step.STEPS if each.files == step.HOST and outcomes and outcomes[each.name].result == result]
 
 
 def run(guards: Sequence[guard.Guard] = guard.GUARDS) -> Experiment:
@@ -76,10 +75,13 @@ def run(guards: Sequence[guard.Guard] = guard.GUARDS) -> Experiment:
         version = containers.version()
         for each in guards:
             tell(each.name)
-            if why := each.missing():
-                missing[each.name] = why
-            else:
-                outcomes[each.name] = _run_under(each, containers, folder / each.name)
+            try:
+                if why := each.missing():
+                    missing[each.name] = why
+                else:
+                    outcomes[each.name] = _run_under(each, containers, folder / each.name)
+            except errors.Error as error:
+                missing[each.name] = str(error)
     return Experiment(version, outcomes, missing)
 
 

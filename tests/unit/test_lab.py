@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -110,10 +111,25 @@ def test_problem(name: str, step: str, result: str) -> None:
 
 def test_a_guard_that_is_missing_is_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
     found = experiment(bpf="no BTF; boot another kernel")
-    assert list(found.problems()) == ["bpf was not tried: no BTF; boot another kernel"]
+    assert list(found.problems()) == ["bpf could not be tried: no BTF; boot another kernel"]
     assert found.stopped("bpf") == found.let_through("bpf") == []
     report.print_report(found)
     assert "done\n" in capsys.readouterr().out
+
+
+def test_what_cannot_be_set_up_takes_no_other_guard_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(escape.runtime.Runtime, "__init__", lambda self, state: None)
+    monkeypatch.setattr(escape.runtime.Runtime, "version", lambda self: "crun 1")
+
+    def run_under(each: guard.Guard, containers: object, folder: Path) -> dict[str, escape.Outcome]:
+        if each.name == "landlock":
+            raise errors.CompileError("clang refuses it")
+        return {name: escape.Outcome(escape.ALLOWED, None, "") for name in STEPS}
+
+    monkeypatch.setattr(escape, "_run_under", run_under)
+    found = escape.run([dataclasses.replace(each, missing=lambda: None) for each in guard.GUARDS])
+    assert found.missing == {"landlock": "clang refuses it"}
+    assert list(found.outcomes) == ["bare", "bpf"]
 
 
 def test_report_has_every_step_and_says_what_was_let_through(capsys: pytest.CaptureFixture[str]) -> None:
