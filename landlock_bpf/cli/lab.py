@@ -13,6 +13,7 @@ the container's own files stayed usable; and all mechanisms are there. Else 1, a
 from __future__ import annotations
 
 import argparse
+import signal
 
 from landlock_bpf import cli
 from landlock_bpf.cli import output
@@ -35,6 +36,7 @@ def main(args: argparse.Namespace) -> int:
     cli.require_root()
     from landlock_bpf.lab import escape, report  # not for --help to load
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left then either
     experiment = escape.run()
     if args.json:
         output.print_json(report.document(experiment))

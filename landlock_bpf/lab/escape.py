@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import errno
 import os
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -67,7 +66,6 @@ class Experiment:
 
 def run(guards: Sequence[guard.Guard] = guard.GUARDS) -> Experiment:
     """Run it under each guard in turn, on fresh files and in a fresh container; nothing of it is left afterwards."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left then either
     outcomes, missing = {}, {}
     with progress.bar(len(guards)) as tell, tempfile.TemporaryDirectory(prefix="landlock-bpf-lab-") as name:
         folder = Path(name).resolve()
