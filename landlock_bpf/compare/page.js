@@ -6,49 +6,42 @@ const root = document.documentElement;
 const table = document.getElementById("table");
 const tools = document.getElementById("tools");
 const heads = [...table.tHead.rows[0].cells];
+// Columns before it have words, those from it on have a mechanism's cells.
 const FIRST = heads.findIndex((head) => head.dataset.mechanism !== undefined);
-const NEVER_RAN = "missing";
 
 const rows = [...table.tBodies].map((body, place) => {
   const [first, second] = body.rows;
-  const [operation, group, where, ...rest] = first.cells;
-  return {
-    body,
-    place,
-    why: second.cells[0],
-    words: body.textContent.toLowerCase(),
-    group: group.textContent,
-    where: where.textContent,
-    cells: rest.slice(FIRST - 3),
-    keys: [operation.querySelector("a"), group, where, rest[0]].map((cell) => cell.textContent),
-  };
+  const [operation, ...words] = [...first.cells].slice(0, FIRST);
+  const keys = [operation.querySelector("a"), ...words].map((cell) => cell.textContent);
+  const text = body.textContent.toLowerCase();
+  return { body, place, keys, group: keys[1], where: keys[2], cells: [...first.cells].slice(FIRST), why: second.cells[0], text };
 });
 
 /* Filter */
 
-function mechanisms(form) {
-  return form.getAll("column").map(Number);
+// What is compared: neither the bare run nor what never ran.
+function compares(column, row) {
+  return heads[FIRST + column].dataset.bare === undefined && row.cells[column].dataset.kind !== "missing";
 }
 
 function wanted(row, form, shown) {
-  const cells = shown.map((column) => row.cells[column]);
   const words = form.get("words").toLowerCase().split(/\s+/);
   const name = form.get("mechanism");
   const result = form.get("result");
-  const asked = name ? row.cells.filter((_, at) => heads[FIRST + at].dataset.mechanism === name) : cells;
-  const compared = cells.filter((cell, at) => heads[FIRST + shown[at]].dataset.bare === undefined && cell.dataset.kind !== NEVER_RAN);
+  const compared = shown.filter((column) => compares(column, row)).map((column) => row.cells[column].dataset);
+  const asked = name ? [row.cells[heads.findIndex((head) => head.dataset.mechanism === name) - FIRST].dataset] : compared;
   return (
-    words.every((word) => row.words.includes(word)) &&
+    words.every((word) => row.text.includes(word)) &&
     (!form.get("group") || form.get("group") === row.group) &&
     (!form.get("place") || form.get("place") === row.where) &&
-    (!result || asked.some((cell) => cell.dataset.kind === result || cell.dataset.result === result)) &&
-    (!form.get("differences") || new Set(compared.map((cell) => cell.dataset.result)).size > 1)
+    (!result || asked.some((cell) => cell.kind === result || cell.result === result)) &&
+    (!form.get("differences") || new Set(compared.map((cell) => cell.result)).size > 1)
   );
 }
 
 function filter() {
   const form = new FormData(tools);
-  const shown = mechanisms(form);
+  const shown = form.getAll("column").map(Number);
   heads.slice(FIRST).forEach((head, at) => (head.hidden = !shown.includes(at)));
   for (const row of rows) {
     row.cells.forEach((cell, at) => (cell.hidden = !shown.includes(at)));
