@@ -75,8 +75,9 @@ def update(
         outer = change.living_layers(live, around)
     else:
         # Those of a process may have been inherited from a domain that has ended.
-        layers = change.living_layers(live, slot)
-        outer = layers[: len(layers) - len(ruleset.own(layers))]
+        heads = change.recorded(live, slot, whole=False).layers
+        inherited = len(heads) - len(ruleset.own(heads))
+        outer = change.living_layers(live, slot)[:inherited] if inherited else ()
     inside = change.children(slots, slot.index, slot.kind)
     layers = *outer, *own
     wanted = [

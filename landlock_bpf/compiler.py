@@ -140,6 +140,13 @@ def source_dir() -> Path:
     raise errors.NotFoundError(f"the engine's sources (bpf/) are not beside {PACKAGE}; install the package anew")
 
 
+def sources() -> tuple[Path, ...]:
+    """Name the files that the engine is made of: the rendered texts follow from templates, tables and the way of rendering."""
+    folder = source_dir()
+    tables = (PACKAGE / name for name in ("hooks.py", "questions.py", "template.py"))
+    return folder / ENGINE, folder / QUESTIONS, *sorted(folder.glob("*.h")), *tables
+
+
 def cache_dir() -> Path:
     """The folder of compiled objects: $LANDLOCK_BPF_CACHE, /var/cache/landlock-bpf for root, else ~/.cache/landlock-bpf."""
     chosen = os.environ.get("LANDLOCK_BPF_CACHE")
@@ -151,13 +158,9 @@ def cache_dir() -> Path:
 
 
 def _key(clang: Path) -> str:
-    """Hash all that the object depends on, without running clang or rendering: a warm start does this each time."""
+    """Hash all that the object depends on, without running clang or rendering."""
     digest = hashlib.sha256(repr(FLAGS).encode())
-    sources = source_dir()
-    # The rendered texts follow from the templates, the tables of hooks and the way they are rendered.
-    tables = (PACKAGE / name for name in ("hooks.py", "questions.py", "template.py"))
-    texts = [sources / ENGINE, sources / QUESTIONS, *sorted(sources.glob("*.h")), *tables]
-    for path in texts:
+    for path in sources():
         text = path.read_bytes()
         digest.update(f"{path.name} {len(text)}\n".encode() + text)
     digest.update(clang_version(clang).encode())

@@ -260,7 +260,7 @@ def _forks(live: engine.Engine, index: int) -> int:
 def _record(live: engine.Engine, numbers: list[int], index: int) -> None:
     _unmark(live, numbers)
     try:
-        live.cgroups.update_batch((number, index) for number in numbers)
+        live.cgroups.update_batch(dict.fromkeys(numbers, index))
     except errors.KernelError as cause:
         if cause.errno != errno.E2BIG:
             raise

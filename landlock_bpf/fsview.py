@@ -13,6 +13,7 @@ from landlock_bpf import abi, engine, errors, identity, merging, record, ruleset
 
 _TAIL = struct.Struct("=II")  # what fsview_key has after the object
 _NUMBERED = struct.Struct("=II")  # pattern_key and command_key: the ruleset's index, and a number
+_INO = struct.Struct(f"=Q{identity.OBJECT.size - 8}x")  # of an object
 _SERIAL = struct.Struct("=Q")  # what view_key has there
 _WORD = 64
 # Bits that no key has only cost a look-up: so many are left before the filter is made anew (1.6 % of it).
@@ -26,15 +27,15 @@ def install(live: engine.Engine, made: record.Record) -> None:
     if live.ruleset(made.index).serial:
         remove(live, made.index)  # left by a killed controller, and its record lost
     live.rulesets.update(made.index, merging.record(made.layers, made.serial))
-    for device in {ruleset.device_of(object) for object in merged.rules}:
+    for device in ruleset.devices_of(merged.rules):
         live.superblocks.update(device, 1)
     set_bits(live.filter, merged.rules, made.index)
     tail = _TAIL.pack(made.index, 0)
     fill = (
-        (live.fsview, [(object + tail, rule) for object, rule in merged.rules.items()], abi.Limit.OBJECTS, "objects"),
-        (live.names, [(head + tail, rule) for head, rule in merged.names.items()], abi.Limit.NAMES, "names"),
-        (live.patterns, [*_numbered(made.index, enumerate(merged.patterns))], abi.Limit.NAMES, "patterns of names"),
-        (live.commands, [*_numbered(made.index, merged.commands.items())], abi.Limit.COMMANDS, "ioctl commands"),
+        (live.fsview, {object + tail: rule for object, rule in merged.rules.items()}, abi.Limit.OBJECTS, "objects"),
+        (live.names, {head + tail: rule for head, rule in merged.names.items()}, abi.Limit.NAMES, "names"),
+        (live.patterns, _numbered(made.index, enumerate(merged.patterns)), abi.Limit.NAMES, "patterns of names"),
+        (live.commands, _numbered(made.index, merged.commands.items()), abi.Limit.COMMANDS, "ioctl commands"),
     )
     for target, entries, limit, what in fill:
         try:
@@ -76,9 +77,12 @@ def keys_of(live: engine.Engine, index: int) -> set[bytes]:
 
 
 def living(live: engine.Engine, index: int, objects: Iterable[bytes]) -> set[bytes]:
-    """Give those objects of a ruleset that still have a key."""
+    """Give those objects of a ruleset that still have a key. Those of a filesystem end with it: one tells for all of them."""
     tail = _TAIL.pack(index, 0)
-    return {object for object in objects if live.fsview.lookup(object + tail) is not None}
+    among = set(objects)
+    one = {object[identity.DEVICE]: object for object in among}
+    gone = {device for device, object in one.items() if live.fsview.lookup(object + tail) is None}
+    return {object for object in among if object[identity.DEVICE] not in gone} if gone else among
 
 
 def count_removed(live: engine.Engine, keys: int) -> None:
@@ -92,22 +96,21 @@ def refresh_filter(live: engine.Engine) -> None:
     """Clear the bits of the filter that no key has; those that one has stay set all the while."""
     fresh = memoryview(bytearray(len(live.filter) * 8)).cast("Q")
     for ino, number in _hashed(live):
-        bit = ruleset.filter_bit(ino, number)
+        (bit,) = ruleset.filter_bits((ino,), number)
         fresh[bit // _WORD] |= 1 << bit % _WORD
     live.filter[:] = fresh
 
 
 def set_bits(words: memoryview, objects: Iterable[bytes], number: int) -> None:
     """Set the bits of the filter for objects that rules of a ruleset, or marks of a set of views, are about to be on."""
-    bit_of = ruleset.filter_bit
-    for ino, *_ in identity.OBJECT.iter_unpack(b"".join(objects)):
-        bit = bit_of(ino, number)
+    inos = (ino for (ino,) in _INO.iter_unpack(b"".join(objects)))
+    for bit in ruleset.filter_bits(inos, number):
         words[bit // _WORD] |= 1 << bit % _WORD
 
 
-def _numbered(index: int, values: Iterable[tuple[int, _T]]) -> Iterator[tuple[bytes, _T]]:
+def _numbered(index: int, values: Iterable[tuple[int, _T]]) -> dict[bytes, _T]:
     """Give the entries of a map whose keys are a ruleset's index and a number."""
-    return ((_NUMBERED.pack(index, number), value) for number, value in values)
+    return {_NUMBERED.pack(index, number): value for number, value in values}
 
 
 def _hashed(live: engine.Engine) -> Iterator[tuple[int, int]]:

@@ -62,6 +62,8 @@ class Named(NamedTuple):
     @property
     def refusal(self) -> str:
         """Say why no rule can be tied to it; empty where one can, as far as this tells."""
+        if self.known and self.magic != OVERLAYFS_SUPER_MAGIC and self.object != NOTHING:
+            return ""  # nearly all
         if not self.known or self.object == NOTHING:
             kind = STABLE.get(self.magic, f"a filesystem of type {self.magic:#x}")
             return f"is on {kind}, whose layout in this kernel is not known"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from landlock_bpf import program, questions
 
 BPF_FS_MAGIC = 0xCAFE4A11
+# The version that was loaded when it was compared last, and how the sources of it looked then.
+KNOWN = Path("/run/landlock-bpf/engine")
 FTRACE = Path("/proc/sys/kernel/ftrace_enabled")
 _RELOAD = "end its domains (`landlock-bpf list`, `detach`) or `landlock-bpf unload`, then try again"
 
@@ -31,18 +33,38 @@ def load() -> engine.Engine:
     Raises BusyError where another version has live domains, UnsupportedError where the kernel would not run its programs.
     """
     _check_ftrace()
-    from landlock_bpf import compiler  # only a load needs it, and hashing for the question whether to
+    if not _is_known():
+        from landlock_bpf import compiler  # slow: hashes all sources
 
-    compiled = compiler.compile_engine()
-    if PINS.is_dir():
-        if (PINS / compiled.stem).is_dir():
-            live = engine.Engine(PINS)
-            live.learn_new_layout()
-            return live
-        if os.listdir(PINS / "links"):
-            raise errors.BusyError(f"another version of the engine is in force under {PINS}; {_RELOAD}")
-        unload()
-    return _load(compiled)
+        looks = [_look(str(path)) for path in compiler.sources()]
+        compiled = compiler.compile_engine()
+        if not (PINS / compiled.stem).is_dir():
+            if PINS.is_dir():
+                if os.listdir(PINS / "links"):
+                    raise errors.BusyError(f"another version of the engine is in force under {PINS}; {_RELOAD}")
+                unload()
+            return _load(compiled)
+        KNOWN.parent.mkdir(mode=0o700, exist_ok=True)
+        KNOWN.write_text("\n".join([compiled.stem, __file__, *looks]))
+    live = engine.Engine(PINS)
+    live.learn_new_layout()
+    return live
+
+
+def _is_known() -> bool:
+    """Whether the loaded engine is of this version, as it was when that was asked last: no source was written to since."""
+    try:
+        version, module, *looks = KNOWN.read_text().split("\n")
+        same = module == __file__ and all(look == _look(look.split(" ", 2)[2]) for look in looks)
+    except (FileNotFoundError, ValueError):
+        return False
+    return same and (PINS / version).is_dir()
+
+
+def _look(path: str) -> str:
+    """Say how a file looks from outside."""
+    found = os.stat(path)
+    return f"{found.st_size} {found.st_mtime_ns} {path}"
 
 
 def load_hooks(live: engine.Engine, rows: Iterable[hooks.HookRow]) -> None:

@@ -9,7 +9,7 @@ import errno
 import mmap
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from ctypes import c_uint32
 from pathlib import Path
 from typing import Any, Union
@@ -47,6 +47,7 @@ class Map:
         self.info = bpf.map_info(fd)
         self.name: str = self.info.name.decode()
         self._key, self._value = key, value
+        self._key_size, self._value_size = self.info.key_size, self.info.value_size
         self._lib = libbpf.library()
         self._compare("keys", self.info.key_size, key)
         self._compare("values", self.info.value_size, value)
@@ -80,20 +81,19 @@ class Map:
         result = self._lib.bpf_map_update_elem(self.fd, self._pack_key(key), self._pack_value(value), ANY)
         self._check(result, "update")
 
-    def update_batch(self, entries: Iterable[tuple[Data, Data]]) -> None:
+    def update_batch(self, entries: Mapping[Any, Data]) -> None:
         """Set many entries in one call; not atomic: after an error those before the failing one are set."""
-        pairs = [(self._pack_key(key), self._pack_value(value)) for key, value in entries]
-        if not pairs:
+        if not entries:
             return
-        count = c_uint32(len(pairs))
-        keys, values = b"".join(key for key, _ in pairs), b"".join(value for _, value in pairs)
+        count = c_uint32(len(entries))
+        keys, values = b"".join(map(self._pack_key, entries)), b"".join(map(self._pack_value, entries.values()))
         opts = libbpf.MapBatchOpts(ctypes.sizeof(libbpf.MapBatchOpts), ANY, 0)
         result = self._lib.bpf_map_update_batch(self.fd, keys, values, ctypes.byref(count), ctypes.byref(opts))
         if result == -ENOTSUPP:
-            for key, value in pairs:
+            for key, value in entries.items():
                 self.update(key, value)
             return
-        self._check(result, f"update (entry {count.value + 1} of {len(pairs)})")
+        self._check(result, f"update (entry {count.value + 1} of {len(entries)})")
 
     def lookup(self, key: Data) -> Any | None:
         """Read one entry; None where there is none."""
@@ -182,10 +182,12 @@ class Map:
             )
 
     def _pack_key(self, key: Data) -> bytes:
-        return self._pack(key, self.info.key_size, "key")
+        return key if type(key) is bytes and len(key) == self._key_size else self._pack(key, self._key_size, "key")
 
     def _pack_value(self, value: Data) -> bytes:
-        return self._pack(value, self.info.value_size, "value")
+        return (
+            value if type(value) is bytes and len(value) == self._value_size else self._pack(value, self._value_size, "value")
+        )
 
     def _pack(self, data: Data, size: int, what: str) -> bytes:
         packed = data.to_bytes(size, sys.byteorder, signed=data < 0) if isinstance(data, int) else bytes(data)

@@ -161,7 +161,7 @@ def _find(
                 above = tuple(named[folders[folder]] for folder in way or ())
                 found[path] = each = _Found(named[fd], way is not None, above)
                 if certain or not _doubtful(each):
-                    filesystems.hold_object(named[fd].device, fd)
+                    filesystems.hold(named[fd], fd)
     return found
 
 

@@ -96,12 +96,16 @@ def merge(layers: Sequence[ruleset.Layer]) -> Merged:
     paths: dict[bytes, tuple[_Said, ...]] = {}
     patterns: list[abi.Pattern] = []
     for number, layer in enumerate(layers):
-        for object, words in _objects(layer, classes, len(patterns)).items():
-            objects[object] = (*objects.get(object, ()), (number, *words))
+        united = _objects(layer, classes, len(patterns))
+        said = {words: ((number, *words),) for words in set(united.values())}  # few: most objects have the same rule
+        if objects:
+            for object, words in united.items():
+                objects[object] = objects.get(object, ()) + said[words]
+        else:
+            objects = {object: said[words] for object, words in united.items()}
         for path, denied in _paths(layer, classes).items():
             paths[path] = (*paths.get(path, ()), (number, 0, denied, 1, 0, 0))
         patterns += _patterns(layer, classes, number)
-    # Most objects of a policy have the same rule.
     packed = {words: _pack(words) for words in {*objects.values(), *paths.values()}}
     return Merged(
         {object: packed[words] for object, words in objects.items()},

@@ -13,18 +13,20 @@ import errno
 import fcntl
 import json
 import os
+import struct
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from landlock_bpf import engine, errors, ruleset
+from landlock_bpf import engine, errors, identity, ruleset
 
 RUN = Path("/run/landlock-bpf")
 RULESETS = RUN / "rulesets"
 # Records of rulesets that were: denials are often read after their domain has ended.
 PAST = RUN / "past"
 _PAST_KEPT = 256
+_OBJECTS = struct.Struct(f"{identity.OBJECT.size}s")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +99,7 @@ def write(record: Record) -> None:
     """Write a record: it appears whole or not at all."""
     # Two lines: what is asked often, and what is long: all that is said of objects.
     heads = [_head(layer) for layer in record.layers]
-    long = [[_plain(each) for each in _long(layer)] for layer in record.layers]
+    long = [[_columns(each) for each in _long(layer)] for layer in record.layers]
     path = _path(record.serial)
     part = path.with_suffix(".part")
     try:
@@ -113,7 +115,7 @@ def read(serial: int, *, whole: bool = True) -> Record | None:
         with contextlib.suppress(FileNotFoundError), open(path) as lines:
             told = json.loads(lines.readline())
             long = json.loads(lines.readline()) if whole else [[[]] * 4 for _ in told["layers"]]
-            layers = (_layer(head, *each) for head, each in zip(told["layers"], long))
+            layers = (_layer(head, *map(_rows, each)) for head, each in zip(told["layers"], long))
             return Record(**{**told, "layers": tuple(layers)})
     return None
 
@@ -166,7 +168,7 @@ def _path(serial: int) -> Path:
 
 def _head(layer: ruleset.Layer) -> dict[str, Any]:
     """Say all of a layer but what is long. Only the objects' bytes are nothing that JSON has."""
-    head = {**vars(layer), "spread": _plain(layer.spread)}
+    head = {**vars(layer), "spread": [(object.hex(), rules) for object, rules in layer.spread]}
     for name in ("entries", "names", "trees"):
         del head[name]
     if layer.programs:
@@ -179,18 +181,31 @@ def _long(layer: ruleset.Layer) -> Iterator[Iterable[tuple[Any, ...]]]:
     yield from (layer.entries, layer.names, layer.trees, layer.programs.marks if layer.programs else ())
 
 
-def _plain(said: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return [(each[0].hex(), *each[1:]) for each in said]
+def _columns(said: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Turn rows into columns, of which the first is one text: there are many rows, and JSON takes its time for each list."""
+    objects, *others = zip(*said) if said else [()]
+    return [b"".join(objects).hex(), *others] if objects else []
+
+
+def _rows(columns: list[Any]) -> Iterable[tuple[Any, ...]]:
+    if not columns:
+        return ()
+    objects, *others = columns
+    return zip((object for (object,) in _OBJECTS.iter_unpack(bytes.fromhex(objects))), *others)
 
 
 def _layer(
-    head: dict[str, Any], entries: list[list[Any]], names: list[list[Any]], trees: list[list[Any]], marks: list[list[Any]]
+    head: dict[str, Any],
+    entries: Iterable[tuple[Any, ...]],
+    names: Iterable[tuple[Any, ...]],
+    trees: Iterable[tuple[Any, ...]],
+    marks: Iterable[tuple[Any, ...]],
 ) -> ruleset.Layer:
     said = {
         "spread": tuple((bytes.fromhex(one), rules) for one, rules in head["spread"]),
-        "entries": tuple(ruleset.Entry._make(_fields(each)) for each in entries),
-        "names": tuple(ruleset.Name._make(_fields(each)) for each in names),
-        "trees": tuple(ruleset.Tree(bytes.fromhex(each[0]), *each[1:]) for each in trees),
+        "entries": tuple(ruleset.Entry._make((*each, tuple(commands))) for *each, commands in entries),
+        "names": tuple(ruleset.Name._make((*each, tuple(commands))) for *each, commands in names),
+        "trees": tuple(map(ruleset.Tree._make, trees)),
         "patterns": tuple(ruleset.Pattern._make((*each[:-1], tuple(each[-1]))) for each in head["patterns"]),
         "notes": tuple(head["notes"]),
         "programs": _programs(head["programs"], marks) if head["programs"] else None,
@@ -198,16 +213,10 @@ def _layer(
     return ruleset.Layer(**{**head, **said})
 
 
-def _fields(told: list[Any]) -> Iterator[Any]:
-    """Give the fields of what begins with an object and ends with a list of commands."""
-    object, *between, commands = told
-    yield from (bytes.fromhex(object), *between, tuple(commands))
-
-
-def _programs(head: dict[str, Any], marks: list[list[Any]]) -> ruleset.Programs:
+def _programs(head: dict[str, Any], marks: Iterable[tuple[Any, ...]]) -> ruleset.Programs:
     lists = {
         "rules": tuple(ruleset.RuleProgram(*rule) for rule in head["rules"]),
         "views": tuple(ruleset.View(*view) for view in head["views"]),
-        "marks": tuple(ruleset.Mark(bytes.fromhex(mark[0]), *mark[1:]) for mark in marks),
+        "marks": tuple(map(ruleset.Mark._make, marks)),
     }
     return ruleset.Programs(**{**head, **lists})

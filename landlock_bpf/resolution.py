@@ -84,14 +84,14 @@ class _Maker:
         self._trees: list[ruleset.Tree] = []
         for rule in self.rules:
             way = found[rule.path]
-            wrong = _wrong(rule, way, unstable)
-            if wrong and rule in twins.rules:
+            if not (wrong := _wrong(rule, way, unstable)):
+                assert isinstance(way, ways.Way)
+                self._add(rule, way)
+            elif rule in twins.rules:
                 self.notes.append(f"{rule.path} {wrong[0]}: what is denied on the overlay is not denied there")
-            elif wrong:
+            else:
                 what, remedy = wrong
                 problems.append(errors.Problem(rule.location.file, rule.location.line, "", f"{rule.path} {what}", remedy))
-            elif isinstance(way, ways.Way):
-                self._add(rule, way)
 
     def layer(self, owner: str, made: int) -> ruleset.Layer:
         """Give what was made."""
@@ -165,26 +165,28 @@ class _Maker:
 
     def _add(self, rule: policy.Rule, way: ways.Way) -> None:
         """Add what a rule says of its object, its names, and the way to them."""
-        last = way.last
+        last = way.places[-1]
         device = last.object[identity.DEVICE]
         self._spread[device] = last.object, self._spread.get(device, (b"", 0))[1] + 1
+        denied = int(rule.denied)
         if way.missing:
             for hash, name, whole in names.prefixes(way.missing):
-                denied = int(rule.denied) if whole else 0
                 for parent in _aliases(last):
-                    self._names.append(ruleset.Name(parent, hash, len(name), denied, *_place(rule), rule.commands))
+                    mask = denied if whole else 0
+                    self._names.append(ruleset.Name(parent, hash, len(name), mask, *_place(rule), rule.commands))
         elif rule.names:
             self._plant(rule, last)
         else:
-            allowed, denied = int(rule.allowed) & _usable(last), int(rule.denied) & _usable(last)
+            usable = _usable(last)
+            allowed, usably_denied = int(rule.allowed) & usable, denied & usable
             if stat.S_ISBLK(last.mode) and allowed & _OPENING:
                 allowed |= abi.Action.OPEN_BLOCK
-            self._entry(rule, last.object, allowed, denied, sealed=bool(denied))
-            if denied:
+            self._entry(rule, last.object, allowed, usably_denied, sealed=bool(usably_denied))
+            if usably_denied:
                 # The same file, seen without overlayfs.
                 for real in _aliases(last)[1:]:
-                    self._entry(rule, real, 0, denied, sealed=True)
-        if rule.denied:
+                    self._entry(rule, real, 0, usably_denied, sealed=True)
+        if denied:
             seal = way.places if way.missing or rule.names else way.places[:-1]
             for named in seal:
                 for object in dict.fromkeys((named.object, named.beneath)):
@@ -203,7 +205,8 @@ class _Maker:
             self._trees += [ruleset.Tree(object, number, rule.path) for object in _aliases(tree)]
 
     def _entry(self, rule: policy.Rule, object: bytes, allowed: int, denied: int, *, sealed: bool) -> None:
-        self._entries.append(ruleset.Entry(object, allowed, denied, sealed, *_place(rule), rule.commands))
+        at = rule.location
+        self._entries.append(ruleset.Entry(object, allowed, denied, sealed, rule.path, at.file, at.line, rule.commands))
 
 
 def _place(rule: policy.Rule) -> tuple[str, str, int]:
@@ -231,7 +234,7 @@ def _wrong(rule: policy.Rule, way: ways.Found, unstable: set[str]) -> tuple[str,
         return what, "put the rule on an object of another filesystem"
     if way.missing or rule.names:
         return _wrong_name(rule, way)
-    if not way.last.directory:
+    if not stat.S_ISDIR(way.places[-1].mode):
         ruled = int(rule.allowed) | int(rule.denied)
         stray = ruled & int(rule.explicit) & ~_FILE
         if stray:

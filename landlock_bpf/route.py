@@ -16,6 +16,7 @@ from landlock_bpf import errors, identity
 
 # As the kernel's own walk (fs/namei.c, MAXSYMLINKS).
 _LINKS = 40
+_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 Identify = Callable[[Iterable[int]], dict[int, identity.Named]]
 
 
@@ -27,7 +28,7 @@ class Node:
     def __init__(self, fd: int, parent: Node | None) -> None:
         self.fd = fd
         self.parent = parent or self
-        self.children: dict[str, Node] = {}
+        self.children: dict[str, Node] | None = None  # of a directory that more was walked from
         self.named: identity.Named | None = None
         self.mode: int | None = None
         self.target: str | None = None
@@ -82,10 +83,10 @@ class Routes:
                 error.names.append(last)
                 raise
         parent = known[-1]
-        child = parent.children.get(last)
+        child = parent.children.get(last) if parent.children else None
         if child is None:
             try:
-                child = self._enter(parent, last, last=True)
+                child = self._enter(parent, last, _FLAGS)
             except FileNotFoundError as error:
                 raise MissingError(error, known, [last]) from error
         if child.target is not None:
@@ -102,10 +103,10 @@ class Routes:
             if name == "..":
                 node = node.parent
                 continue
-            child = node.children.get(name)
+            child = node.children.get(name) if node.children else None
             if child is None:
                 try:
-                    child = self._enter(node, name, last=not (names or through))
+                    child = self._pass(node, name) if names or through else self._enter(node, name, _FLAGS)
                 except FileNotFoundError as error:
                     if ".." in names:
                         raise
@@ -145,17 +146,21 @@ class Routes:
                 self._open.remove(node)
                 node.fd = -1
 
-    def _enter(self, node: Node, name: str, *, last: bool) -> Node:
+    def _pass(self, node: Node, name: str) -> Node:
+        """Open what a directory has under a name in the middle of a path."""
+        # With O_DIRECTORY, an automount on the way is mounted.
+        with contextlib.suppress(NotADirectoryError):
+            child = self._enter(node, name, _FLAGS | os.O_DIRECTORY)
+            child.mode = stat.S_IFDIR
+            return child
+        return self._enter(node, name, _FLAGS)
+
+    def _enter(self, node: Node, name: str, flags: int) -> Node:
         """Open what a directory has under a name."""
-        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-        if not last:
-            # With O_DIRECTORY, an automount on the way is mounted.
-            with contextlib.suppress(NotADirectoryError):
-                child = self._node(os.open(name, flags | os.O_DIRECTORY, dir_fd=node.fd), node)
-                child.mode = stat.S_IFDIR
-                node.children[name] = child
-                return child
-        child = node.children[name] = self._node(os.open(name, flags, dir_fd=node.fd), node)
+        child = self._node(os.open(name, flags, dir_fd=node.fd), node)
+        if node.children is None:
+            node.children = {}
+        node.children[name] = child
         return child
 
     def _look(self, node: Node) -> None:

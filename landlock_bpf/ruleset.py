@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -209,9 +210,10 @@ def view_marks(marks: Iterable[Mark], views: int) -> dict[bytes, bytes]:
     return {object: bytes(here) for object, here in said.items()}
 
 
-def device_of(object: bytes) -> int:
-    """Read the super_block.s_dev of an object."""
-    return int(identity.OBJECT.unpack(object)[2])
+def devices_of(objects: Iterable[bytes]) -> set[int]:
+    """Read the super_block.s_dev of objects."""
+    devices = {object[identity.DEVICE] for object in objects}
+    return {int.from_bytes(device, sys.byteorder) for device in devices}
 
 
 def handled(layers: Iterable[Layer]) -> int:
@@ -227,6 +229,7 @@ def low_word(serial: int) -> int:
     return serial & 0xFFFFFFFF
 
 
-def filter_bit(ino: int, index: int) -> int:
-    """Give the bit of the filter that must be set before a rule on this inode number holds in ruleset `index`."""
-    return ((ino + index * _FIRST) * _SECOND & _ALL_64) >> _SHIFT
+def filter_bits(inos: Iterable[int], index: int) -> list[int]:
+    """Give the bits of the filter that must be set before rules on these inode numbers hold in ruleset `index`."""
+    second, all_64, shift, plus = _SECOND, _ALL_64, _SHIFT, index * _FIRST
+    return [((ino + plus) * second & all_64) >> shift for ino in inos]

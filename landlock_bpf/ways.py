@@ -39,7 +39,7 @@ class Filesystems:
     """Descriptors, one for each filesystem, that keep it mounted while rules on it are made; a context manager."""
 
     def __init__(self) -> None:
-        self._fds: dict[int, int] = {}
+        self._fds: dict[bytes, int] = {}
 
     def __enter__(self) -> Filesystems:
         return self
@@ -49,13 +49,9 @@ class Filesystems:
             os.close(fd)
         self._fds.clear()
 
-    def hold(self, node: route.Node) -> None:
-        """Keep the filesystem of a named place."""
-        if node.named:
-            self.hold_object(node.named.device, node.fd)
-
-    def hold_object(self, device: int, fd: int) -> None:
-        """Keep the filesystem with this device number, which an open object is on."""
+    def hold(self, named: identity.Named, fd: int) -> None:
+        """Keep the filesystem of a named place, which is open."""
+        device = named.object[identity.DEVICE]
         if device not in self._fds:
             self._fds[device] = os.dup(fd)
 
@@ -101,19 +97,22 @@ def find(wish: Wish, identify: route.Identify, filesystems: Filesystems, *, cert
             fresh = routes.name()
             folds: dict[int, str] = {}
             for node in fresh:
-                if certain or (node.named and node.named.magic in identity.STABLE):
-                    filesystems.hold(node)
+                if node.named and (certain or node.named.magic in identity.STABLE):
+                    filesystems.hold(node.named, node.fd)
             for path, way in ways.items():
-                if way[-1].target is not None and path not in missing:
+                last = way[-1]
+                if last.target is not None and path not in missing:
                     left.append(path)  # it turned out to be a link
                     continue
-                places = [node.named for node in (way if path in wish.denied else way[-1:]) if node.named]
+                places = [node.named for node in (way if path in wish.denied else (last,)) if node.named]
+                if path not in missing and path not in wish.named:
+                    found[path] = Way(places)
+                    continue
                 folding = ""
-                if (path in missing or path in wish.named) and places[-1].directory:
-                    folder = way[-1].fd
-                    if folder not in folds:
-                        folds[folder] = spellings.why(folder, places[-1].magic)
-                    folding = folds[folder]
+                if places[-1].directory:
+                    if last.fd not in folds:
+                        folds[last.fd] = spellings.why(last.fd, places[-1].magic)
+                    folding = folds[last.fd]
                 found[path] = Way(places, missing.get(path, ()), folding)
             routes.drop(fresh)
     return found

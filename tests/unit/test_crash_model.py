@@ -11,7 +11,7 @@ import dataclasses
 import errno
 import os
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ctypes import c_uint32, c_uint64, sizeof
 from pathlib import Path
 from typing import Any, cast
@@ -94,8 +94,8 @@ class Map:
         self.kernel.step()
         self.entries[key] = value
 
-    def update_batch(self, entries: Iterable[tuple[Any, Any]]) -> None:
-        for key, value in entries:
+    def update_batch(self, entries: Mapping[Any, Any]) -> None:
+        for key, value in entries.items():
             self.update(key, value)
 
     def delete(self, key: Any) -> None:

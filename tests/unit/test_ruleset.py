@@ -35,9 +35,9 @@ def test_the_kernels_ruleset_of_merged_layers() -> None:
 
 def test_the_filter_bit_is_that_of_the_engine() -> None:
     # bpf/walk.h: ((ino + ruleset * first) * second) >> (64 - bits), in 64 bits.
-    assert ruleset.filter_bit(0, 0) == 0
-    assert ruleset.filter_bit(1, 0) == 0xD6E8FEB86659FD93 >> (64 - abi.Limit.FILTER_BITS)
-    assert 0 <= ruleset.filter_bit(2**64 - 1, 2047) < 1 << abi.Limit.FILTER_BITS
+    assert ruleset.filter_bits((0, 1), 0) == [0, 0xD6E8FEB86659FD93 >> (64 - abi.Limit.FILTER_BITS)]
+    (last,) = ruleset.filter_bits([2**64 - 1], 2047)
+    assert 0 <= last < 1 << abi.Limit.FILTER_BITS
 
 
 def test_structs_are_as_the_engine_has_them() -> None:
@@ -45,7 +45,7 @@ def test_structs_are_as_the_engine_has_them() -> None:
     (found,) = identity.NAMED.iter_unpack(bytes(named))
     assert identity.Named._make(found) == (3, 5, bytes(named.object), bytes(named.beneath), bytes(named.upper), 13, 1, 1)
     assert identity.OBJECT.unpack(bytes(named.object)) == (1, 2, 3, 4)
-    assert ruleset.device_of(bytes(named.object)) == 3
+    assert ruleset.devices_of([bytes(named.object)]) == {3}
 
 
 def test_own_layers_are_the_last_made_at_once() -> None:
