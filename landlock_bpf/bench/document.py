@@ -6,10 +6,12 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
+import json
 import os
+from pathlib import Path
 from typing import Any
 
-from landlock_bpf import compiler, features
+from landlock_bpf import compiler, errors, features
 from landlock_bpf.bench import clock, results, startup, targets
 
 FORMAT = "landlock-bpf bench 2"
@@ -30,6 +32,19 @@ def document(unit: clock.Clock, found: results.Figures) -> Document:
         "memory": [dataclasses.asdict(amount) for amount in found.memory],
         "targets": [{**dataclasses.asdict(mark), "met": mark.met} for mark in targets.marks(found, unit)],
     }
+
+
+def read(path: Path) -> Document:
+    """Read what `bench --json` wrote; UnsupportedError for anything else."""
+    remedy = f"write it with `landlock-bpf bench --json {path}`"
+    try:
+        told = json.loads(path.read_text())
+    except ValueError as error:
+        raise errors.UnsupportedError(f"{path} is no JSON: {error}", remedy) from error
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        said = told.get("format") if isinstance(told, dict) else None
+        raise errors.UnsupportedError(f"{path} is {said or 'something else'}, and {FORMAT} is read", remedy)
+    return told
 
 
 def conditions(unit: clock.Clock) -> Document:

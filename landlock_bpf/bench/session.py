@@ -21,9 +21,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure as the arguments say, or take figures of before, print the tables, and write what is to be written."""
     if args.check:
         return _check(args.check)
-    told = json.loads(args.load.read_text()) if args.load else _measured(args)
-    if told["format"] != document.FORMAT:
-        raise errors.UnsupportedError(f"{args.load} is {told['format']}", f"measure anew: this is {document.FORMAT}")
+    told = document.read(args.load) if args.load else _measured(args)
     report.print_report(told)
     if args.json:
         args.json.write_text(json.dumps(told, indent=1) + "\n")

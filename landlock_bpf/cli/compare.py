@@ -41,10 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     cli.require_root()
+    from landlock_bpf.bench import document as figures
     from landlock_bpf.compare import document, operations, report, session, statements
 
     policy = args.policy or statements.DEFAULT
-    bench = json.loads(args.bench.read_text()) if args.bench else None
+    bench = figures.read(args.bench) if args.bench else None
     rows = operations.beginning(args.only)
     columns, found = session.run(session.choose(args.mechanisms), policy, rows, session.tell)
     session.tell("")

@@ -224,3 +224,11 @@ def test_stale_figures_are_told(told: document.Document, tmp_path: Path) -> None
     assert page.stale(path) == []
     page.write(path, {**told, "engine": "0123456789ab"})
     assert page.stale(path) == [page.series_of(told)]
+
+
+@pytest.mark.parametrize("text, what", [("", "is no JSON"), ("[]", "is something else"), ('{"format": "old"}', "is old, and")])
+def test_documents_of_others_are_refused(text: str, what: str, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    file.write_text(text)
+    with pytest.raises(errors.UnsupportedError, match=what):
+        document.read(file)
