@@ -124,7 +124,8 @@ def _write_exchange(exchange: Path, settings: Settings) -> None:
     for source, folder in settings.copies:
         target = exchange / "copies" / folder.relative_to("/")
         target.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
+        with contextlib.suppress(FileNotFoundError):  # a cache may have dropped it meanwhile: the guest makes its own
+            shutil.copy(source, target)
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in values.items()]
     (exchange / "settings").write_text("".join(lines))
     environment = {"PATH": PATH, "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash"}
