@@ -77,7 +77,7 @@ def test_under_each_mechanism(tmp_path: Path, nothing_left: Callable[[], None]) 
     out = tmp_path / "out.json"
     words = (*COMMAND, "--with", ",".join(MECHANISMS), "--only", ",".join(OPERATIONS), "--json", out)
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     nothing_left()
     found = {row["name"]: row["cells"] for row in json.loads(out.read_text())["operations"]}
     for name, expected in EXPECTED.items():
