@@ -33,7 +33,6 @@ class Runtime:
         if program is None:
             raise errors.UnsupportedError("no container runtime is installed", "install crun (Debian: apt-get install crun)")
         self._words = (program, "--root", str(state), "--cgroup-manager", "cgroupfs")
-        self._log = state.parent / "runtime.log"
 
     def version(self) -> str:
         """Name it with its version: crun 1.8.1."""
@@ -66,12 +65,22 @@ class Runtime:
             raise errors.Error(f"the container's program was still running after {DEADLINE:g} s")
 
     def _call(self, *words: str, before: tuple[str, ...] = ()) -> str:
-        # A file and not a pipe: the container has it as its own output, and lives on after the runtime.
-        with self._log.open("w+") as log:
-            done = subprocess.run(
-                [*before, *self._words, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
-            )
-        said = self._log.read_text().strip()
+        """Run the runtime, and give what it said. A container that it makes keeps its standard files: pipes, as every engine
+        of containers has them, for files and terminals of the host are not the container's to use under a policy."""
+        with contextlib.ExitStack() as undo:
+            (empty, never), (output, theirs) = os.pipe(), os.pipe()
+            os.close(never)
+            for fd in (empty, output):
+                undo.callback(os.close, fd)
+            os.set_blocking(output, False)  # the container may hold the other end long after the runtime's end
+            try:
+                done = subprocess.run((*before, *self._words, *words), stdin=empty, stdout=theirs, stderr=theirs, check=False)
+            finally:
+                os.close(theirs)
+            try:
+                said = os.read(output, 1 << 16).decode(errors="replace").strip()
+            except BlockingIOError:
+                said = ""
         if done.returncode:
-            raise errors.Error(f"{' '.join(('crun', *words[:1]))} failed: {said or f'status {done.returncode}'}")
+            raise errors.Error(f"crun {words[0]} failed: {said or f'status {done.returncode}'}")
         return said
