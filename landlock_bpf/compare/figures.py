@@ -90,26 +90,32 @@ def _lines(rows: Rows, names: _Names, unit: str) -> Iterator[Figure]:
     base = {name: Counter(row[name] for row in rows).most_common(1)[0][0] for name in DIMENSIONS if rows}
     for dimension, across in DIMENSIONS.items():
         varied = [row for row in rows if all(row[name] == base[name] for name in DIMENSIONS if name != dimension)]
-        top = max((value for row in varied for value in row["added"].values()), default=0)
+        top = max((value for row in varied for value in _added(row).values()), default=0)
         for files in dict.fromkeys(row["files"] for row in varied):
             chosen = sorted((row for row in varied if row["files"] == files), key=lambda row: int(row[dimension]))
             if len(chosen) > 1:
-                added = dict.fromkeys(name for row in chosen for name in row["added"])
+                added = dict.fromkeys(name for row in chosen for name in _added(row))
                 series = [
                     plot.Series(names.titles[each], names.slots[each], _points(chosen, dimension, each)) for each in added
                 ]
-                title = f"By {dimension}, {files}: {FILES[files]}"
-                yield Figure(title, plot.lines(title, across, f"{unit} added", series, top))
+                if series:
+                    title = f"By {dimension}, {files}: {FILES[files]}"
+                    yield Figure(title, plot.lines(title, across, f"{unit} added", series, top))
 
 
 def _points(rows: Rows, dimension: str, name: str) -> tuple[tuple[float, float], ...]:
-    return tuple((row[dimension], row["added"][name]) for row in rows if name in row["added"])
+    return tuple((row[dimension], _added(row)[name]) for row in rows if name in _added(row))
+
+
+def _added(row: Mapping[str, Any]) -> dict[str, float]:
+    """Give what mechanisms add; without an unrestricted sample nobody knows."""
+    return {name: value for name, value in row["added"].items() if value is not None}
 
 
 def _operations(operations: Rows, names: _Names) -> Iterator[Figure]:
     for row in operations:
         ratios = row["ratios"] if row["compared"] else {}
-        bars = [names.bar(name, value, ratios.get(name)) for name, value in row["added"].items()]
+        bars = [names.bar(name, value, ratios.get(name)) for name, value in _added(row).items()]
         if bars:
             yield Figure(f"{row['name']}: {row['text']}", plot.bars(row["name"], bars))
 

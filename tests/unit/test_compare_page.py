@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_bench
 
+from landlock_bpf.bench import cases, changes, startup, workload
+from landlock_bpf.bench import document as bench_document
+from landlock_bpf.bench import results as bench_results
 from landlock_bpf.compare import document as documents
 from landlock_bpf.compare import operations, page, results, statements
 
@@ -159,57 +163,31 @@ def document() -> dict[str, Any]:
     }
 
 
-def sample(**added: float) -> dict[str, Any]:
-    medians = {"unrestricted": 6_400.0, **{name: 6_400 + value for name, value in added.items()}}
-    samples = {name: {"median": value, "low": value, "high": value, "operations": 9} for name, value in medians.items()}
-    return {"samples": samples, "added": added}
+# What `bench` found, where most rows are at the base.
+CASES = (
+    test_bench.row(cases.BASE, 6_400, syscalls=1_780, engine=849),
+    test_bench.row(cases.Case(depth=16, quick=True), 10_600, syscalls=4_864, engine=849),
+    test_bench.row(cases.Case(layers=16), 6_400, syscalls=5_005, engine=849),
+    test_bench.row(cases.Case(process=True), 6_400, engine=845),
+    test_bench.row(cases.MANY, 6_400, engine=275),
+)
+FIGURES = bench_results.Figures(
+    test_bench.COLUMNS,
+    CASES,
+    (test_bench.line("stat", 5_000, syscalls=0, engine=310), test_bench.line("rename", 9_000, syscalls=2_000, engine=900)),
+    (startup.Start("python", "python3 -c pass", 5e7, 5e7, 5e7), startup.Start("run", "landlock-bpf run", 2e8, 2e8, 2e8)),
+    (changes.Change("attach", 10, "engine", 4_500_000),),
+)
+
+
+def measured(found: bench_results.Figures) -> Any:
+    """Give the document of what was measured, as it is after a way through a file."""
+    return json.loads(json.dumps(bench_document.document(test_bench.INSTRUCTIONS, found)))
 
 
 @pytest.fixture
-def bench() -> dict[str, Any]:
-    case = {"kind": "case", "rules": 1, "layers": 1, "process": False, "programs": False, "files": "warm"}
-    return {
-        "unit": "instructions",
-        "kernel": "6.12.0-test",
-        "machine": "x86_64",
-        "cpus": 1,
-        "lsm": ["bpf"],
-        "filesystem": "tmpfs",
-        "date": "2026-11-22T10:00:00Z",
-        "engine": "123456789abc",
-        "mechanisms": [
-            {"name": "unrestricted", "title": "unrestricted", "missing": None},
-            {"name": "syscalls", "title": "landlock system calls", "missing": None},
-            {"name": "engine", "title": "our engine", "missing": None},
-            {"name": "apparmor", "title": "AppArmor", "missing": "not among the LSMs"},
-        ],
-        "rows": [
-            {**case, "depth": 4, **sample(syscalls=1_780, engine=849), "ratio": 0.48},
-            {**case, "depth": 16, **sample(syscalls=4_864, engine=849), "ratio": 0.17},
-            {**case, "depth": 4, "layers": 16, **sample(syscalls=5_005, engine=849), "ratio": 0.17},
-            {**case, "depth": 4, "process": True, **sample(engine=845), "ratio": None},
-        ],
-        "operations": [
-            {
-                "name": "stat",
-                "text": "stat(2)",
-                "compared": False,
-                **sample(syscalls=0, engine=310),
-                "ratios": {"engine": None},
-            },
-            {
-                "name": "rename",
-                "text": "rename(2)",
-                "compared": True,
-                **sample(syscalls=2_000, engine=900),
-                "ratios": {"engine": 0.45},
-            },
-        ],
-        "starts": [{"name": "run", "text": "landlock-bpf run", "median": 2.0e8, "low": 1.9e8, "high": 2.1e8, "times": 4.0}],
-        "changes": [{"what": "attach", "rules": 10, "mechanism": "engine", "median": 4.5e6}],
-        "memory": [],
-        "targets": [],
-    }
+def bench() -> Any:
+    return measured(FIGURES)
 
 
 def cells(root: Element, name: str) -> list[tuple[str | None, str]]:
@@ -376,7 +354,7 @@ def test_cost_is_shown_where_it_was_measured(document: dict[str, Any], bench: di
         "By depth, warm: one file again and again",
         "By layers, warm: one file again and again",
         "stat: stat(2)",
-        "rename: rename(2)",
+        f"rename: {FIGURES.lines[1].operation.text}",
         "Start of a command",
         "attach, 10 rules",
     ]
@@ -384,8 +362,13 @@ def test_cost_is_shown_where_it_was_measured(document: dict[str, Any], bench: di
     shown = {each.one("figcaption").text: [text.text for text in each.all("text")] for each in cost.all("figure")}
     # Beside what the system calls do not check nothing is compared.
     assert shown["stat: stat(2)"] == ["landlock system calls", "+0", "our engine", "+310"]
-    assert shown["rename: rename(2)"] == ["landlock system calls", "+2,000", "our engine", "+900 (0.45)"]
-    assert shown["Start of a command"] == ["landlock-bpf run", "200,000,000 (4.00)"]
+    assert shown[f"rename: {FIGURES.lines[1].operation.text}"] == [
+        "landlock system calls",
+        "+2,000",
+        "our engine",
+        "+900 (0.45)",
+    ]
+    assert shown["Start of a command"] == ["python3 -c pass", "50,000,000 (1.00)", "landlock-bpf run", "200,000,000 (4.00)"]
     depth = cost.all("figure")[0]
     assert [each.text for each in depth.all("title")][1:] == [
         "landlock system calls: 1,780 at 4",
@@ -396,9 +379,14 @@ def test_cost_is_shown_where_it_was_measured(document: dict[str, Any], bench: di
     assert "Not measured: AppArmor: not among the LSMs" in [each.text for each in cost.all("p")]
 
 
-def test_what_bench_left_out_has_no_chapter(document: dict[str, Any], bench: dict[str, Any]) -> None:
-    little = {**bench, **{key: [] for key in ("rows", "operations", "starts", "changes")}}
-    assert not parse({**document, "bench": little}).all("figure")
+def test_what_was_not_measured_is_not_drawn(document: dict[str, Any]) -> None:
+    assert not parse({**document, "bench": measured(bench_results.Figures(test_bench.COLUMNS))}).all("figure")
+    # Without an unrestricted run nobody knows what is added.
+    alone = workload.Sample(1, 1, 1, 1)
+    rows = tuple(dataclasses.replace(row, samples={"engine": alone}) for row in CASES)
+    lines = tuple(dataclasses.replace(line, samples={"engine": alone}) for line in FIGURES.lines)
+    found = measured(bench_results.Figures(test_bench.COLUMNS, rows, lines))
+    assert not parse({**document, "bench": found}).all("figure")
 
 
 def test_written_as_it_is_rendered(document: dict[str, Any], tmp_path: Path) -> None:
