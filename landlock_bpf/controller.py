@@ -14,34 +14,30 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+# What `run` does not need is imported where it is used, for each start of a command pays for what is imported here.
 from landlock_bpf import (
     abi,
-    amendment,
     attachment,
     cgroup,
     change,
     confinement,
-    descriptors,
     domain,
     engine,
     errors,
     installation,
-    inventory,
-    live_domain,
-    marking,
-    policy,
     record,
     resolution,
-    rule_request,
-    rule_slots,
     ruleset,
     sweep,
     threads,
     views,
     ways,
 )
+
+if TYPE_CHECKING:
+    from landlock_bpf import descriptors, inventory, live_domain, marking, policy, rule_request, rule_slots
 
 Confinement = confinement.Confinement
 Slots = list[domain.Slot]
@@ -81,6 +77,8 @@ class Controller:
         Its `held` lists open files of members that lie where the policies deny: they stay usable. With `strict`
         BusyError refuses instead.
         """
+        from landlock_bpf import descriptors, live_domain
+
         domain.check_name(name)
         path = attachment.check_place(cgroup)
         with _loaded() as (live, slots):
@@ -104,6 +102,8 @@ class Controller:
 
     def domain(self, name: str) -> live_domain.Domain:
         """Give a domain in force by its name."""
+        from landlock_bpf import live_domain
+
         with _found() as (_live, slots):
             _named(name, slots)
         return live_domain.Domain(self, name)
@@ -121,10 +121,12 @@ class Controller:
                     attachment.update(live, slots, slot, own, serial, loaded)
 
             _either_way(put, rules, slot.kind)
-            return inventory.describe(live, _named(name, domain.slots(live)))
+            return _describe(live, name)
 
     def mark(self, name: str, trees: marking.Trees) -> inventory.DomainInfo:
         """Mark anew what is in views of a domain's rule programs, at once; views that `trees` does not name stay."""
+        from landlock_bpf import marking
+
         with _loaded() as (live, slots):
             slot = _named(name, slots)
             given = ruleset.own(change.living_layers(live, slot))
@@ -137,7 +139,7 @@ class Controller:
                 with live.identifier() as identifier:
                     found = marking.resolve(trees, programs.views, identifier.identify, filesystems)
                 attachment.update(live, slots, slot, views.marked(live, given, serial, trees, found), serial)
-            return inventory.describe(live, _named(name, domain.slots(live)))
+            return _describe(live, name)
 
     def add_rules(self, name: str, wanted: policy.Policy, layer: int | None = None) -> inventory.DomainInfo:
         """Add the rules of a policy to one of a domain's, at once; rules that it has are not resolved anew.
@@ -145,6 +147,8 @@ class Controller:
         What a denial alone makes handled is allowed elsewhere; a permission for what is not handled is left out. `layer` is
         the number of the policy in `show`, if the domain was given several.
         """
+        from landlock_bpf import amendment
+
         with _loaded() as (live, slots):
             slot, serial = _named(name, slots), record.new_serial()
             layers = [*change.living_layers(live, slot)]
@@ -157,10 +161,12 @@ class Controller:
                 layers[place] = amendment.add(layers[place], more)
                 amended = views.marked(live, layers[-own:], serial, (), ())
                 attachment.update(live, slots, slot, amended, serial)
-            return inventory.describe(live, _named(name, domain.slots(live)))
+            return _describe(live, name)
 
     def remove_rule(self, name: str, path: str, layer: int | None = None) -> inventory.DomainInfo:
         """Remove what a domain's policies, or the one with that number in `show`, say of a path; at once."""
+        from landlock_bpf import amendment
+
         with _loaded() as (live, slots):
             slot, serial = _named(name, slots), record.new_serial()
             layers = [*change.living_layers(live, slot)]
@@ -173,7 +179,7 @@ class Controller:
             for place, amended in less.items():
                 layers[place] = amended or layers[place]
             attachment.update(live, slots, slot, views.marked(live, layers[-own:], serial, (), ()), serial)
-            return inventory.describe(live, _named(name, domain.slots(live)))
+            return _describe(live, name)
 
     def detach(self, name: str) -> None:
         """End a domain. BusyError for one of processes that still run: they keep it until they end."""
@@ -201,12 +207,8 @@ class Controller:
         The domain lives until Confinement.close() finds no process in it, or a sweep after our end.
         """
         with _loaded() as (live, slots):
-            name = domain.check_name(name) if name else _free_name(slots, f"run-{os.getpid()}")
-            _refuse_taken(name, slots)
-            serial = record.new_serial()
-            if rules:
-                rules = rule_request.decide(rules, abi.Kind.PROCESS)
-            with _resolved(live, name, policies, serial, rules) as (own, loaded):
+            name, serial = _new_name(name, slots, f"run-{os.getpid()}"), record.new_serial()
+            with _resolved(live, name, policies, serial, _for_processes(rules)) as (own, loaded):
                 return confinement.make(live, slots, name, own, serial, cgroup, loaded)
 
     def confine(
@@ -224,14 +226,12 @@ class Controller:
         It and all that it forks from now on stay in it, whatever control group they move to; children that it has already
         do not enter. `held` and `strict` are as in attach(). BusyError where its threads are in different process domains.
         """
+        from landlock_bpf import descriptors, live_domain
+
         target = threads.find(pidfd, thread)
         with _loaded() as (live, slots):
-            name = domain.check_name(name) if name else _free_name(slots, f"confine-{target.first}")
-            _refuse_taken(name, slots)
-            serial = record.new_serial()
-            if rules:
-                rules = rule_request.decide(rules, abi.Kind.PROCESS)
-            with _resolved(live, name, policies, serial, rules) as (own, loaded):
+            name, serial = _new_name(name, slots, f"confine-{target.first}"), record.new_serial()
+            with _resolved(live, name, policies, serial, _for_processes(rules)) as (own, loaded):
                 if strict:
                     _refuse_held(descriptors.of_process(target.pid, own), name)
                 confinement.confine(live, slots, name, own, serial, target, loaded)
@@ -239,6 +239,8 @@ class Controller:
 
     def confine_alike(self, name: str, pidfd: int, *, thread: int = 0) -> live_domain.Domain:
         """Put a running process, or one thread of it, under what a domain was given itself; see Domain.confine()."""
+        from landlock_bpf import live_domain
+
         target = threads.find(pidfd, thread)
         with _loaded() as (live, slots):
             slot = _named(name, slots)
@@ -256,6 +258,8 @@ class Controller:
 
     def list(self) -> tuple[inventory.DomainInfo, ...]:
         """List the domains in force, by name."""
+        from landlock_bpf import inventory
+
         if engine.find() is None:
             return ()
         with _found() as (live, slots):
@@ -263,6 +267,8 @@ class Controller:
 
     def show(self, name: str) -> inventory.DomainDetail:
         """Tell all about one domain."""
+        from landlock_bpf import inventory
+
         with _found() as (live, slots):
             return inventory.detail(live, _named(name, slots), slots)
 
@@ -341,12 +347,14 @@ def _resolved(
         raise errors.NotFoundError(f"nothing was given for the domain {name}; give a policy or a rule program")
     with contextlib.ExitStack() as stack:
         filesystems = stack.enter_context(ways.Filesystems())
-        with live.identifier() as identifier:
-            own = resolution.resolve(policies, name, serial, identifier.identify, filesystems)
-            marks = marking.resolve(rules.trees, rules.views, identifier.identify, filesystems) if rules else ()
+        identifier = stack.enter_context(live.identifier())
+        own = resolution.resolve(policies, name, serial, identifier.identify, filesystems)
         if not rules:
             yield own, None
             return
+        from landlock_bpf import marking, rule_request
+
+        marks = marking.resolve(rules.trees, rules.views, identifier.identify, filesystems)
         loaded = stack.enter_context(rule_request.loaded(live, rules, serial, marks))
         # The newest of its layers: policies and rule programs must all allow, so the order shows in `show` alone.
         yield (*own, ruleset.of_programs(name, serial, loaded.programs)), loaded
@@ -356,6 +364,8 @@ def _either_way(put: Callable[[rule_request.Request | None], _T], rules: rule_re
     """Put rule programs in force the way that was asked for, or if that was left open and has no room, the other one."""
     if rules is None:
         return put(None)
+    from landlock_bpf import rule_request, rule_slots
+
     decided = rule_request.decide(rules, kind)
     try:
         return put(decided)
@@ -363,6 +373,29 @@ def _either_way(put: Callable[[rule_request.Request | None], _T], rules: rule_re
         if rules.attach != rule_request.AUTO:
             raise
         return put(decided.through_engine("not lsm_cgroup, for programs at other hooks have all its room"))
+
+
+def _for_processes(rules: rule_request.Request | None) -> rule_request.Request | None:
+    """Say which way rule programs are asked in a domain of processes."""
+    if rules is None:
+        return None
+    from landlock_bpf import rule_request
+
+    return rule_request.decide(rules, abi.Kind.PROCESS)
+
+
+def _describe(live: engine.Engine, name: str) -> inventory.DomainInfo:
+    """Tell what `list` tells of a domain as it is now."""
+    from landlock_bpf import inventory
+
+    return inventory.describe(live, _named(name, domain.slots(live)))
+
+
+def _new_name(name: str | None, slots: Sequence[domain.Slot], otherwise: str) -> str:
+    """Give the name of a new domain, `otherwise` or one like it where none was asked for; BusyError where it is taken."""
+    chosen = domain.check_name(name) if name else _free_name(slots, otherwise)
+    _refuse_taken(chosen, slots)
+    return chosen
 
 
 def _named(name: str, slots: Sequence[domain.Slot]) -> domain.Slot:

@@ -7,7 +7,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -145,6 +144,8 @@ def remove_leavings() -> None:
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(BPFFS):
             if name.startswith(f"{PINS.name}-"):
+                import shutil  # rare
+
                 _end_domains(BPFFS / name)
                 shutil.rmtree(BPFFS / name)
 

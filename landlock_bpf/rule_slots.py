@@ -12,8 +12,12 @@ import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from landlock_bpf import abi, bpf, cgroup, domain, engine, errors, hooks, questions, ruleset, views
+from landlock_bpf import abi, bpf, cgroup, domain, engine, errors, hooks, ruleset, views
+
+if TYPE_CHECKING:
+    from landlock_bpf import questions
 
 # Hooks that can have a program of BPF_LSM_CGROUP at once, in the whole system (kernel/bpf/cgroup.c, CGROUP_LSM_NUM).
 MOST_LINKED = 10
@@ -39,6 +43,10 @@ def ask_row(row: questions.Row) -> hooks.HookRow:
 
 def ask_rows(mask: int) -> Iterator[hooks.HookRow]:
     """Give those of the hooks of a mask."""
+    if not mask:
+        return iter(())
+    from landlock_bpf import questions  # a long table, which domains without rule programs need not
+
     return (ask_row(row) for row in questions.ROWS if 1 << row.number & mask)
 
 
@@ -85,6 +93,8 @@ def release(live: engine.Engine, places: Iterable[ruleset.Place]) -> None:
     kept = used(live)
     for place in left:
         if place.slot not in kept:
+            from landlock_bpf import questions
+
             for row in questions.ROWS:
                 if 1 << row.number & place.hooks:
                     live.rules(row.hook).delete(place.slot)

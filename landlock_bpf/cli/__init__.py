@@ -7,7 +7,6 @@ import argparse
 import dataclasses
 import importlib
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -96,6 +95,8 @@ def complain(message: str) -> None:
 def require_root() -> None:
     """Raise PrivilegeError, with the command to type instead, unless this is root."""
     if os.geteuid():
+        import shlex
+
         program = sys.argv[0] if os.path.basename(sys.argv[0]) == PROGRAM else PROGRAM
         raise errors.PrivilegeError(f"this needs root: {shlex.join(['sudo', program, *sys.argv[1:]])}")
 
