@@ -135,7 +135,7 @@ def _disk(folder: Path, _outside: Stage) -> Iterator[None]:
     """Make a node of a block device; only a guest has none, and gets one."""
     blocks = Path("/sys/class/block")
     if not list(blocks.glob("*/dev")):
-        subprocess.run(["modprobe", "loop"], check=False)
+        subprocess.run(["modprobe", "loop"], check=False, capture_output=True)
     for device in sorted(blocks.glob("*/dev"))[:1]:
         major, minor = map(int, device.read_text().split(":"))
         os.mknod(folder / "disk", stat.S_IFBLK | 0o600, os.makedev(major, minor))
