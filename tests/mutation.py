@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mutations: each switches one mechanism of the engine off, and names the tests that must fail then.
+"""Mutations: each switches one mechanism off, and names the tests that must fail then.
 
 A mechanism without such a test would not be missed: docs/BYPASS.md counts a trick as closed only by mechanisms that are here.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
-from landlock_bpf import compiler
-
-BPF = Path(__file__).parent.parent / "bpf"
+ROOT = Path(__file__).parent.parent
+# What a mechanism may be in, and what is found beside it.
+_COPIED = ("bpf", "landlock_bpf", "policies")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,17 +29,24 @@ class Mutation:
     @property
     def hostly(self) -> bool:
         """Whether its tests need no kernel."""
-        return all(test.startswith("tests/build/") for test in self.tests)
+        return not any(test.startswith("tests/kernel/") for test in self.tests)
 
 
 def _decide(name: str, old: str, new: str, test: str = "test_all_small_walks") -> Mutation:
-    return Mutation(name, "decide.h", old, new, (f"tests/build/test_decide.py::{test}",))
+    return Mutation(name, "bpf/decide.h", old, new, (f"tests/build/test_decide.py::{test}",))
 
 
 def _kernel(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
-    return Mutation(name, file, old, new, tuple(f"tests/kernel/{test}" for test in tests))
+    return Mutation(name, f"bpf/{file}", old, new, tuple(f"tests/kernel/{test}" for test in tests))
 
 
+def _control(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
+    """A mechanism of the control side; the engine is the same."""
+    return Mutation(name, f"landlock_bpf/{file}", old, new, tuple(f"tests/{test}" for test in tests))
+
+
+# What stands after step_up() in walk.h.
+_END_OF_STEP = "\n}\n\nstatic __always_inline void begin_walk_up"
 MUTATIONS = (
     _decide(
         "nearest",
@@ -106,8 +111,8 @@ MUTATIONS = (
     _kernel(
         "depth",
         "walk.h",
-        "return walk->depth++ > LIMIT_DEPTH;",
-        "walk->end = walk->depth > LIMIT_DEPTH ? END_ROOT : walk->end;\n\treturn walk->depth++ > LIMIT_DEPTH;",
+        f"return walk->depth++ > LIMIT_DEPTH;{_END_OF_STEP}",
+        f"walk->end = walk->depth > LIMIT_DEPTH ? END_ROOT : walk->end;\n\treturn walk->depth++ > LIMIT_DEPTH;{_END_OF_STEP}",
         "test_bypass.py::test_too_deep",
     ),
     _kernel(
@@ -250,24 +255,184 @@ MUTATIONS = (
         "return creator != (__u64)current->real_cred;",
         "test_escape_overlay.py::test_personality_is_no_overlay",
     ),
+    _kernel(
+        "way-up",
+        "walk.h",
+        f"\twalk->hidden = 0;\n\treturn walk->depth++ > LIMIT_DEPTH;{_END_OF_STEP}",
+        f"\twalk->end = END_ROOT;\n\treturn 1;{_END_OF_STEP}",
+        "test_routes.py::test_every_route",
+    ),
+    _kernel(
+        "objects",
+        "object.h",
+        "object->ino = inode->i_ino;",
+        "object->ino = address_of(inode);",
+        "test_bypass.py::test_caches_dropped",
+    ),
+    _kernel(
+        "race", "walk.h", "still = is_still(walk);", "still = 1;", "test_races.py::test_always_in_one_denied_tree_or_another"
+    ),
+    _kernel(
+        "remembered",
+        "remember.h",
+        "\t       walked->rename_seq == sequence(&rename_lock) &&\n\t       walked->mount_seq == sequence(&mount_lock);",
+        "\t       walked->mount_seq == sequence(&mount_lock);",
+        "test_races.py::test_moved_into_a_denied_tree",
+    ),
+    _kernel(
+        "open-read",
+        "file.h",
+        "asked = MASK(ACTION_READ_FILE);",
+        "asked = 0;",
+        "test_actions.py::test_denied_by_rule[read_file]",
+    ),
+    _kernel(
+        "open-write",
+        "file.h",
+        "asked |= MASK(ACTION_WRITE_FILE);",
+        "asked |= 0;",
+        "test_bypass.py::test_writing_needs_the_right_to_open",
+    ),
+    _kernel(
+        "backing",
+        "file.h",
+        "if (is_ruled(dentry->d_sb, dentry->d_inode) && is_private_mount(real_mount(mnt))) {",
+        "if (0) {",
+        "test_filesystems.py::test_overlay_behind_a_mapping",
+    ),
+    _kernel(
+        "disks",
+        "file.h",
+        "if (S_ISBLK(mode) || (S_ISCHR(mode) && reaches_disks(inode->i_rdev)))",
+        "if (S_ISBLK(mode))",
+        "test_bypass.py::test_character_devices_that_reach_disks",
+    ),
+    _kernel(
+        "metadata",
+        "metadata.h",
+        "error = ask_domain(task, domain);",
+        "error = 0;",
+        "test_bypass.py::test_metadata_by_descriptor",
+    ),
+    _kernel(
+        "cgroup-domain",
+        "domain.h",
+        "subject->cgroup = cgroup_domain(current, state);",
+        "subject->cgroup = 0;",
+        "test_bypass.py::test_tricks",
+    ),
+    _kernel(
+        "unified",
+        "domain.h",
+        "return (__u64)cgroup->root == (__u64)bpf_get_current_task_btf()->cgroups->dfl_cgrp->root;",
+        "return 1;",
+        "test_cgroups.py::test_those_of_version_1",
+    ),
+    _kernel(
+        "sticky", "leaving.h", "(entry->sticky && departure->arrives != domain)", "0", "test_sticky.py::test_moved_by_others"
+    ),
+    _kernel("drawn", "leaving.h", "own->drawn = 1;", "own->drawn = 0;", "test_escape_cgroup.py::test_a_stranger_drawn_in"),
+    _kernel(
+        "kernel-files",
+        "escape.h",
+        "return is_code(id) ? refuse_file(file, HOOK_KERNEL_READ_FILE) : 0;",
+        "return 0;",
+        "test_escape.py::test_kernel",
+    ),
+    _kernel(
+        "perf", "escape.h", "return refuse_escape(HOOK_PERF_EVENT_OPEN, 0, 0);", "return 0;", "test_escape.py::test_kernel"
+    ),
+    _kernel("terminal", "file.h", "error = refuse_file(file, hook);", "error = 0;", "test_escape.py::test_kernel"),
+    _kernel(
+        "jit",
+        "vital.h",
+        'name.first == WORD("bpf_jit_", 0);',
+        "0;",
+        "test_escape.py::test_files_that_control_the_kernel",
+    ),
+    _kernel(
+        "vital-received",
+        "file.h",
+        "int error = refuse_vital_file(file, HOOK_FILE_RECEIVE);",
+        "int error = 0;",
+        "test_escape.py::test_descriptors_that_are_received",
+    ),
+    _kernel(
+        "engine-mounts",
+        "vital.h",
+        "if (magic != BPF_FS_MAGIC && magic != CGROUP2_SUPER_MAGIC && !is_record(path->dentry))",
+        "if (1)",
+        "test_escape.py::test_mounts_by_which_the_engine_is_found",
+    ),
+    _kernel(
+        "overlay-mounts",
+        "vital.h",
+        "if (sb->s_magic != CGROUP_SUPER_MAGIC && sb->s_magic != OVERLAYFS_SUPER_MAGIC)",
+        "if (sb->s_magic != CGROUP_SUPER_MAGIC)",
+        "test_escape.py::test_filesystems_that_may_not_be_mounted",
+    ),
+    _kernel(
+        "old-cgroups",
+        "vital.h",
+        "if (sb->s_magic != CGROUP_SUPER_MAGIC && sb->s_magic != OVERLAYFS_SUPER_MAGIC)",
+        "if (sb->s_magic != OVERLAYFS_SUPER_MAGIC)",
+        "test_escape.py::test_filesystems_that_may_not_be_mounted",
+    ),
+    _control(
+        "records-told",
+        "record.py",
+        "live.state.records_ino = found.st_ino",
+        "live.state.records_ino = 0",
+        "kernel/test_escape.py::test_records",
+    ),
+    _control(
+        "hard-links",
+        "hardlinks.py",
+        "if found.st_nlink > 1:",
+        "if found.st_nlink < 1:",
+        "unit/test_hardlinks.py::test_a_file_with_a_name_outside_is_found",
+    ),
+    _control(
+        "way-sealed",
+        "resolution.py",
+        "self._entry(rule, object, 0, 0, sealed=True)",
+        "self._entry(rule, object, 0, 0, sealed=False)",
+        "unit/test_resolution.py::test_a_denial_seals_its_object_and_the_way_to_it",
+    ),
+    _control(
+        "layers",
+        "overlays.py",
+        "for layer in dict.fromkeys(filter(None, (*lower, upper))):",
+        "for layer in ():",
+        "unit/test_overlays.py::test_layers_that_have_the_path_and_the_upper_one",
+    ),
+    _control(
+        "sweep",
+        "sweep.py",
+        "gone = [slot for slot in slots if _half_made(slot, in_force) or _deserted(live, slot)]",
+        "gone = []",
+        "unit/test_crash_model.py::test_killed_at_every_step",
+    ),
+    _control(
+        "name-hashes",
+        "names.py",
+        "made ^= made >> 29",
+        "made ^= made >> 28",
+        "build/test_decide.py::test_hashes_of_names",
+    ),
 )
 BY_NAME = {mutation.name: mutation for mutation in MUTATIONS}
 
 
-def apply(mutation: Mutation, folder: Path) -> Path:
-    """Copy bpf/ into a folder with the mechanism switched off; ValueError where its text is not there once, as it must be."""
-    text = (BPF / mutation.file).read_text()
+def apply(mutation: Mutation, folder: Path) -> dict[str, str]:
+    """Copy the sources into a folder with the mechanism switched off, and give the environment in which Python finds them.
+
+    Raises ValueError where the mutation's text is not there once, as it must be.
+    """
+    text = (ROOT / mutation.file).read_text()
     if text.count(mutation.old) != 1:
-        raise ValueError(f"{mutation.name}: {mutation.old!r} is {text.count(mutation.old)} times in bpf/{mutation.file}")
-    target = folder / "bpf"
-    shutil.copytree(BPF, target)
-    (target / mutation.file).write_text(text.replace(mutation.old, mutation.new))
-    return target
-
-
-@contextlib.contextmanager
-def switched_off(mutation: Mutation, folder: Path) -> Iterator[None]:
-    """Have the engine compiled without the mechanism while the block runs."""
-    sources = apply(mutation, folder)
-    with mock.patch.object(compiler, "source_dir", lambda: sources):
-        yield
+        raise ValueError(f"{mutation.name}: {mutation.old!r} is {text.count(mutation.old)} times in {mutation.file}")
+    for name in _COPIED:
+        shutil.copytree(ROOT / name, folder / name)  # with the times that Python's caches go by
+    (folder / mutation.file).write_text(text.replace(mutation.old, mutation.new))
+    return {**os.environ, "PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}

@@ -17,7 +17,7 @@ from landlock_bpf.compare.calls import check
 SYS_SETUP, SYS_ENTER, SYS_REGISTER = 425, 426, 427
 REGISTER_PERSONALITY = 9
 OFFSET_OF_SQES = 0x10000000
-OP_OPENAT, OP_URING_CMD = 18, 46
+OP_OPENAT, OP_WRITE, OP_URING_CMD = 18, 23, 46
 OP_RENAMEAT, OP_UNLINKAT, OP_MKDIRAT, OP_SYMLINKAT, OP_LINKAT = 35, 36, 37, 38, 39
 OP_SETXATTR, OP_GETXATTR = 42, 44
 AT_FDCWD = -100
@@ -36,6 +36,14 @@ def openat(path: Path, *, in_worker: bool = False) -> int:
     name = ctypes.create_string_buffer(os.fsencode(path))
     flags = FLAG_ASYNC if in_worker else 0
     with entry(OP_OPENAT, flags, 0, -100, 0, ctypes.addressof(name), 0, os.O_RDONLY, 1) as submit:
+        return submit()
+
+
+def write(fd: int, data: bytes, *, in_worker: bool = False) -> int:
+    """Write to an open file; `in_worker`: see openat()."""
+    buffer = ctypes.create_string_buffer(data, len(data))
+    flags = FLAG_ASYNC if in_worker else 0
+    with entry(OP_WRITE, flags, 0, fd, 0, ctypes.addressof(buffer), len(data), 0, 1) as submit:
         return submit()
 
 

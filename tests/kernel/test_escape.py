@@ -141,6 +141,8 @@ def test_files_that_control_the_kernel(bound: Member, outside: Member, reported:
             assert outside.errno(way.write_only, path) == 0, path
             assert bound.errno(way.write_only, path) == errno.EPERM, path
             assert bound.errno(way.reopen, path) == errno.EPERM, path
+            bound.errno(way.read_only, path)  # of some nobody may: it is the walk that is remembered
+            assert bound.errno(way.write_only, path) == errno.EPERM, path
     assert reported() == {("file_open", "domain")}
     assert bound.errno(way.read_only, "/proc/sys/kernel/core_pattern") == 0
 
@@ -237,6 +239,9 @@ def test_filesystems_that_may_not_be_mounted(
     with Member(cgroup) as bound, Member() as free:
         bound.ask(way.own_mounts)
         free.ask(way.own_mounts)
+        assert bound.errno(way.make_overlay, tree) == errno.EPERM
+        assert reported() == {("sb_set_mnt_opts", "domain")}
+        assert free.errno(way.make_overlay, tree) == 0
         for kind, data in mounts:
             assert bound.errno(way.mount, kind, tree / "place", 0, data) == errno.EPERM
             assert reported() == {("sb_set_mnt_opts", "domain")}
@@ -280,7 +285,8 @@ def test_descriptors_that_are_received(
     bound: Member, outside: Member, reported: Callable[[], set[tuple[str, str]]], cgroup: Path, attach: rule.Attach
 ) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    for path, arrives in ((Path("/proc/sys/kernel/core_pattern"), False), (Path("/dev/null"), True)):
+    vital = Path("/proc/sys/kernel/core_pattern"), FOREIGN / "cgroup.procs"
+    for path, arrives in (*((path, False) for path in vital), (Path("/dev/null"), True)):
         for place, expected in ((cgroup, arrives), (None, True)):
             # Forked here, it has the socket; the domain is there already.
             with Member(place) as receiver:

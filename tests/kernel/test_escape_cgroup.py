@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ from pathlib import Path
 import operation
 import pytest
 import rule
+import tracing
 import way
 from member import Member
 
 from landlock_bpf import controller, engine, events
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import uring
 
 LISTS = ("cgroup.procs", "cgroup.threads")
 
@@ -90,6 +93,7 @@ def test_list_of_tasks(name: str, bound: str, home: Path, elsewhere: Path) -> No
             assert member.errno(way.write_only, group / name) == errno.EPERM, group
             assert member.errno(way.reopen, group / name) == errno.EPERM, group
             assert member.errno(way.read_only, group / name) == 0, group
+            assert member.errno(way.write_only, group / name) == errno.EPERM, "nothing remembered is taken for it"
         assert member.errno(way.write_only, home / name) == 0
         assert member.errno(way.write_only, home / "inner" / name) == 0
 
@@ -159,6 +163,43 @@ def test_inherited_descriptor(inherited: int, secret: Path, home: Path, elsewher
         assert member.ask(way.bpf_errnos) == {errno.EPERM}
         assert member.errno(way.write_only, elsewhere / "cgroup.procs") == errno.EPERM
         assert never_bound.errno(read, secret) == 0
+
+
+def by_splice(descriptor: int) -> None:
+    out, into = os.pipe()
+    os.write(into, b"0")
+    os.splice(out, descriptor, 1)
+
+
+def by_sendfile(descriptor: int) -> None:
+    source = os.memfd_create("source")
+    os.write(source, b"0")
+    os.sendfile(descriptor, source, 0, 1)
+
+
+def by_vector(descriptor: int) -> None:
+    os.writev(descriptor, [b"0"])
+
+
+def by_io_uring(descriptor: int) -> None:
+    uring.write(descriptor, b"0")
+
+
+def by_worker(descriptor: int) -> None:
+    uring.write(descriptor, b"0", in_worker=True)
+
+
+@pytest.mark.parametrize("act", [by_splice, by_sendfile, by_vector, by_io_uring, by_worker], ids=lambda act: act.__name__)
+def test_inherited_descriptor_otherwise(
+    act: Callable[[int], None], inherited: int, bound: str, secret: Path, home: Path, elsewhere: Path
+) -> None:
+    """Whatever writes to it for him, it is he who moves, or not at all."""
+    with Member(home) as member, Member() as free:
+        assert free.errno(act, inherited) == 0
+        assert free.ask(at, elsewhere)
+        assert member.errno(act, inherited) == 0
+        assert member.ask(at, elsewhere)
+        assert member.errno(read, secret) == errno.EACCES
 
 
 def in_child(path: Path) -> None:
@@ -299,3 +340,38 @@ def test_cgroup_removed(inherited: int, secret: Path, home: Path, attach: rule.A
         assert name in [info.name for info in live.list()]
         assert member.errno(read, secret) == errno.EACCES
     assert name not in [info.name for info in live.list()]
+
+
+def wait_in_child() -> int:
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    return pid
+
+
+def end_child(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_a_stranger_drawn_in(bound: str, secret: Path, home: Path, elsewhere: Path) -> None:
+    """Who may write to the list of tasks inside can name any process. It is in the domain then, but nobody's prey there."""
+    refused = tracing.refusals(elsewhere)
+    with Member(home) as member, Member(home) as beside, Member(elsewhere) as stranger:
+        assert stranger.errno(read, secret) == 0
+        member.ask((home / "cgroup.procs").write_text, str(stranger.pid))
+        assert stranger.errno(read, secret) == errno.EACCES
+        child = stranger.ask(wait_in_child)
+        for pid in (stranger.pid, child):
+            assert {access: member.errno(access, pid) for access in tracing.ACCESSES} == refused
+            assert {access: beside.errno(access, pid) for access in tracing.ACCESSES} == refused
+        stranger.ask(end_child, child)
+        allowed = dict.fromkeys(tracing.ACCESSES, 0)
+        with tracing.child(home) as pid:  # by itself
+            assert {access: member.errno(access, pid) for access in tracing.ACCESSES} == allowed
+        for group in (elsewhere, home):
+            (group / "cgroup.procs").write_text(str(stranger.pid))
+        child = stranger.ask(wait_in_child)
+        assert {access: member.errno(access, child) for access in tracing.ACCESSES} == allowed
+        stranger.ask(end_child, child)
+        assert stranger.errno(read, secret) == errno.EACCES

@@ -24,6 +24,7 @@ BPF_COMMANDS = range(38)
 # arch/x86/entry/syscalls/syscall_64.tbl
 SYS_INIT_MODULE, SYS_FINIT_MODULE, SYS_KEXEC_LOAD, SYS_KEXEC_FILE_LOAD = 175, 313, 246, 320
 SYS_IOPERM, SYS_PERF_EVENT_OPEN, SYS_BPF, SYS_CLONE3 = 173, 298, 321, 435
+SYS_FSOPEN, SYS_FSCONFIG = 430, 431
 CLONE_INTO_CGROUP, CLONE_NEWNS = 0x200000000, 0x20000
 MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
 
@@ -182,6 +183,17 @@ def give_away(path: Path) -> None:
 
 def mount(kind: str, place: Path | str, flags: int = 0, data: str = "") -> None:
     check(_libc.mount(b"none", os.fsencode(place), kind.encode(), ctypes.c_ulong(flags), data.encode() or None))
+
+
+def make_overlay(top: Path) -> None:
+    """Make an overlayfs that is mounted nowhere."""
+    set_string, create = 1, 6
+    made = syscall(SYS_FSOPEN, b"overlay", 0)
+    try:
+        syscall(SYS_FSCONFIG, made, set_string, b"lowerdir", os.fsencode(f"{top}/lower:{top}/upper"), 0)
+        syscall(SYS_FSCONFIG, made, create, None, None, 0)
+    finally:
+        os.close(made)
 
 
 def mount_over(place: Path) -> None:

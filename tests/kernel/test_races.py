@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Walks up while directories are moved: no way up is found that never was one."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import errno
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rule
+import trial
+from member import Member
+
+from landlock_bpf.abi import Action
+
+READ = Action.READ_FILE
+DEPTH = 150
+SECONDS = 2.0
+PREEMPTION = Path("/sys/kernel/debug/sched/preempt")
+
+
+@pytest.fixture
+def preempted() -> Iterator[None]:
+    """Have tasks interrupted in the kernel, too: on one processor nobody else would move anything in the middle of a walk."""
+    if not PREEMPTION.exists():
+        yield
+        return
+    (before,) = re.findall(r"\((\w+)\)", PREEMPTION.read_text())
+    PREEMPTION.write_text("full")
+    yield
+    PREEMPTION.write_text(before)
+
+
+@contextlib.contextmanager
+def folder(path: Path) -> Iterator[int]:
+    opened = os.open(path, os.O_PATH)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def move(top: Path, bottom: Path, stop: Path) -> int:
+    """Move `inner` from one denied tree into another, and then the first tree to where all is allowed; and back."""
+    count = 0
+    with folder(bottom) as old, folder(top / "secret2") as new:
+        while not stop.exists():
+            os.rename("inner", "inner", src_dir_fd=old, dst_dir_fd=new)
+            os.rename(top / "secret1/chain", top / "open/chain")
+            os.rename(top / "open/chain", top / "secret1/chain")
+            os.rename("inner", "inner", src_dir_fd=new, dst_dir_fd=old)
+            count += 1
+    return count
+
+
+def hold(path: Path) -> int:
+    return os.open(path, os.O_PATH)
+
+
+def read_in(held: int) -> None:
+    """Open a file in a folder, wherever that is now."""
+    os.close(os.open("file", os.O_RDONLY, dir_fd=held))
+
+
+def read_all_the_while(held: int, seconds: float) -> dict[int, int]:
+    """Count the errnos."""
+    found: collections.Counter[int] = collections.Counter()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found[trial.errno_of(read_in, held)] += 1
+    return dict(found)
+
+
+def test_always_in_one_denied_tree_or_another(
+    preempted: None, tree: Path, cgroup: Path, inside: Member, attach: rule.Attach
+) -> None:
+    """A walk that is interrupted at the bottom of a tree goes on up to where the tree is by then."""
+    bottom = tree.joinpath("secret1/chain", *["d"] * DEPTH)
+    for path in (bottom / "inner", tree / "secret2", tree / "open"):
+        path.mkdir(parents=True)
+    (bottom / "inner/file").write_text("")
+    held = inside.ask(hold, bottom / "inner")
+    assert inside.ask(read_all_the_while, held, 0.1).keys() == {0}
+    attach(rule.make(READ, rule.deny(tree / "secret1", READ), rule.deny(tree / "secret2", READ), default="allow"))
+    with Member() as mover:
+        mover.begin(move, tree, bottom, tree / "stop")
+        try:
+            found = inside.ask(read_all_the_while, held, SECONDS)
+        finally:
+            (tree / "stop").write_text("")
+        assert mover.end() > 50
+    assert found.keys() == {errno.EACCES} and found[errno.EACCES] > 50
+
+
+def test_moved_into_a_denied_tree(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """A walk that is remembered ends with any rename."""
+    for name in ("open/inner", "secret"):
+        (tree / name).mkdir(parents=True)
+    (tree / "open/inner/file").write_text("")
+    held = inside.ask(hold, tree / "open/inner")
+    attach(rule.make(READ, rule.deny(tree / "secret", READ), default="allow"))
+    for place, expected in (("open", 0), ("secret", errno.EACCES)) * 2:
+        for _ in range(3):
+            assert inside.errno(read_in, held) == expected
+        other = "secret" if place == "open" else "open"
+        os.rename(tree / place / "inner", tree / other / "inner")
