@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TABLE = Table("descriptors")
 SYS_PIDFD_GETFD = 438  # include/uapi/asm-generic/unistd.h
 RNDGETENTCNT, FIONREAD = 0x80045200, 0x541B
-_OPENED = "Landlock and our policies decide at open(2); 2017's rules and AppArmor's after an exec are asked at each use."
+_OPENED = "Landlock, AppArmor and our policies decide at open(2); 2017's rules are asked at each use."
 
 
 @TABLE.at(INSIDE, need=READ, why=_OPENED)
@@ -50,7 +50,9 @@ def fcntl_inherited(_folder: Path, scene: Scene) -> None:
 
 
 @TABLE.at(
-    INSIDE, need=READ, why="Landlock rules on the ioctl(2)s of devices alone; our policies have an action for those of files."
+    INSIDE,
+    need=READ,
+    why="Landlock rules on the ioctl(2)s of devices alone; TOMOYO and our policies have a word for those of files.",
 )
 def ioctl_inherited(_folder: Path, scene: Scene) -> None:
     """ioctl(2) FIONREAD on a denied file that was left open at the start."""
@@ -118,7 +120,7 @@ def _sent(folder: Path, outside: Stage) -> Iterator[None]:
     INSIDE,
     need=READ,
     prepare=_sent,
-    why="Landlock lets descriptors travel; security_file_receive() is asked by AppArmor, 2017's rules and us.",
+    why="Landlock lets descriptors travel, AppArmor those that the unconfined opened; 2017's rules and our policies are asked.",
 )
 def receive(_folder: Path, scene: Scene) -> None:
     """recvmsg(2) the descriptor of a denied file from a process outside."""
@@ -133,7 +135,7 @@ def receive(_folder: Path, scene: Scene) -> None:
 @TABLE.at(
     INSIDE,
     need=AROUND,
-    why="It takes the right to trace: Landlock and we refuse that towards processes outside, and mounts do not.",
+    why="It takes the right to trace: Landlock, AppArmor and we refuse that towards processes outside, mounts do not.",
 )
 def take_descriptor(_folder: Path, scene: Scene) -> None:
     """pidfd_getfd(2) a denied file that a process outside has open."""

@@ -48,7 +48,9 @@ def execute_descriptor(folder: Path, _scene: Scene) -> None:
 
 
 @TABLE.at(
-    ELSEWHERE, need=UNSAID, why="A memory file has no place in any tree: path rules do not speak of it, and none refuses it."
+    ELSEWHERE,
+    need=UNSAID,
+    why="A memory file has no place in any tree, so path rules do not speak of it; AppArmor refuses what none matches.",
 )
 def execute_memory(_folder: Path, _scene: Scene) -> None:
     """execveat(2) a program in a memory file."""

@@ -58,7 +58,7 @@ def list_directory(folder: Path, _scene: Scene) -> None:
     BENEATH,
     BESIDE,
     need=READ,
-    why="Landlock and AppArmor have no right for stat(2); a mask hides the name, our engine asks inode_getattr.",
+    why="Landlock and AppArmor have no right for stat(2), TOMOYO has; a mask hides the name, our engine asks inode_getattr.",
 )
 def stat(folder: Path, _scene: Scene) -> None:
     """stat(2) a file: size, owner, mode, times."""
@@ -69,7 +69,7 @@ def stat(folder: Path, _scene: Scene) -> None:
     INSIDE,
     BESIDE,
     need=READ,
-    why="access(2) asks the modes alone, which Landlock and AppArmor leave as they are; inode_permission tells it apart.",
+    why="access(2) asks the modes alone, which path rules leave as they are; the hook inode_permission tells it apart.",
 )
 def access(folder: Path, _scene: Scene) -> None:
     """access(2): ask whether a file may be read."""
@@ -80,14 +80,19 @@ def access(folder: Path, _scene: Scene) -> None:
     INSIDE,
     BESIDE,
     need=READ,
-    why="Landlock and AppArmor ask no right for it, and this rule program lets links be read: they lead to its trees.",
+    why="Those with path rules ask no right for it, and this rule program lets links be read: they lead to its trees.",
 )
 def readlink(folder: Path, _scene: Scene) -> None:
     """readlink(2)."""
     os.readlink(folder / "link")
 
 
-@TABLE.at(INSIDE, BESIDE, need=READ, why="Landlock has no right for extended attributes; AppArmor takes it for reading.")
+@TABLE.at(
+    INSIDE,
+    BESIDE,
+    need=READ,
+    why="Landlock, AppArmor and TOMOYO have no right for extended attributes; a mask hides them with the file.",
+)
 def getxattr(folder: Path, _scene: Scene) -> None:
     """getxattr(2): read an extended attribute."""
     os.getxattr(folder / "file", ATTRIBUTE)
@@ -116,7 +121,7 @@ def file_getattr(folder: Path, _scene: Scene) -> None:
     INSIDE,
     BESIDE,
     need=READ,
-    why="Going into a directory opens nothing, so Landlock and AppArmor are not asked; it takes a hook on each path component.",
+    why="Going into a directory opens nothing: of those with paths only ours has a word for it, by a hook on each component.",
 )
 def chdir(folder: Path, _scene: Scene) -> None:
     """chdir(2) into a directory."""

@@ -86,7 +86,7 @@ def by_chroot(folder: Path, _scene: Scene) -> None:
 @TABLE.at(
     INSIDE,
     need=AROUND,
-    why="It needs the right to trace the other process, which Landlock and we refuse; behind it lies another mount tree.",
+    why="It needs the right to trace the other process, and leads to the same file by its mount tree, where no mask lies.",
 )
 def by_root_of_outsider(folder: Path, scene: Scene) -> None:
     """open(2) by /proc/PID/root of a process outside."""
@@ -219,7 +219,7 @@ def pivot_root(_folder: Path, scene: Scene) -> None:
     INSIDE,
     BESIDE,
     need=READ,
-    why="It changes what paths mean, and takes CAP_SYS_CHROOT alone; AppArmor and our engine have a word for it.",
+    why="It changes what paths mean, and takes CAP_SYS_CHROOT alone; TOMOYO and our engine ask about the directory.",
 )
 def chroot(folder: Path, _scene: Scene) -> None:
     """chroot(2)."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TABLE = Table("sockets")
 _HOST = "127.0.0.1"
-_PATH = "A socket's file is not opened: Landlock has a right for it since ABI 9, our policies have it on every kernel."
+_PATH = "A socket's file is not opened: Landlock has a right for it since ABI 9, TOMOYO and our policies on every kernel."
 _ABSTRACT = "It has a name and no path; Landlock has a scope for it since ABI 6, a network namespace is another world."
 _TCP = "Landlock has rights for TCP ports since ABI 4, and for UDP on newer kernels; policies on files say nothing of ports."
 
