@@ -13,15 +13,13 @@ from world import Dentry, Mount, Place, above
 class Layers(NamedTuple):
     """The layers in force: what each handles and allows by default, and which are asked together.
 
-    With `reconnects` a way that misses the root of its mount goes on from there. With `guards` block devices without a
-    rule of their own are not opened.
+    With `reconnects` a way that misses the root of its mount goes on from there.
     """
 
     handled: tuple[int, ...] = ()
     default_allow: tuple[int, ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()
     reconnects: bool = False
-    guards: bool = False
 
 
 def ascend(place: Place, layers: Layers, names: naming.Names) -> oracle.Walk:

@@ -308,8 +308,11 @@ def _deepest(world: World, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     return names[:count], names[count:]
 
 
-def foretell(case: Case, *, split: bool = False, reconnects: bool = False, guards: bool = False) -> tuple[list[int], World]:
-    """Play a case in a model; `split`: the layers of the process are asked after the others. The others: ascent.Layers."""
+def foretell(case: Case, *, split: bool = False, reconnects: bool = False) -> tuple[list[int], World]:
+    """Play a case in a model; `split`: the layers of the process are asked after the others. `reconnects`: ascent.Layers.
+
+    Some of the errnos may be prediction.GUARDED.
+    """
     world = build(case.steps)
     world.held = [world.find("", path) for path in case.held]
     names = tie(world, case.layers)
@@ -321,7 +324,7 @@ def foretell(case: Case, *, split: bool = False, reconnects: bool = False, guard
     every = tuple(range(len(case.layers)))
     cut = len(case.layers) - case.process
     groups = (every[:cut], every[cut:]) if split else (every,)
-    player = prediction.Prediction(world, ascent.Layers(handled, default, groups, reconnects, guards), names)
+    player = prediction.Prediction(world, ascent.Layers(handled, default, groups, reconnects), names)
     return [player.outcome(operation) for operation in case.operations], world
 
 

@@ -16,7 +16,7 @@ DISCONNECTED = 1 << 2
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """A word of chance.foretell() that is said of upstream, or else of the engine, where this holds."""
+    """A word of test_fuzz.Stage.play() that is said of upstream, or else of the engine, where this holds."""
 
     word: str
     upstream: bool
@@ -51,5 +51,5 @@ DIFFERENCES = (
 
 
 def words(case: chance.Case, *, upstream: bool) -> dict[str, bool]:
-    """Give what chance.foretell() is to be told of one of the two sides."""
+    """Give what Stage.play() is to be told of one of the two sides."""
     return {row.word: True for row in DIFFERENCES if row.upstream == upstream and row.matters(case) and row.holds()}

@@ -16,6 +16,7 @@ from pathlib import Path
 import chance
 import errata
 import filesystem
+import prediction
 import pytest
 import rule
 import shrinking
@@ -97,11 +98,15 @@ class Stage:
             chance.plant(case.steps, top / "world")
             yield top / "world"
 
-    def play(self, side: str, case: chance.Case, top: Path, confine: Callable[[], object], **words: bool) -> Found:
-        """Foretell and walk."""
+    def play(
+        self, side: str, case: chance.Case, top: Path, confine: Callable[[], object], *, guards: bool = False, **words: bool
+    ) -> Found:
+        """Foretell and walk; with `guards` block devices without a rule of their own are not opened."""
         if self._told is None or self._told[0] is not case or self._told[1] != words:
             self._told = case, words, chance.foretell(case, **words)
-        foretold, model = self._told[2]
+        told, model = self._told[2]
+        guarded = errno.EACCES if guards else errno.ENXIO
+        foretold = [guarded if each == prediction.GUARDED else each for each in told]
         ended = walker.walk(walker.Way(top, case.held, case.before, confine, case.operations))
         expected = {path: place.inode.kind for path, place in model.places()}
         found = walker.listing(top)
