@@ -42,7 +42,7 @@ def top(tree: Path) -> Path:
 @pytest.fixture
 def deny(top: Path, attach: rule.Attach) -> Callable[[], object]:
     """Put the policy in force: all is denied beneath `secret`, all else is allowed."""
-    return lambda: attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), rule.deny(top / "secret", hooks.ALL)))
+    return lambda: attach(rule.make(hooks.EVERY, rule.allow("/", hooks.EVERY), rule.deny(top / "secret", hooks.EVERY)))
 
 
 _held: dict[str, int] = {}
