@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import landlock_bpf
-from landlock_bpf import controller, errors, installation, record
+from landlock_bpf import cgroup, controller, errors, installation, record
 from landlock_bpf.compare import mechanism, statements
 from landlock_bpf.compare.operation import Operation
 from landlock_bpf.compare.scene import Scene
+
+PATIENCE = 10.0  # seconds
 
 
 def engine_missing() -> str | None:
@@ -21,6 +24,21 @@ def engine_missing() -> str | None:
             return None
     except (errors.Error, OSError) as error:
         return str(error)
+
+
+@contextlib.contextmanager
+def emptied(group: Path) -> Iterator[None]:
+    """See at the end that nobody is left in a control group: a domain ends with its last process.
+
+    An interrupted member is dead by then; what it had a child do is killed with it, but ends when the kernel gets to it.
+    """
+    try:
+        yield
+    finally:
+        (group / "cgroup.kill").write_text("1")
+        last = time.monotonic() + PATIENCE
+        while cgroup.populated(group) and time.monotonic() < last:
+            time.sleep(0.005)
 
 
 class Engine:
@@ -45,4 +63,5 @@ class Engine:
     def enforced(self, scene: Scene) -> Iterator[mechanism.Launch]:
         policies = statements.load(Path(scene.policy), scene.root)
         with controller.Controller.open() as live, live.prepare(policies) as confinement:
-            yield mechanism.Launch(enter=confinement.enter)
+            with emptied(confinement.cgroup):
+                yield mechanism.Launch(enter=confinement.enter)

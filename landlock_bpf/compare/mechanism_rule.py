@@ -40,7 +40,8 @@ class Rule:
         )
         request = rule_request.Request(layer, loader.LIBBPF, trees={VIEW: trees})
         with controller.Controller.open() as live, live.prepare((), rules=request) as confinement:
-            yield mechanism.Launch(enter=confinement.enter)
+            with mechanism_bpf.emptied(confinement.cgroup):
+                yield mechanism.Launch(enter=confinement.enter)
 
 
 def _mark(said: Statement) -> int:

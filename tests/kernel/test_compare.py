@@ -86,9 +86,10 @@ def test_under_each_mechanism(tmp_path: Path, nothing_left: Callable[[], None]) 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(number: int, nothing_left: Callable[[], None], listed: Callable[[], list[str]]) -> None:
-    running = subprocess.Popen((*COMMAND, "--with", "bpf", "--only", "make-"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline.until(lambda: bool(listed()) and len(_members()) > 0, "a member is in a domain")
-    running.send_signal(number)
-    output, errors = running.communicate()
+    words = (*COMMAND, "--with", "bpf", "--only", "make-")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        deadline.until(lambda: bool(listed()) and len(_members()) > 0, "a member is in a domain", seconds=120)
+        running.send_signal(number)
+        output, errors = running.communicate(timeout=60)
     assert (running.returncode, output, errors) == (128 + signal.SIGINT, b"", b"")
     nothing_left()
