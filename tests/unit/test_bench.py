@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import kernels
 import pytest
 
 from landlock_bpf import abi, errors
@@ -27,6 +28,7 @@ from landlock_bpf.bench import (
     workload,
 )
 
+PERFORMANCE = Path(__file__).resolve().parents[2] / "docs" / "PERFORMANCE.md"
 INSTRUCTIONS = clock.Clock("instructions", 1.0, 1.0)
 NANOSECONDS = clock.Clock("ns", 0.2, 0.4)
 COLUMNS = (
@@ -216,6 +218,14 @@ def test_page_has_the_tables_in_the_section_of_the_kernel(told: document.Documen
 def test_page_without_the_section_is_refused(told: document.Document, tmp_path: Path) -> None:
     with pytest.raises(errors.NotFoundError, match="no section for Linux"):
         page.write(marked(tmp_path, "1.0"), told)
+
+
+@pytest.mark.parametrize("series", [row.series for row in kernels.rows()])
+def test_performance_has_a_section_for_each_kernel(series: str, told: document.Document, tmp_path: Path) -> None:
+    path = tmp_path / "PERFORMANCE.md"
+    path.write_text(PERFORMANCE.read_text())
+    page.write(path, {**told, "kernel": f"{series}.1"})
+    assert f"Linux {series}.1," in path.read_text()
 
 
 def test_stale_figures_are_told(told: document.Document, tmp_path: Path) -> None:
