@@ -24,6 +24,9 @@ CREATE_RULESET_ERRATA = 1 << 1
 RULE_PATH_BENEATH = 1
 PR_SET_NO_NEW_PRIVS = 38
 
+# LANDLOCK_ACCESS_FS_* of include/uapi/linux/landlock.h, where the number is not that of our action.
+_NUMBERS = {abi.Action.RESOLVE_UNIX: 1 << 16}
+
 REMEDY = "boot a kernel built with CONFIG_SECURITY_LANDLOCK and with landlock in lsm="
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -110,6 +113,15 @@ def _create(attr: RulesetAttr, subject: str) -> int:
     )
 
 
+def access_fs(actions: abi.Action) -> int:
+    """Give actions in the kernel's numbers, as handled_access_fs and allowed_access have them."""
+    rights = int(actions)
+    for action, number in _NUMBERS.items():
+        if actions & action:
+            rights = rights & ~int(action) | number
+    return rights
+
+
 class Ruleset:
     """A ruleset in the kernel; the descriptor is closed at the end of `with`, what was restricted stays so.
 
@@ -118,7 +130,7 @@ class Ruleset:
 
     def __init__(self, handled: abi.Action, *, network: int = 0, scoped: int = 0) -> None:
         self.handled = handled
-        self.fd = _create(RulesetAttr(handled, network, scoped), str(handled))
+        self.fd = _create(RulesetAttr(access_fs(handled), network, scoped), str(handled))
 
     def __enter__(self) -> Ruleset:
         return self
@@ -136,7 +148,7 @@ class Ruleset:
             fit = actions & self.handled
             if not stat.S_ISDIR(os.fstat(fd).st_mode):
                 fit &= hooks.FILE  # the kernel refuses others with EINVAL
-            attr = PathBeneathAttr(fit, fd)
+            attr = PathBeneathAttr(access_fs(fit), fd)
             _call(
                 ADD_RULE,
                 ctypes.c_int(self.fd),

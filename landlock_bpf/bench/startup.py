@@ -56,7 +56,7 @@ def _ways(ours: bool) -> Iterator[_Way]:
     yield _Way("bare", "the program alone, which ends at once", (program,))
     yield _Way(PYTHON, "python3 -c pass", (sys.executable, "-c", "pass"))
     if not mechanisms.missing_landlock():
-        rights = str(int(policy_actions.rights_of(landlock.abi_version())))
+        rights = str(landlock.access_fs(policy_actions.rights_of(landlock.abi_version())))
         restrict = str(binaries.compile(binaries.RESTRICT))
         text = "a launcher in C with the landlock system calls, then the program"
         yield _Way(mechanisms.SYSCALLS, text, (restrict, rights, *paths, "--", program))

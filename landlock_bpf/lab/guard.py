@@ -55,7 +55,7 @@ def _landlock_is_missing() -> str | None:
 def _landlock_first() -> tuple[tuple[str, ...], Path | None]:
     from landlock_bpf.bench import binaries  # not for --help to load
 
-    rights = policy_actions.rights_of(landlock.abi_version())
+    rights = landlock.access_fs(policy_actions.rights_of(landlock.abi_version()))
     return (f"/{bundle.FIRST}", hex(rights), "/", "--"), binaries.compile(binaries.RESTRICT)
 
 

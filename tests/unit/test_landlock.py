@@ -171,3 +171,14 @@ def test_scopes() -> None:
         return
     assert signal_under(0) == 0
     assert signal_under(known) == errno.EPERM
+
+
+def test_rights_have_the_kernels_numbers() -> None:
+    # include/uapi/linux/landlock.h has them without a gap, in the order in which they came.
+    for version, count in ((1, 13), (2, 14), (3, 15), (5, 16), (9, 17)):
+        assert landlock.access_fs(policy_actions.rights_of(version)) == (1 << count) - 1
+
+
+def test_a_ruleset_handles_every_right_that_the_kernel_has() -> None:
+    with landlock.Ruleset(policy_actions.rights_of(landlock.abi_version())) as ruleset:
+        ruleset.allow("/", ruleset.handled)
