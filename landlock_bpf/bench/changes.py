@@ -39,8 +39,8 @@ def measure(live: controller.Controller | None, cgroup: Path, *, quick: bool) ->
             yield from _engine(live, cgroup, case)
         if quick or mechanisms.missing_landlock():
             continue
-        handled = policy_actions.rights_of(landlock.abi_version())
-        words = [str(binaries.compile(binaries.RESTRICT)), str(int(handled)), *mechanisms.rule_paths(case)]
+        handled = landlock.access_fs(policy_actions.rights_of(landlock.abi_version()))
+        words = [str(binaries.compile(binaries.RESTRICT)), str(handled), *mechanisms.rule_paths(case)]
         words += ["--", f"{tree.folder(case.depth, 0)}/{tree.PROGRAM}"]
         taken = statistics.median(spent.of_command(words) for _ in range(TIMES[case]))
         yield Change(ATTACH, case.rules, mechanisms.SYSCALLS, taken)
