@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from landlock_bpf import controller
 
 ATTACH, UPDATE, DETACH = "attach", "update", "detach"
+# While no other domain is in force: all hooks are attached and detached as well.
+FIRST, LAST = "attach the first domain", "detach the last domain"
 NAME = "bench"
 FEW, MANY = cases.Case(rules=10), cases.Case(rules=10_000)
 # How often each is done: of many rules once tells.
@@ -32,11 +34,14 @@ class Change:
     median: float
 
 
-def measure(live: controller.Controller | None, cgroup: Path, *, quick: bool) -> Iterator[Change]:
+def measure(live: controller.Controller | None, cgroup: Path, elsewhere: Path, *, quick: bool) -> Iterator[Change]:
     """Measure ours, and what a launcher in C takes that makes as many rules with the system calls and restricts itself."""
     for case in (FEW, MANY):
         if live:
-            yield from _engine(live, cgroup, case)
+            with mechanisms.hooks_kept(live, elsewhere):
+                yield from _engine(live, cgroup, case)
+        if live and case == FEW and not quick:
+            yield from _first(live, cgroup, case)
         if quick or mechanisms.missing_landlock():
             continue
         handled = landlock.access_fs(policy_actions.rights_of(landlock.abi_version()))
@@ -62,3 +67,9 @@ def _engine(live: controller.Controller, cgroup: Path, case: cases.Case) -> Iter
             found[what].append(spent.of_step(step))
     for what, values in found.items():
         yield Change(what, case.rules, mechanisms.ENGINE, statistics.median(values))
+
+
+def _first(live: controller.Controller, cgroup: Path, case: cases.Case) -> Iterator[Change]:
+    policies = mechanisms.policies(case)
+    yield Change(FIRST, case.rules, mechanisms.ENGINE, spent.of_step(lambda: live.attach(NAME, policies, cgroup)))
+    yield Change(LAST, case.rules, mechanisms.ENGINE, spent.of_step(lambda: live.detach(NAME)))

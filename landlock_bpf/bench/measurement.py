@@ -132,9 +132,9 @@ def measure(bench: rig.Rig, plan: Plan) -> results.Figures:
         if live:
             done.engine(live)
         tell("starts")
-        starts = list(startup.measure(live, quick=plan.quick))
+        starts = list(startup.measure(live, bench.elsewhere, quick=plan.quick))
         tell("changes of domains")
-        changed = list(changes.measure(live, bench.measured, quick=plan.quick))
+        changed = list(changes.measure(live, bench.measured, bench.elsewhere, quick=plan.quick))
         if not plan.quick:
             done.memory_of(live)
         if live:

@@ -124,6 +124,13 @@ def engine(
 
 
 @contextlib.contextmanager
+def hooks_kept(live: controller.Controller, cgroup: Path) -> Iterator[None]:
+    """Have a domain elsewhere that needs all hooks: attaching them is no part of what others cost then."""
+    with live.attach("keeper", policies(cases.BASE), cgroup):
+        yield
+
+
+@contextlib.contextmanager
 def rules(live: controller.Controller, layer: rule_program.RuleLayer, cgroup: Path) -> Iterator[workload.Way]:
     """Put rule programs in force on the cgroup in which all samples run."""
     with live.attach("bench", (), cgroup, rules=rule_request.Request(layer, binaries.LOADER)):
