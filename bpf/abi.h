@@ -388,7 +388,7 @@ struct walked {
 	__u64 refused;
 	__u32 rename_seq;
 	__u32 mount_seq;
-	__u32 plain; /* whether ino and generation alone name objects there: no btrfs, no overlayfs
+	__u32 quick; /* whether its files may be decided by ino and generation alone: see remember.h
 		      */
 	__u32 pad;
 };
@@ -416,18 +416,19 @@ struct walk {
 	__u64 dentry; /* where it is */
 	__u64 mount;
 	__u64 own;	  /* a dentry on the filesystem's own way */
+	__u64 root;	  /* of the mount where it is: a dentry */
 	__u32 end;	  /* enum end */
 	__u32 hidden;	  /* whether dentry lies beneath a mount */
 	__u32 depth;	  /* directories walked so far */
 	__u32 own_depth;  /* the same on the filesystem's own way */
 	__u32 rename_seq; /* of rename_lock and mount_lock when it began */
 	__u32 mount_seq;
-	__u32 unnamed; /* whether it met an object whose identity is not known */
-	__u32 index;   /* of the ruleset */
-	__u32 mode;    /* enum walk_mode */
-	__u32 sealed;  /* collected: mask of layers that deny anything to the name */
-	__u32 way;     /* collected: mask of layers in which it leads to such a name */
-	__u32 pad;
+	__u32 unnamed;	 /* whether it met an object whose identity is not known */
+	__u32 index;	 /* of the ruleset */
+	__u32 mode;	 /* enum walk_mode */
+	__u32 sealed;	 /* collected: mask of layers that deny anything to the name */
+	__u32 way;	 /* collected: mask of layers in which it leads to such a name */
+	__u32 plain;	 /* whether here only objects with a rule of their own count */
 	__u64 trees;	 /* mask of the patterns of names in whose trees it is */
 	__u64 gathered;	 /* that mask for where it begins */
 	__u64 own_trees; /* the same on the filesystem's own way */

@@ -9,8 +9,9 @@
 #include "remember.h"
 
 /*
- * Walk for actions that were refused once more, so that the rule and its layer are known.
- * Returns which of them are denied; 0 where permissive layers alone refuse.
+ * Walk for actions that were refused, or must be asked for by themselves, so that the rule and
+ * its layer are known. Returns which of them are denied; 0 where nothing, or permissive layers
+ * alone, refuse: the decision tells which.
  */
 static __always_inline __u64 walk_refused(struct task *task, const struct sight *sight, __u64 mount,
 					  __u64 dentry, __u64 refused)
@@ -20,7 +21,7 @@ static __always_inline __u64 walk_refused(struct task *task, const struct sight 
 
 	walk_from(walk, sight, mount, dentry, refused);
 	if (!sight->permissive)
-		return refused;
+		return decide_refused(&walk->decision);
 	enforced = decide_enforced(&walk->decision, sight->permissive);
 	if (enforced) {
 		walk->decision.skip = sight->permissive;
@@ -140,6 +141,10 @@ static __noinline int deny_seal(struct task *task, const struct sight *sight, __
 	return enforced ? access->error : 0;
 }
 
+/* The actions that may stand for an ioctl command. */
+#define ACTIONS_OF_IOCTL \
+	(MASK(ACTION_IOCTL) | ((1ULL << LIMIT_COMMAND_CLASSES) - 1) << ACTION_BIT_COMMANDS)
+
 /* The action that stands for an ioctl command in a ruleset. */
 static __always_inline __u64 ioctl_action(__u32 index, __u32 command)
 {
@@ -181,7 +186,8 @@ __noinline int ask_domain(struct task *task, __u32 domain)
 	refused = all & asked;
 	if (refused) {
 		enforced = walk_refused(task, sight, access->mount, access->dentry, refused);
-		error = deny_walked(task, sight, enforced ? enforced : refused, enforced != 0);
+		refused = enforced ? enforced : decide_refused(&task->walks[0].decision);
+		error = refused ? deny_walked(task, sight, refused, enforced != 0) : 0;
 		if (error)
 			return error;
 	}

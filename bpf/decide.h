@@ -25,6 +25,13 @@
 	 MASK(ACTION_MAKE_SYM) | MASK(ACTION_REFER) | MASK(ACTION_CHDIR) | MASK(ACTION_CHROOT))
 #define ACTIONS_OF_FILES (~ACTIONS_OF_DIRECTORIES)
 
+/*
+ * Actions that nearly every policy denies everywhere, for they are allowed by rules that name
+ * them alone: whoever asks for all actions asks for these by themselves, or each walk would
+ * have to go up to the root for them.
+ */
+#define ACTIONS_WITHHELD (MASK(ACTION_MOUNT) | MASK(ACTION_OPEN_BLOCK))
+
 /* The bit of the filter that must be set where a ruleset may have a rule on an inode number. */
 static inline __u64 filter_bit(__u64 ino, __u32 ruleset)
 {

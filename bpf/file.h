@@ -47,7 +47,7 @@ static __always_inline __u64 open_actions(const struct file *file, umode_t mode)
  * What all domains refuse, if that takes few instructions, else UNKNOWN. Not inline, for
  * its stack is needed again by what comes after.
  */
-static __noinline __u64 open_quickly(const struct subject *subject, struct file *file)
+static __noinline __u64 refused_in_place(const struct subject *subject, struct file *file)
 {
 	struct dentry *dentry = file->f_path.dentry;
 	struct inode *inode = file->f_inode;
@@ -76,9 +76,6 @@ static __always_inline int on_file_open(struct file *file)
 
 	if (!found)
 		return 0;
-	error = refuse_vital_file(file, HOOK_FILE_OPEN);
-	if (error)
-		return error;
 	inode = file->f_inode;
 	mode = inode->i_mode;
 	asked = open_actions(file, mode);
@@ -91,10 +88,13 @@ static __always_inline int on_file_open(struct file *file)
 	if (S_ISBLK(mode) || (S_ISCHR(mode) && reaches_disks(inode->i_rdev)))
 		asked |= MASK(ACTION_OPEN_BLOCK);
 	if (found > 0 && !S_ISDIR(mode)) {
-		refused = open_quickly(&subject, file);
+		refused = refused_in_place(&subject, file);
 		if (!(refused & (UNKNOWN | asked | optional)))
 			return 0;
 	}
+	error = refuse_vital_file(file, HOOK_FILE_OPEN);
+	if (error)
+		return error;
 	dentry = file->f_path.dentry;
 	mount = real_mount(file->f_path.mnt);
 	if (!is_ruled(dentry->d_sb, dentry->d_inode) || is_private_mount(mount))
@@ -206,6 +206,11 @@ static __always_inline int ask_file_as(struct file *file, __u64 asked, __u32 hoo
 
 	if (!found)
 		return 0;
+	if (found > 0 && !S_ISDIR(file->f_inode->i_mode)) {
+		if (!(refused_in_place(&subject, file) &
+		      (UNKNOWN | asked | (ioctl ? ACTIONS_OF_IOCTL : 0))))
+			return 0;
+	}
 	/* Only a stacking filesystem has files on a private mount that are in a tree. */
 	if (is_ruled(dentry->d_sb, dentry->d_inode) && is_private_mount(real_mount(mnt))) {
 		mnt = CAST(struct backing_file, file)->user_path.mnt;
@@ -232,8 +237,11 @@ static __always_inline int ask_file(struct file *file, __u64 asked, __u32 hook)
 	return ask_file_as(file, asked, hook, 0, 0);
 }
 
-/* The commands that are file_getattr(2) and file_setattr(2) by another name. */
-static __always_inline __u64 attributes_of(__u32 command)
+/*
+ * What commands do that any file of a filesystem takes: file_getattr(2) and file_setattr(2) by
+ * another name, and to read or change what lies anywhere in it, as who has its disk can.
+ */
+static __always_inline __u64 meant_by(__u32 command)
 {
 	switch (command) {
 	case 0x80086601: /* FS_IOC_GETFLAGS */
@@ -244,6 +252,20 @@ static __always_inline __u64 attributes_of(__u32 command)
 	case 0x40046602: /* FS_IOC32_SETFLAGS */
 	case 0x401c5820: /* FS_IOC_FSSETXATTR */
 		return MASK(ACTION_FILE_SETATTR);
+	case 0xd0009411: /* BTRFS_IOC_TREE_SEARCH */
+	case 0xc0709411: /* BTRFS_IOC_TREE_SEARCH_V2 */
+	case 0xd0009412: /* BTRFS_IOC_INO_LOOKUP */
+	case 0xd000943e: /* BTRFS_IOC_INO_LOOKUP_USER */
+	case 0x40489426: /* BTRFS_IOC_SEND */
+	case 0x40449426: /* BTRFS_IOC_SEND_32 */
+	case 0x50009401: /* BTRFS_IOC_SNAP_CREATE */
+	case 0x50009417: /* BTRFS_IOC_SNAP_CREATE_V2 */
+	case 0x5000940f: /* BTRFS_IOC_SNAP_DESTROY */
+	case 0x5000943f: /* BTRFS_IOC_SNAP_DESTROY_V2 */
+	case 0x00006611: /* EXT4_IOC_SWAP_BOOT */
+	case 0x4048587b: /* XFS_IOC_ATTRMULTI_BY_HANDLE */
+	case 0x4038586c: /* XFS_IOC_READLINK_BY_HANDLE */
+		return MASK(ACTION_OPEN_BLOCK);
 	default:
 		return 0;
 	}
@@ -257,7 +279,7 @@ static __always_inline int ask_ioctl(struct file *file, __u32 command, __u32 hoo
 		error = refuse_file(file, hook);
 	else if (!is_harmless_ioctl(command))
 		error = ask_opened(file, MASK(ACTION_IOCTL_DEV), hook);
-	return error ? error : ask_file_as(file, attributes_of(command), hook, 1, command);
+	return error ? error : ask_file_as(file, meant_by(command), hook, 1, command);
 }
 
 static __always_inline int on_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

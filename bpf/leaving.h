@@ -221,7 +221,11 @@ static __always_inline int on_task_alloc(struct task_struct *child, unsigned lon
 		return -ENOMEM;
 	task->domain = domain;
 	task->held = held;
-	task->drawn = parent ? parent->drawn : 0;
+	if (parent) {
+		task->drawn = parent->drawn;
+		/* What a task remembers is true for all. */
+		bpf_probe_read_kernel(task->walked, sizeof(task->walked), parent->walked);
+	}
 	return 0;
 }
 

@@ -22,7 +22,8 @@ static __always_inline int ask_path_as(const struct path *path, struct dentry *t
 	if (!found)
 		return 0;
 	if (touches != TOUCH_NOTHING) {
-		refused = refuse_pin(path, target ? target : path->dentry, hook);
+		dentry = target ? target : path->dentry;
+		refused = refuse_pin(path, dentry, dentry, hook);
 		if (refused)
 			return refused;
 	}

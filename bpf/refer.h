@@ -138,7 +138,7 @@ static __always_inline __u64 gainable(const struct inode *inode)
 	if (S_ISBLK(inode->i_mode))
 		return ACTIONS_OF_FILES & ~MASK(ACTION_MOUNT);
 	/* Withheld everywhere, these would have every file walked for. */
-	return ACTIONS_OF_FILES & ~MASK(ACTION_MOUNT) & ~MASK(ACTION_OPEN_BLOCK);
+	return ACTIONS_OF_FILES & ~ACTIONS_WITHHELD;
 }
 
 enum gain {
@@ -180,24 +180,29 @@ __noinline int gains(struct task *task, const struct sight *sight, __u64 mount, 
 static __noinline int ask_parents(struct task *task, const struct sight *sight, _Bool across)
 {
 	struct refer *refer = &task->refer;
-	__u64 leaves = refer->leaves, arrives = refer->arrives, old_refused, new_refused;
+	__u64 leaves = refer->leaves, arrives = refer->arrives, old_all, old_refused, new_refused;
+	_Bool keep;
 	int error;
 
 	if (across) {
 		leaves |= MASK(ACTION_REFER);
 		arrives |= MASK(ACTION_REFER);
 	}
-	old_refused =
-		refused_beneath(task, sight, refer->mount, CAST(struct dentry, refer->old_parent)) &
-		leaves;
+	/* A rename ends all that is remembered; across directories it is asked again before. */
+	keep = across || !refer->removes;
+	old_all = refused_beneath(task, sight, refer->mount, CAST(struct dentry, refer->old_parent),
+				  keep);
+	old_refused = old_all & leaves;
 	if (old_refused & ~MASK(ACTION_REFER)) {
 		error = deny_parent(task, sight, refer->old_parent, old_refused);
 		if (error)
 			return error;
 	}
-	new_refused =
-		refused_beneath(task, sight, refer->mount, CAST(struct dentry, refer->new_parent)) &
-		arrives;
+	new_refused = (refer->new_parent == refer->old_parent
+			       ? old_all
+			       : refused_beneath(task, sight, refer->mount,
+						 CAST(struct dentry, refer->new_parent), keep)) &
+		      arrives;
 	if (new_refused & ~MASK(ACTION_REFER)) {
 		error = deny_parent(task, sight, refer->new_parent, new_refused);
 		if (error)
@@ -264,9 +269,7 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 
 	if (!found)
 		return 0;
-	error = refuse_pin(new_dir, old_dentry, hook);
-	if (!error)
-		error = refuse_pin(new_dir, new_dentry, hook);
+	error = refuse_pin(new_dir, old_dentry, new_dentry, hook);
 	if (error)
 		return error;
 	new_parent = new_dir->dentry;

@@ -79,32 +79,11 @@ static __always_inline _Bool reaches_disks(__u32 device)
 {
 	switch (device >> 20) {
 	case 21:  /* SCSI_GENERIC_MAJOR */
+	case 90:  /* MTD_CHAR_MAJOR */
 	case 162: /* RAW_MAJOR */
 		return 1;
 	default:
 		return device == (10 << 20 | 236); /* the device mapper's control */
-	}
-}
-
-/* Filesystems with vital files. Most opens of a domain are of others: few instructions. */
-static __always_inline _Bool may_be_vital(__u64 magic)
-{
-	switch (magic) {
-	case PROC_SUPER_MAGIC:
-	case SYSFS_MAGIC:
-	case CGROUP_SUPER_MAGIC:
-	case CGROUP2_SUPER_MAGIC:
-	case BPF_FS_MAGIC:
-	case DEBUGFS_MAGIC:
-	case TRACEFS_MAGIC:
-	case SECURITYFS_MAGIC:
-	case EFIVARFS_MAGIC:
-	case CONFIGFS_MAGIC:
-	case BINFMTFS_MAGIC:
-	case NFSD_MAGIC:
-		return 1;
-	default:
-		return 0;
 	}
 }
 
@@ -176,26 +155,6 @@ static __noinline int ask_vital_at(__u32 hook, __u64 mount, __u64 dentry)
 	return ask_vital(&report);
 }
 
-/* Folders that records lie in, from them up to RUN in landlock_bpf/record.py. */
-#define RECORD_DEPTH 2
-
-/* Whether something is the folder of the controller's records, or lies in it. */
-static __always_inline _Bool is_record(struct dentry *dentry)
-{
-	struct state *state = the_state();
-	struct inode *inode;
-
-	if (!state || dentry->d_sb->s_dev != state->records_dev || !state->records_ino)
-		return 0;
-	for (__u32 level = 0; level <= RECORD_DEPTH; level++) {
-		inode = dentry->d_inode;
-		if (inode && inode->i_ino == state->records_ino)
-			return 1;
-		dentry = dentry->d_parent;
-	}
-	return 0;
-}
-
 /* Refuse to write to a vital file, or to give it away. */
 static __always_inline int refuse_vital(const struct path *path, __u32 hook)
 {
@@ -224,10 +183,14 @@ static __always_inline int refuse_vital_file(struct file *file, __u32 hook)
  * Refuse to make, to remove, to mount over or to unmount anything in the bpffs or among records,
  * and to mount on cgroups: by these pins and paths commands find the engine and whom it binds.
  */
-static __always_inline int refuse_pin(const struct path *path, struct dentry *dentry, __u32 hook)
+static __always_inline int refuse_pin(const struct path *path, struct dentry *dentry,
+				      struct dentry *second, __u32 hook)
 {
-	if (path->dentry->d_sb->s_magic != BPF_FS_MAGIC && !is_record(path->dentry) &&
-	    !is_record(dentry))
+	struct super_block *sb = path->dentry->d_sb;
+
+	if (sb->s_magic != BPF_FS_MAGIC &&
+	    (!has_records(sb) ||
+	     (!is_record(path->dentry) && !is_record(dentry) && !is_record(second))))
 		return 0;
 	return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)dentry);
 }
@@ -243,15 +206,16 @@ static __always_inline int refuse_mount(const struct path *path, __u32 hook)
 
 /*
  * A filesystem gets its options, before anybody sees it. One of cgroup v1 may have a program
- * among them that the kernel starts when a cgroup gets empty; an overlayfs shows its layers
- * without the directories around them, where denials may be.
+ * among them that the kernel starts when a cgroup gets empty; overlayfs and eCryptfs show what
+ * is beneath them without the directories around it, where denials may be.
  */
 static __always_inline int on_sb_set_mnt_opts(struct super_block *sb, void *mnt_opts,
 					      unsigned long kern_flags,
 					      unsigned long *set_kern_flags)
 {
 	overlay_seen(sb);
-	if (sb->s_magic != CGROUP_SUPER_MAGIC && sb->s_magic != OVERLAYFS_SUPER_MAGIC)
+	if (sb->s_magic != CGROUP_SUPER_MAGIC && sb->s_magic != OVERLAYFS_SUPER_MAGIC &&
+	    sb->s_magic != ECRYPTFS_SUPER_MAGIC)
 		return 0;
 	return refuse_escape(HOOK_SB_SET_MNT_OPTS, 0, 0);
 }

@@ -110,6 +110,16 @@ static __always_inline void gather(struct walk *walk, const struct rule *rule,
 	walk->trees |= trees_of(rule, beneath);
 }
 
+/* Take notice of the mount where the walk is. */
+static __always_inline void enter_mount(struct walk *walk)
+{
+	struct dentry *root = CAST(struct mount, walk->mount)->mnt.mnt_root;
+
+	walk->root = (__u64)root;
+	walk->plain = walk->mode == WALK_MODE_DECIDE && !(walk->lengths | walk->trees) &&
+		      root->d_sb->s_magic != OVERLAYFS_SUPER_MAGIC;
+}
+
 /* Go past the root of a mount. Returns 1 where the walk ends. */
 static __always_inline long leave_mount(struct walk *walk)
 {
@@ -123,6 +133,7 @@ static __always_inline long leave_mount(struct walk *walk)
 	walk->dentry = (__u64)mount->mnt_mountpoint;
 	walk->mount = (__u64)parent;
 	walk->hidden = 1;
+	enter_mount(walk);
 	return 0;
 }
 
@@ -188,17 +199,36 @@ static __always_inline long step_own(struct walk *walk)
 	return 0;
 }
 
+/* Pass a directory that surely has no rule. */
+static long pass_by(__u32 index, struct walk **context)
+{
+	struct walk *walk = *context;
+	struct dentry *dentry = CAST(struct dentry, walk->dentry), *parent;
+	struct inode *inode = dentry->d_inode;
+
+	if (walk->dentry == walk->root || !inode || may_have_rule(inode->i_ino, walk->index))
+		return 1;
+	parent = dentry->d_parent;
+	if (parent == dentry)
+		return 1;
+	walk->dentry = (__u64)parent;
+	walk->hidden = 0;
+	return walk->depth++ > LIMIT_DEPTH;
+}
+
 static long step_up(__u32 index, struct walk **context)
 {
 	struct walk *walk = *context;
-	struct dentry *dentry = CAST(struct dentry, walk->dentry);
-	struct mount *mount = CAST(struct mount, walk->mount);
-	struct inode *inode = dentry->d_inode;
-	struct dentry *parent;
+	struct dentry *dentry, *parent;
+	struct inode *inode;
 	struct rule *rule = NULL, *beneath = NULL;
 
 	if (walk->own)
 		return step_own(walk);
+	if (walk->plain)
+		bpf_loop(LIMIT_DEPTH, pass_by, &walk, 0);
+	dentry = CAST(struct dentry, walk->dentry);
+	inode = dentry->d_inode;
 	if (inode)
 		rule = rule_of(walk, walk->index, inode, inode->i_sb, &beneath);
 	if (walk->unnamed)
@@ -209,8 +239,8 @@ static long step_up(__u32 index, struct walk **context)
 		beneath = NULL;
 	} else if (walk->lengths | walk->trees) {
 		walk->trees &= ~trees_of(rule, beneath);
-		if (dentry != mount->mnt.mnt_root)
-			apply_names(walk, address_of(mount), address_of(dentry));
+		if (walk->dentry != walk->root)
+			apply_names(walk, walk->mount, walk->dentry);
 	}
 	if (beneath)
 		count_rule(walk, beneath, COUNTS_HIDDEN);
@@ -218,7 +248,7 @@ static long step_up(__u32 index, struct walk **context)
 		walk->end = END_SETTLED;
 		return 1;
 	}
-	if (dentry == mount->mnt.mnt_root)
+	if (walk->dentry == walk->root)
 		return cross_mount(walk, dentry);
 	parent = dentry->d_parent;
 	if (parent == dentry) {
@@ -235,6 +265,7 @@ static __always_inline void begin_walk_up(struct walk *walk, __u32 mode)
 	walk->mode = mode;
 	walk->mount = walk->from_mount;
 	walk->dentry = walk->from_dentry;
+	enter_mount(walk);
 	walk->own = 0;
 	walk->end = END_NONE;
 	walk->hidden = 0;

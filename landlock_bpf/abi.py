@@ -426,7 +426,7 @@ class Walked(ctypes.Structure):
         ("refused", ctypes.c_uint64),
         ("rename_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
-        ("plain", ctypes.c_uint32),
+        ("quick", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
     ]
 
@@ -449,7 +449,7 @@ class Decision(ctypes.Structure):
 
 
 class Walk(ctypes.Structure):
-    """struct walk: 896 bytes."""
+    """struct walk: 904 bytes."""
 
     _fields_ = [
         ("decision", Decision),
@@ -459,6 +459,7 @@ class Walk(ctypes.Structure):
         ("dentry", ctypes.c_uint64),
         ("mount", ctypes.c_uint64),
         ("own", ctypes.c_uint64),
+        ("root", ctypes.c_uint64),
         ("end", ctypes.c_uint32),
         ("hidden", ctypes.c_uint32),
         ("depth", ctypes.c_uint32),
@@ -470,7 +471,7 @@ class Walk(ctypes.Structure):
         ("mode", ctypes.c_uint32),
         ("sealed", ctypes.c_uint32),
         ("way", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("plain", ctypes.c_uint32),
         ("trees", ctypes.c_uint64),
         ("gathered", ctypes.c_uint64),
         ("own_trees", ctypes.c_uint64),
@@ -624,7 +625,7 @@ class Viewing(ctypes.Structure):
 
 
 class Task(ctypes.Structure):
-    """struct task: 4432 bytes."""
+    """struct task: 4448 bytes."""
 
     _fields_ = [
         ("domain", ctypes.c_uint32),
@@ -769,7 +770,7 @@ class Explained(ctypes.Structure):
 
 
 class Explaining(ctypes.Structure):
-    """struct explaining: 5672 bytes."""
+    """struct explaining: 5688 bytes."""
 
     _fields_ = [
         ("asked", ctypes.c_uint64),

@@ -230,13 +230,13 @@ MUTATIONS = (
     _kernel(
         "pins",
         "vital.h",
-        "if (path->dentry->d_sb->s_magic != BPF_FS_MAGIC && !is_record(path->dentry) &&",
-        "if (!is_record(path->dentry) &&",
+        "if (sb->s_magic != BPF_FS_MAGIC &&",
+        "if (",
         "test_escape.py::test_pins",
     ),
     _kernel(
         "records",
-        "vital.h",
+        "remember.h",
         "if (inode && inode->i_ino == state->records_ino)",
         "if (inode && !inode->i_ino)",
         "test_escape.py::test_records",
@@ -358,6 +358,13 @@ MUTATIONS = (
         "test_escape.py::test_descriptors_that_are_received",
     ),
     _kernel(
+        "filesystem-commands",
+        "file.h",
+        "\t\treturn MASK(ACTION_OPEN_BLOCK);",
+        "\t\treturn 0;",
+        "test_filesystems.py::test_ioctls_of_btrfs",
+    ),
+    _kernel(
         "engine-mounts",
         "vital.h",
         "if (magic != BPF_FS_MAGIC && magic != CGROUP2_SUPER_MAGIC && !is_record(path->dentry))",
@@ -367,15 +374,15 @@ MUTATIONS = (
     _kernel(
         "overlay-mounts",
         "vital.h",
-        "if (sb->s_magic != CGROUP_SUPER_MAGIC && sb->s_magic != OVERLAYFS_SUPER_MAGIC)",
-        "if (sb->s_magic != CGROUP_SUPER_MAGIC)",
+        "sb->s_magic != OVERLAYFS_SUPER_MAGIC &&\n\t    sb->s_magic != ECRYPTFS_SUPER_MAGIC)",
+        "1)",
         "test_escape.py::test_filesystems_that_may_not_be_mounted",
     ),
     _kernel(
         "old-cgroups",
         "vital.h",
-        "if (sb->s_magic != CGROUP_SUPER_MAGIC && sb->s_magic != OVERLAYFS_SUPER_MAGIC)",
-        "if (sb->s_magic != OVERLAYFS_SUPER_MAGIC)",
+        "if (sb->s_magic != CGROUP_SUPER_MAGIC && ",
+        "if (",
         "test_escape.py::test_filesystems_that_may_not_be_mounted",
     ),
     _control(

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import deadline
@@ -132,6 +134,53 @@ def test_subvolumes_and_snapshots(btrfs: Path, inside: Member, attach: rule.Atta
             results = [inside.errno(read, btrfs / volume / name) for volume in ("one", "two", "copy")]
             assert results == [errno.EACCES, 0, 0]
         filesystem.drop_caches()
+
+
+# include/uapi/linux/btrfs.h
+TREE_SEARCH, SNAP_CREATE_V2, SNAP_DESTROY = 0xD0009411, 0x50009417, 0x5000940F
+EXTENT_DATA = 108
+
+
+def search_tree(folder: Path, number: int) -> None:
+    """Read what a small file has in it out of the filesystem's own tree, by its inode number."""
+    arguments = bytearray(4096)
+    most = (1 << 64) - 1
+    struct.pack_into("=7Q3I", arguments, 0, 0, number, number, 0, most, 0, most, EXTENT_DATA, EXTENT_DATA, 9)
+    with_folder(folder, lambda held: fcntl.ioctl(held, TREE_SEARCH, arguments))
+    assert b"small secret" in arguments
+
+
+def snapshot(volume: Path, target: Path) -> None:
+    def make(source: int) -> None:
+        arguments = struct.pack("=qQQ32x4040s", source, 0, 0, os.fsencode(target.name))
+        with_folder(target.parent, lambda held: fcntl.ioctl(held, SNAP_CREATE_V2, arguments))
+
+    with_folder(volume, make)
+
+
+def destroy(volume: Path) -> None:
+    arguments = struct.pack("=q4088s", 0, os.fsencode(volume.name))
+    with_folder(volume.parent, lambda held: fcntl.ioctl(held, SNAP_DESTROY, arguments))
+
+
+def with_folder(path: Path, use: Callable[[int], object]) -> None:
+    operation.with_opened(path, os.O_RDONLY | os.O_DIRECTORY, use)
+
+
+def test_ioctls_of_btrfs(btrfs: Path, inside: Member, attach: rule.Attach) -> None:
+    """They go round all names and directories: where anything of the filesystem is denied, they are as the disk beneath it."""
+    volume = btrfs / "for-ioctls"
+    subprocess.run(["btrfs", "-q", "subvolume", "create", volume], check=True)
+    (volume / "open").mkdir()
+    (volume / "secret").write_text("small secret")
+    os.sync()
+    number = (volume / "secret").stat().st_ino
+    rows = ((search_tree, volume / "open", number), (snapshot, volume, btrfs / "copied"), (destroy, btrfs / "copied"))
+    assert [inside.errno(*row) for row in rows] == [0, 0, 0]
+    attach(rule.make(READ, rule.deny(volume / "secret", READ), default="allow"))
+    snapshot(volume, btrfs / "copied")
+    refused = [inside.errno(*row) for row in (rows[0], (snapshot, volume, btrfs / "again"), rows[2])]
+    assert refused == [errno.EACCES] * 3
 
 
 def test_whole_subvolume(btrfs: Path, inside: Member, attach: rule.Attach) -> None:
