@@ -8,8 +8,8 @@ ruleset, so that one look-up answers for all. `Slot.parent` says which that is; 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from landlock_bpf import (
     abi,
@@ -28,8 +28,7 @@ from landlock_bpf import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The layers that a domain is to have; `scope` and `target` go into its record."""
 
     slot: domain.Slot

@@ -199,11 +199,7 @@ class Engine:
 
     def _map(self, name: str, key: type[Any] | None, value: type[Any] | None, *, raw: bool = False) -> maps.Map:
         path = self.pins / "maps" / name
-        opened = self._stack.enter_context(maps.Map.open(path, key=key, value=value))
-        if not raw:
-            return opened
-        # The sizes have been compared; what follows is about bytes.
-        return self._stack.enter_context(maps.Map.open(path))
+        return self._stack.enter_context(maps.Map.open(path, key=key, value=value, raw=raw))
 
     def _memory(self, name: str, value: type[ctypes.Structure] | type[ctypes.c_uint64]) -> memoryview:
         with maps.Map.open(self.pins / "maps" / name, value=value) as opened:

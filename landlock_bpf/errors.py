@@ -6,18 +6,17 @@ Every message says what was attempted, on what, and what to do. Only the command
 
 from __future__ import annotations
 
-import dataclasses
 import errno as errnos
 import os
 from collections.abc import Iterable
+from typing import NamedTuple
 
 
 class Error(Exception):
     """Base of all errors that this package raises on purpose; str() is ready to be shown to a person."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong with a policy, and where. A line of 0 means the file as a whole, an empty key the line as a whole."""
 
     file: str

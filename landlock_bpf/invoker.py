@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from landlock_bpf import errors
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Invoker:
+class Invoker(NamedTuple):
     """A user to become, with all groups; the name is empty where the user database has no entry."""
 
     uid: int

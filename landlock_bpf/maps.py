@@ -38,24 +38,24 @@ class Map:
     """A map behind a descriptor, which it owns; a context manager.
 
     `key` and `value` are the types of abi.py: sizes are compared at once (UnsupportedError where an engine of another
-    version made the map), and look-ups give back values of that type; without them, bytes. A key or value to write may
-    be bytes, an int or a ctypes structure. Keys of task storage are pidfds.
+    version made the map), and look-ups give back values of that type; without them, or if `raw`, bytes. A key or value to
+    write may be bytes, an int or a ctypes structure. Keys of task storage are pidfds.
     """
 
-    def __init__(self, fd: int, *, key: type[Any] | None = None, value: type[Any] | None = None) -> None:
+    def __init__(self, fd: int, *, key: type[Any] | None = None, value: type[Any] | None = None, raw: bool = False) -> None:
         self.fd = fd
         self.info = bpf.map_info(fd)
         self.name: str = self.info.name.decode()
-        self._key, self._value = key, value
+        self._key, self._value = (None, None) if raw else (key, value)
         self._key_size, self._value_size = self.info.key_size, self.info.value_size
         self._lib = libbpf.library()
         self._compare("keys", self.info.key_size, key)
         self._compare("values", self.info.value_size, value)
 
     @classmethod
-    def open(cls, path: Path, *, key: type[Any] | None = None, value: type[Any] | None = None) -> Map:
+    def open(cls, path: Path, *, key: type[Any] | None = None, value: type[Any] | None = None, raw: bool = False) -> Map:
         """Open a pinned map."""
-        return cls(bpf.obj_get(path), key=key, value=value)
+        return cls(bpf.obj_get(path), key=key, value=value, raw=raw)
 
     @classmethod
     def create(cls, kind: MapType, name: str, key_size: int, value_size: int, max_entries: int) -> Map:

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
-@dataclasses.dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     """One mount: the type and the device number of its filesystem, which directory of it, and where.
 
     `options` are those of the filesystem, as the kernel writes them: commas apart, others escaped in octal.
@@ -42,4 +41,4 @@ def parse(lines: Iterable[str]) -> Iterator[Mount]:
 
 def plain(word: str) -> str:
     """Undo the octal escapes of blanks and the like."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), word)
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), word) if "\\" in word else word

@@ -7,11 +7,10 @@ or msgspec (stops at the first error); the JSON schema is made from the same tab
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from landlock_bpf import abi, policy_actions, policy_source
 from landlock_bpf.policy_source import Place, Source
@@ -39,8 +38,7 @@ class Kind(enum.Enum):
     NOT_YET = "not enforced yet"
 
 
-@dataclasses.dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """One key of a table: `name` as TOML spells it, `doc` for the schema.
 
     For an array of tables `keys` are the keys of each, of which one of `any_of` must be there.
@@ -132,8 +130,7 @@ KEYS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A value of the right type, with the line and the key where it stands."""
 
     value: object

@@ -7,10 +7,10 @@ syntax errors) and the scanner here, which may count on valid text, gives the li
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from landlock_bpf import errors
 
@@ -34,8 +34,7 @@ _SCALAR = re.compile(r"[^,\]}#\n]++")
 _DOT = re.compile(r"[ \t]*+\.[ \t]*+")
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A parsed file: `values` as the format's own parser gave them, `lines` by place, `json` for the spelling of keys."""
 
     file: str

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NamedTuple
 
 import landlock_bpf
 from landlock_bpf import errors, terminal
@@ -25,8 +25,7 @@ the first things to try:
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Subcommand:
+class Subcommand(NamedTuple):
     """A row of the table. Its module of the same name is imported only when it is chosen, as start-up time counts.
 
     The module has add_arguments(parser), main(args) -> exit status, and as the text of --help its docstring and EXAMPLES.

@@ -48,7 +48,7 @@ def test_the_actions_are_current() -> None:
 
 
 def test_a_change_of_the_table_of_actions_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = dataclasses.replace(hooks.ACTIONS[0], landlock_abi=None)
+    changed = hooks.ACTIONS[0]._replace(landlock_abi=None)
     monkeypatch.setattr(hooks, "ACTIONS", (changed, *hooks.ACTIONS[1:]))
     assert action_catalogue.generate() != ACTIONS
 
