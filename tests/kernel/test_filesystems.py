@@ -152,14 +152,14 @@ def search_tree(folder: Path, number: int) -> None:
 
 def snapshot(volume: Path, target: Path) -> None:
     def make(source: int) -> None:
-        arguments = struct.pack("=qQQ32x4040s", source, 0, 0, os.fsencode(target.name))
+        arguments = bytearray(struct.pack("=qQQ32x4040s", source, 0, 0, os.fsencode(target.name)))
         with_folder(target.parent, lambda held: fcntl.ioctl(held, SNAP_CREATE_V2, arguments))
 
     with_folder(volume, make)
 
 
 def destroy(volume: Path) -> None:
-    arguments = struct.pack("=q4088s", 0, os.fsencode(volume.name))
+    arguments = bytearray(struct.pack("=q4088s", 0, os.fsencode(volume.name)))
     with_folder(volume.parent, lambda held: fcntl.ioctl(held, SNAP_DESTROY, arguments))
 
 
