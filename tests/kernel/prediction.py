@@ -102,9 +102,10 @@ class Prediction:
                 fail(errno.EACCES)
         self.ask(last.parent, MAKE[kind])
 
-    def leaves_tree(self, source: Place, parent: Place, target: Place) -> bool:
-        """Say whether a directory would leave the tree of a pattern."""
-        return source.is_dir and bool(self.names.patterns(parent) - self.names.patterns(target))
+    def leaves_tree(self, source: Place, parent: Place, target: Place, group: Sequence[int]) -> bool:
+        """Say whether a directory would leave the tree of a pattern of a group's."""
+        left = self.names.patterns(parent) - self.names.patterns(target)
+        return source.is_dir and any(pattern.layer in group for pattern in left)
 
     def has_rule(self, place: Place) -> bool:
         """Say whether each layer has a rule that allows to open this very file."""
@@ -144,9 +145,9 @@ class Prediction:
                 continue
             if self.refused(parent, REFER, group) or self.refused(target, REFER, group):
                 fail(errno.EXDEV)
-            if self.gains(old, target, group) or self.leaves_tree(old, parent, target):
+            if self.gains(old, target, group) or self.leaves_tree(old, parent, target, group):
                 fail(errno.EXDEV)
-            if exchange and new and (self.gains(there, parent, group) or self.leaves_tree(there, target, parent)):
+            if exchange and new and (self.gains(there, parent, group) or self.leaves_tree(there, target, parent, group)):
                 fail(errno.EXDEV)
 
     # Names
