@@ -9,7 +9,7 @@ import errno
 import importlib.util
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -51,6 +51,26 @@ class Feature:
     needed: bool
 
 
+def lsms() -> tuple[str, ...] | None:
+    """List the active LSMs in the order in which they are asked; None where securityfs, which tells them, is not mounted."""
+    return tuple(LSM_LIST.read_text().strip().split(",")) if LSM_LIST.exists() else None
+
+
+def missing_lsm(name: str) -> str | None:
+    """Say why an LSM is not in force, with the remedy; None where it is."""
+    active = lsms()
+    if active is None:
+        return f"{LSM_LIST} is not there; {_MOUNT_SECURITYFS}"
+    return None if name in active else f"{name} is not among the LSMs of this kernel; {_boot_with(name, active)}"
+
+
+def _boot_with(name: str, active: Sequence[str]) -> str:
+    # `capability` is always on and no word of lsm= (security/security.c).
+    wanted = ",".join([*(each for each in active if each != "capability"), name])
+    remedy = f"boot with lsm={wanted} on the kernel's command line"
+    return f"{remedy}: add it to GRUB_CMDLINE_LINUX in {GRUB}, run update-grub, reboot" if GRUB.exists() else remedy
+
+
 def probe() -> tuple[Feature, ...]:
     """Ask for every feature, in the order in which one would mend them."""
     return tuple(Feature(name, *_ask(question), needed) for name, needed, question in _PROBES)
@@ -87,17 +107,12 @@ def _kernel_btf() -> Answer:
 
 
 def _bpf_lsm() -> Answer:
-    if not LSM_LIST.exists():
+    active = lsms()
+    if active is None:
         return "unknown", f"{LSM_LIST} is not there", _MOUNT_SECURITYFS
-    active = LSM_LIST.read_text().strip()
-    if "bpf" in active.split(","):
-        return "yes", active, ""
-    # `capability` is always on and no word of lsm= (security/security.c).
-    wanted = ",".join([name for name in active.split(",") if name != "capability"] + ["bpf"])
-    remedy = f"boot with lsm={wanted} on the kernel's command line"
-    if GRUB.exists():
-        remedy += f": add it to GRUB_CMDLINE_LINUX in {GRUB}, run update-grub, reboot"
-    return "no", f"active: {active}", f"{remedy}; or stay in the VM: vm/run"
+    if "bpf" in active:
+        return "yes", ",".join(active), ""
+    return "no", f"active: {','.join(active)}", f"{_boot_with('bpf', active)}; or stay in the VM: vm/run"
 
 
 def _lockdown() -> Answer:

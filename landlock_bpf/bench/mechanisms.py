@@ -64,9 +64,8 @@ def missing_bubblewrap() -> str | None:
 
 
 def missing_apparmor() -> str | None:
-    active = features.LSM_LIST.read_text().strip().split(",") if features.LSM_LIST.exists() else []
-    if "apparmor" not in active:
-        return "not among the LSMs that this kernel was booted with"
+    if why := features.missing_lsm("apparmor"):
+        return why
     return None if shutil.which("apparmor_parser") else "apparmor_parser is not installed"
 
 

@@ -40,12 +40,9 @@ class AppArmor:
         return _version()
 
     def missing(self) -> str | None:
-        listed = features.LSM_LIST.read_text().strip().split(",") if features.LSM_LIST.exists() else []
-        if "apparmor" not in listed:
-            return f"apparmor is not among the LSMs of this kernel; boot it with lsm={','.join([*listed, 'apparmor'])}"
-        if shutil.which(PARSER) is None:
-            return f"{PARSER} is not installed; install it (Debian: apt-get install apparmor)"
-        return None if os.geteuid() == 0 else "only root can load a profile; use sudo"
+        if why := features.missing_lsm("apparmor"):
+            return why
+        return None if shutil.which(PARSER) else f"{PARSER} is not installed; install it (Debian: apt-get install apparmor)"
 
     def cannot(self) -> tuple[str, ...]:
         return (

@@ -56,10 +56,7 @@ class Tomoyo:
         return f"TOMOYO {(INTERFACE / 'version').read_text().strip()}"
 
     def missing(self) -> str | None:
-        listed = features.LSM_LIST.read_text().strip().split(",") if features.LSM_LIST.exists() else []
-        if "tomoyo" not in listed:
-            return f"tomoyo is not among the LSMs of this kernel; boot it with lsm={','.join([*listed, 'tomoyo'])}"
-        return None if os.geteuid() == 0 else "only root can write TOMOYO's policy; use sudo"
+        return features.missing_lsm("tomoyo")
 
     def cannot(self) -> tuple[str, ...]:
         return (

@@ -48,6 +48,22 @@ def test_lsm_is_unknown_without_securityfs(lsm: Path) -> None:
     assert state == "unknown" and remedy.startswith("mount -t securityfs")
 
 
+@pytest.mark.parametrize(
+    ("active", "words"),
+    [
+        ("lockdown,capability,bpf", "tomoyo is not among the LSMs of this kernel; boot with lsm=lockdown,bpf,tomoyo "),
+        ("capability,tomoyo,bpf", None),
+        (None, " is not there; mount -t securityfs"),
+    ],
+)
+def test_missing_lsm(lsm: Path, active: str | None, words: str | None) -> None:
+    if active is not None:
+        lsm.write_text(f"{active}\n")
+    assert features.lsms() == (tuple(active.split(",")) if active else None)
+    found = features.missing_lsm("tomoyo")
+    assert words in found if words and found else found is words
+
+
 def test_not_mounted() -> None:
     assert features._mounted("no_such_filesystem", "mend") == ("no", "not mounted", "mend")
 
