@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from landlock_bpf import compiler, errors, features
+from landlock_bpf import compiler, conditions, errors
 from landlock_bpf.bench import clock, results, startup, targets
 
 FORMAT = "landlock-bpf bench 2"
@@ -22,8 +21,12 @@ def document(unit: clock.Clock, found: results.Figures) -> Document:
     """Give what was measured, on what, and how it stands to the targets."""
     python = found.start(startup.PYTHON)
     return {
-        "format": FORMAT,
-        **conditions(unit),
+        **conditions.head(FORMAT),
+        "engine": engine(),
+        "unit": unit.unit,
+        "ns_per_instruction": [unit.short_chain, unit.long_chain],
+        "cpus": os.cpu_count(),
+        "filesystem": "tmpfs",
         "mechanisms": [dataclasses.asdict(column) for column in found.columns],
         "rows": [{**_row(row), "ratio": row.ratio} for row in found.rows],
         "operations": [_line(line) for line in found.lines],
@@ -45,22 +48,6 @@ def read(path: Path) -> Document:
         said = told.get("format") if isinstance(told, dict) else None
         raise errors.UnsupportedError(f"{path} is {said or 'something else'}, and {FORMAT} is read", remedy)
     return told
-
-
-def conditions(unit: clock.Clock) -> Document:
-    """Tell what the figures depend on."""
-    lsm = features.LSM_LIST
-    return {
-        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "engine": engine(),
-        "unit": unit.unit,
-        "ns_per_instruction": [unit.short_chain, unit.long_chain],
-        "kernel": os.uname().release,
-        "machine": os.uname().machine,
-        "cpus": os.cpu_count(),
-        "lsm": lsm.read_text().strip().split(",") if lsm.exists() else None,
-        "filesystem": "tmpfs",
-    }
 
 
 def engine() -> str:

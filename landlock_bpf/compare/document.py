@@ -4,27 +4,20 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from landlock_bpf import conditions
 from landlock_bpf.compare import results, statements
 
 FORMAT = "landlock-bpf compare 1"
-_LSM = Path("/sys/kernel/security/lsm")
 
 
 def make(columns: Sequence[results.Column], rows: Sequence[results.Row], policy: Path, bench: object = None) -> dict[str, Any]:
     """Give all that was seen, and on what machine; `bench` is a document of its own."""
-    machine = os.uname()
     return {
-        "format": FORMAT,
-        "kernel": machine.release,
-        "machine": machine.machine,
-        "lsm": _LSM.read_text().strip().split(",") if _LSM.exists() else [],
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **conditions.head(FORMAT),
         "policy": {"name": statements.name_of(policy), "text": policy.read_text()},
         "mechanisms": [_column(each) for each in columns],
         "operations": [_row(each) for each in rows],

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import shutil
 import sys
 import textwrap
 from typing import Any
 
-from landlock_bpf import features, terminal
+from landlock_bpf import conditions, terminal
 from landlock_bpf.lab import escape, guard, runtime, step
 
 FORMAT = "landlock-bpf lab 1"
@@ -41,14 +40,9 @@ def print_report(experiment: escape.Experiment) -> None:
 
 def document(experiment: escape.Experiment) -> dict[str, Any]:
     """Give all that was seen as JSON has it."""
-    now = datetime.datetime.now(datetime.UTC)
     return {
-        "format": FORMAT,
+        **conditions.head(FORMAT),
         "experiment": "container-escape",
-        "kernel": os.uname().release,
-        "machine": os.uname().machine,
-        "lsm": features.LSM_LIST.read_text().strip().split(",") if features.LSM_LIST.exists() else None,
-        "date": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "runtime": experiment.runtime,
         "policy": {"name": f"policies/{guard.POLICY}", "text": guard.policy_file().read_text()},
         "mechanisms": [

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import test_bench
 
+from landlock_bpf import features
 from landlock_bpf.bench import cases, changes, startup, workload
 from landlock_bpf.bench import document as bench_document
 from landlock_bpf.bench import results as bench_results
@@ -394,7 +395,9 @@ def test_written_as_it_is_rendered(document: dict[str, Any], tmp_path: Path) -> 
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == page.render(document)
 
 
-def test_the_documented_json_is_a_document() -> None:
+def test_the_documented_json_is_a_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lsm").write_text("landlock,bpf\n")
+    monkeypatch.setattr(features, "LSM_LIST", tmp_path / "lsm")
     (text,) = re.findall(r"^```json compare\n(.*?)^```$", (ROOT / "docs" / "COMPARE.md").read_text(), re.M | re.S)
     told = json.loads(text)
     column = results.Column("landlock", "", "", None, ())
