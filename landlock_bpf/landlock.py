@@ -66,6 +66,15 @@ def abi_version() -> int:
         raise errors.UnsupportedError("this kernel has no Landlock in force", REMEDY) from error
 
 
+def missing() -> str | None:
+    """Say why Landlock is not in force, with the remedy; None where it is."""
+    try:
+        abi_version()
+    except errors.UnsupportedError as error:
+        return str(error)
+    return None
+
+
 def errata() -> int:
     """Ask the kernel which faults of Landlock it has mended: bit N-1 for erratum N, 0 where it cannot be asked."""
     try:
@@ -78,6 +87,11 @@ def errata() -> int:
         )
     except errors.KernelError:
         return 0
+
+
+def rights() -> abi.Action:
+    """Give all rights on files that the kernel can handle; UnsupportedError as abi_version()."""
+    return policy_actions.rights_of(abi_version())
 
 
 def network_rights() -> int:
@@ -186,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", nargs="+", metavar="COMMAND")
     options = parser.parse_args(arguments)
     try:
-        with Ruleset(policy_actions.rights_of(abi_version())) as ruleset:
+        with Ruleset(rights()) as ruleset:
             for word, actions in WORDS.items():
                 for path in getattr(options, word):
                     ruleset.allow(path, actions)

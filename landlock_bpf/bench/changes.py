@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import landlock, policy_actions
+from landlock_bpf import landlock
 from landlock_bpf.bench import binaries, cases, mechanisms, spent, tree
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def measure(live: controller.Controller | None, cgroup: Path, elsewhere: Path, *
                 yield from _engine(live, cgroup, case)
         if live and case == FEW and not quick:
             yield from _first(live, cgroup, case)
-        if quick or mechanisms.missing_landlock():
+        if quick or landlock.missing():
             continue
-        handled = landlock.access_fs(policy_actions.rights_of(landlock.abi_version()))
+        handled = landlock.access_fs(landlock.rights())
         words = [str(binaries.compile(binaries.RESTRICT)), str(handled), *mechanisms.rule_paths(case)]
         words += ["--", f"{tree.folder(case.depth, 0)}/{tree.PROGRAM}"]
         taken = statistics.median(spent.of_command(words) for _ in range(TIMES[case]))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import abi, errors, features, hooks, landlock, policy, policy_actions, rule_request
+from landlock_bpf import abi, errors, features, hooks, landlock, policy, rule_request
 from landlock_bpf.bench import binaries, cases, empty, tree, workload
 
 if TYPE_CHECKING:
@@ -42,21 +42,13 @@ def mechanisms(*, syscalls: bool = True, engine: bool = True, quick: bool = Fals
     rest = slow or ours
     return (
         Mechanism(UNRESTRICTED, "unrestricted"),
-        Mechanism(SYSCALLS, "landlock system calls", missing_landlock() if syscalls else left_out),
+        Mechanism(SYSCALLS, "landlock system calls", landlock.missing() if syscalls else left_out),
         Mechanism(ENGINE, "our engine", ours),
         *(Mechanism(name, f"{count} rule program{'s' * (count > 1)}", rest) for name, count in RULES.items()),
         Mechanism(LSM_CGROUP, "BPF_LSM_CGROUP, empty programs", rest),
         Mechanism(BUBBLEWRAP, "bubblewrap", slow or missing_bubblewrap()),
         Mechanism(APPARMOR, "AppArmor", slow or missing_apparmor()),
     )
-
-
-def missing_landlock() -> str | None:
-    try:
-        landlock.abi_version()
-    except errors.UnsupportedError as error:
-        return str(error)
-    return None
 
 
 def missing_bubblewrap() -> str | None:
@@ -83,7 +75,7 @@ def unrestricted() -> Iterator[workload.Way]:
 @contextlib.contextmanager
 def syscalls(case: cases.Case) -> Iterator[workload.Way]:
     """Set up the landlock system calls, with all rights on files that this kernel's have."""
-    handled = policy_actions.rights_of(landlock.abi_version())
+    handled = landlock.rights()
     with contextlib.ExitStack() as undo:
         rulesets = [undo.enter_context(landlock.Ruleset(handled)) for _ in range(case.layers)]
         for path in rule_paths(case):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import bpf, cgroup, engine, errors, landlock, policy_actions, record
+from landlock_bpf import bpf, cgroup, engine, errors, landlock, record
 from landlock_bpf.bench import bystanders, cases, mechanisms, rig
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _charged(group: Path, case: cases.Case) -> int:
     if child == 0:
         try:
             cgroup.enter(group)
-            with landlock.Ruleset(policy_actions.rights_of(landlock.abi_version())) as ruleset:
+            with landlock.Ruleset(landlock.rights()) as ruleset:
                 for path in mechanisms.rule_paths(case):
                     ruleset.allow(path, ruleset.handled)
                 os.write(writing, str(_kernel_memory(group)).encode())

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import cgroup, errors
-from landlock_bpf.bench import mechanisms, workload
+from landlock_bpf import cgroup, errors, landlock
+from landlock_bpf.bench import workload
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
@@ -82,4 +82,4 @@ def open_rig(loop: workload.Workload, *, only: str | None, rounds: int) -> Itera
         measured = undo.enter_context(make_cgroup(ours / "measured"))
         elsewhere = undo.enter_context(make_cgroup(ours / "elsewhere"))
         live = undo.enter_context(open_controller()) if only != "syscalls" else None
-        yield Rig(loop, measured, elsewhere, live, only != "engine" and not mechanisms.missing_landlock(), rounds)
+        yield Rig(loop, measured, elsewhere, live, only != "engine" and not landlock.missing(), rounds)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import landlock, policy_actions
+from landlock_bpf import landlock
 from landlock_bpf.bench import binaries, cases, mechanisms, spent, tree
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def _ways(ours: bool) -> Iterator[_Way]:
     paths = [str(Path.cwd() / path) for path in mechanisms.rule_paths(CASE)]
     yield _Way("bare", "the program alone, which ends at once", (program,))
     yield _Way(PYTHON, "python3 -c pass", (sys.executable, "-c", "pass"))
-    if not mechanisms.missing_landlock():
-        rights = str(landlock.access_fs(policy_actions.rights_of(landlock.abi_version())))
+    if not landlock.missing():
+        rights = str(landlock.access_fs(landlock.rights()))
         restrict = str(binaries.compile(binaries.RESTRICT))
         text = "a launcher in C with the landlock system calls, then the program"
         yield _Way(mechanisms.SYSCALLS, text, (restrict, rights, *paths, "--", program))

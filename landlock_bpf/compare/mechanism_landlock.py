@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from landlock_bpf import errors, landlock, policy_actions
+from landlock_bpf import landlock, policy_actions
 from landlock_bpf.compare import mechanism, mechanism_seccomp
 from landlock_bpf.compare.operation import METADATA, READ, WRITE, Operation
 from landlock_bpf.compare.scene import BENEATH, EVERYTHING, INSIDE, Scene, Statement
@@ -26,11 +26,7 @@ class Landlock:
         return f"landlock system calls, ABI {landlock.abi_version()}"
 
     def missing(self) -> str | None:
-        try:
-            landlock.abi_version()
-        except errors.UnsupportedError as error:
-            return str(error)
-        return None
+        return landlock.missing()
 
     def cannot(self) -> tuple[str, ...]:
         return (
@@ -79,7 +75,7 @@ class WithFilter(Landlock):
 
 def ruleset(statements: tuple[Statement, ...], scene: Scene) -> landlock.Ruleset:
     """Make a ruleset with all that this kernel's Landlock can restrict, ports and scopes too, of which nothing is allowed."""
-    rights = policy_actions.rights_of(landlock.abi_version())
+    rights = landlock.rights()
     made = landlock.Ruleset(rights, network=landlock.network_rights(), scoped=landlock.scopes())
     with contextlib.ExitStack() as undo:
         undo.push(made)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from landlock_bpf import compiler, errors, features, landlock, policy, policy_actions
+from landlock_bpf import compiler, features, landlock, policy
 from landlock_bpf.lab import bundle
 
 POLICY = "container.toml"
@@ -44,18 +44,10 @@ def _nothing_enforced(folder: Path, group: Path) -> Iterator[None]:
     yield
 
 
-def _landlock_is_missing() -> str | None:
-    try:
-        landlock.abi_version()
-    except errors.UnsupportedError as error:
-        return str(error)
-    return None
-
-
 def _landlock_first() -> tuple[tuple[str, ...], Path | None]:
     from landlock_bpf.bench import binaries  # not for --help to load
 
-    rights = landlock.access_fs(policy_actions.rights_of(landlock.abi_version()))
+    rights = landlock.access_fs(landlock.rights())
     return (f"/{bundle.FIRST}", hex(rights), "/", "--"), binaries.compile(binaries.RESTRICT)
 
 
@@ -85,7 +77,7 @@ GUARDS = (
     Guard(
         "landlock",
         "the landlock system calls: its first program allows itself its own root, with all rights that the kernel has",
-        _landlock_is_missing,
+        landlock.missing,
         _landlock_first,
         _nothing_enforced,
     ),
