@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 
+from landlock_bpf import terminal
 from landlock_bpf.bench import cases, memory, tree
 from landlock_bpf.bench.document import Document
 from landlock_bpf.bench.mechanisms import ENGINE, SYSCALLS, UNRESTRICTED
@@ -151,7 +152,9 @@ def print_report(told: Document) -> None:
         if sys.stdout.isatty():
             _print_rich(table)
         else:
-            _print_plain(table)
+            print(f"\n{table.title}")
+            figures = [number for number, word in enumerate(table.head) if table.is_figure(word)]
+            terminal.print_columns((table.head, *table.lines), figures)
 
 
 def _print_rich(table: Table) -> None:
@@ -164,13 +167,3 @@ def _print_rich(table: Table) -> None:
     for line in table.lines:
         shown.add_row(*line)
     rich.console.Console().print(shown)
-
-
-def _print_plain(table: Table) -> None:
-    widths = [max(map(len, column)) for column in zip(table.head, *table.lines, strict=True)]
-    print(f"\n{table.title}")
-    for line in (table.head, *table.lines):
-        cells = zip(line, widths, table.head, strict=True)
-        print(
-            "  ".join(word.rjust(width) if table.is_figure(name) else word.ljust(width) for word, width, name in cells).rstrip()
-        )

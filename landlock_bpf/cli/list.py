@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from landlock_bpf import abi, cli, controller, inventory
+from landlock_bpf import abi, cli, controller, inventory, terminal
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -26,7 +26,7 @@ def main(args: argparse.Namespace) -> int:
         output.print_json(domains)
         return 0
     rows = [(each.name, each.kind.name.lower(), each.layers, _rules(each), each.tasks, _place(each)) for each in domains]
-    output.print_columns([("NAME", "KIND", "LAYERS", "RULES", "TASKS", "CGROUP"), *rows])
+    terminal.print_columns([("NAME", "KIND", "LAYERS", "RULES", "TASKS", "CGROUP"), *rows])
     return 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What subcommands print: aligned columns for people, JSON for programs."""
+"""What subcommands print for programs: JSON."""
 
 from __future__ import annotations
 
@@ -7,25 +7,12 @@ import argparse
 import dataclasses
 import enum
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-
-from landlock_bpf import terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
-
-
-def print_columns(rows: Iterable[Sequence[object]]) -> None:
-    """Print rows with their columns aligned; the last one is as wide as it is."""
-    table = [[terminal.shown(str(cell)) for cell in row] for row in rows]
-    if not table:
-        return
-    widths = [max(map(len, column)) for column in zip(*table)]
-    for row in table:
-        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip())
 
 
 def print_json(value: object) -> None:

@@ -47,7 +47,7 @@ def _print(detail: inventory.DomainDetail) -> None:
         facts.append(("sticky", "its members stay in it wherever they are moved"))
     if detail.parent:
         facts.append(("inside", detail.parent))
-    output.print_columns(facts)
+    terminal.print_columns(facts)
     for number, layer in enumerate(detail.policies):
         whose = "" if layer.owner == info.name else f", of the domain {layer.owner}"
         print("\n" + terminal.shown(f"layer {number}  {layer.policy} ({layer.source}){whose}"))
@@ -62,7 +62,7 @@ def _print(detail: inventory.DomainDetail) -> None:
             ended = "  ended with its filesystem" if rule.ended else ""
             print(terminal.shown(f"  {rule.path}  {_says(rule)}  ({rule.file}:{rule.line}){ended}"))
     print("\nhooks attached")
-    output.print_columns([(f"  {hook.name}", hook.why or "(for other domains)") for hook in detail.hooks])
+    terminal.print_columns([(f"  {hook.name}", hook.why or "(for other domains)") for hook in detail.hooks])
 
 
 def _print_programs(programs: inventory.ProgramsInfo) -> None:

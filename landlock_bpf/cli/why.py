@@ -56,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(answers if args.action == EVERYTHING else answers[0])
     elif args.action == EVERYTHING:
-        output.print_columns(_row(answer) for answer in answers)
+        terminal.print_columns(_row(answer) for answer in answers)
     else:
         for line in describe(answers[0]):
             print(terminal.shown(line))

@@ -96,8 +96,5 @@ def _print_table(title: str, head: Sequence[str], lines: Sequence[Line]) -> None
             table.add_row(*(rich.text.Text(said, style) for said, style in line))
         rich.console.Console().print(table)
         return
-    shown = [list(head), *([said for said, _style in line] for line in lines)]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     print(f"\n{title}")
-    for texts in shown:
-        print("  ".join(f"{text:{width}}" for text, width in zip(texts, widths, strict=True)).rstrip())
+    terminal.print_columns([head, *([said for said, _style in line] for line in lines)])

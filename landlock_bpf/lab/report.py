@@ -30,7 +30,7 @@ def print_report(experiment: escape.Experiment) -> None:
     if sys.stdout.isatty():
         _print_rich(experiment, head)
     else:
-        _print_columns([head, *(_words(experiment, each) for each in step.STEPS)])
+        terminal.print_columns([head, *(_words(experiment, each) for each in step.STEPS)])
     print()
     for each in guard.GUARDS:
         print(_wrapped(f"{each.name}: {each.what}"))
@@ -60,12 +60,6 @@ def document(experiment: escape.Experiment) -> dict[str, Any]:
         ],
         "problems": list(experiment.problems()),
     }
-
-
-def _print_columns(rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _cell(outcome: escape.Outcome) -> dict[str, str | None]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 
 from landlock_bpf import cli, terminal
-from landlock_bpf.cli import output
 
 
 @pytest.mark.parametrize(
@@ -24,7 +23,7 @@ def test_shown(text: str, expected: str) -> None:
 
 def test_complaints_and_columns(capsys: pytest.CaptureFixture[str]) -> None:
     cli.complain("a\x1b[2J\nb")
-    output.print_columns([("\x1b[2J", "x"), ("y", "z")])
+    terminal.print_columns([("\x1b[2J", "x"), ("y", "zz")], {1})
     printed = capsys.readouterr()
     assert printed.err == "landlock-bpf: a\\x1b[2J\nlandlock-bpf: b\n"
-    assert printed.out == "\\x1b[2J  x\ny        z\n"
+    assert printed.out == "\\x1b[2J   x\ny        zz\n"
