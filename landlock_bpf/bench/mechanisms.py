@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import abi, errors, features, hooks, landlock, policy, rule_request
+from landlock_bpf import abi, apparmor, bubblewrap, hooks, landlock, policy, rule_request
 from landlock_bpf.bench import binaries, cases, empty, tree, workload
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ UNRESTRICTED, SYSCALLS, ENGINE = "unrestricted", "syscalls", "engine"
 LSM_CGROUP, BUBBLEWRAP, APPARMOR = "lsm_cgroup", "bubblewrap", "apparmor"
 RULES = {f"rules-{count}": count for count in binaries.RULES}
 PROFILE = "landlock-bpf-bench"
-ATTRIBUTE = Path("/proc/self/attr/apparmor/current")
+READ_ONLY = ("--ro-bind", "/", "/")  # what bubblewrap is given before what may be written
 
 Setup = Callable[[], contextlib.AbstractContextManager[workload.Way]]
 
@@ -46,19 +44,9 @@ def mechanisms(*, syscalls: bool = True, engine: bool = True, quick: bool = Fals
         Mechanism(ENGINE, "our engine", ours),
         *(Mechanism(name, f"{count} rule program{'s' * (count > 1)}", rest) for name, count in RULES.items()),
         Mechanism(LSM_CGROUP, "BPF_LSM_CGROUP, empty programs", rest),
-        Mechanism(BUBBLEWRAP, "bubblewrap", slow or missing_bubblewrap()),
-        Mechanism(APPARMOR, "AppArmor", slow or missing_apparmor()),
+        Mechanism(BUBBLEWRAP, "bubblewrap", slow or bubblewrap.missing(*READ_ONLY)),
+        Mechanism(APPARMOR, "AppArmor", slow or apparmor.missing()),
     )
-
-
-def missing_bubblewrap() -> str | None:
-    return None if shutil.which("bwrap") else "bwrap is not installed"
-
-
-def missing_apparmor() -> str | None:
-    if why := features.missing_lsm("apparmor"):
-        return why
-    return None if shutil.which("apparmor_parser") else "apparmor_parser is not installed"
 
 
 def rule_paths(case: cases.Case) -> list[str]:
@@ -136,33 +124,16 @@ def lsm_cgroup(cgroup: Path, at: Sequence[str]) -> Iterator[workload.Way]:
 
 
 @contextlib.contextmanager
-def bubblewrap(case: cases.Case) -> Iterator[workload.Way]:
+def bubblewrap_mounts(case: cases.Case) -> Iterator[workload.Way]:
     """Have bubblewrap start the program: all is read-only, but for the tree."""
     here = str(Path.cwd())
     tops = str(Path.cwd() / tree.top(case.depth))
-    yield workload.Way(prefix=("bwrap", "--ro-bind", "/", "/", "--bind", tops, tops, "--chdir", here, "--"))
+    yield workload.Way(prefix=(bubblewrap.PROGRAM, *READ_ONLY, "--bind", tops, tops, "--chdir", here, "--"))
 
 
 @contextlib.contextmanager
-def apparmor(case: cases.Case) -> Iterator[workload.Way]:
+def apparmor_profile(case: cases.Case) -> Iterator[workload.Way]:
     """Load a profile that allows what is beneath the tree, and have the child change to it."""
     text = f"profile {PROFILE} {{\n  {Path.cwd() / tree.top(case.depth)}/{{,**}} rwlkmix,\n}}\n"
-    _parse("--replace", text)
-    try:
-        yield workload.Way(lambda: _change_profile(PROFILE))
-    finally:
-        _parse("--remove", text)
-
-
-def _parse(option: str, text: str) -> None:
-    command = ["apparmor_parser", option, "--skip-cache", "--quiet"]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise errors.Error(f"apparmor_parser {option} fails: {done.stderr.strip()}")
-
-
-def _change_profile(name: str) -> None:
-    try:
-        ATTRIBUTE.write_text(f"changeprofile {name}")
-    except OSError as cause:
-        raise errors.KernelError("change to the AppArmor profile", name, cause.errno or 0) from cause
+    with apparmor.loaded(text):
+        yield workload.Way(lambda: apparmor.change_profile(PROFILE))

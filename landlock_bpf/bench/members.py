@@ -50,8 +50,8 @@ def operations_of_others(
     setups: dict[str, mechanisms.Setup] = {
         mechanisms.UNRESTRICTED: mechanisms.unrestricted,
         mechanisms.SYSCALLS: functools.partial(mechanisms.syscalls, cases.BASE),
-        mechanisms.BUBBLEWRAP: functools.partial(mechanisms.bubblewrap, cases.BASE),
-        mechanisms.APPARMOR: functools.partial(mechanisms.apparmor, cases.BASE),
+        mechanisms.BUBBLEWRAP: functools.partial(mechanisms.bubblewrap_mounts, cases.BASE),
+        mechanisms.APPARMOR: functools.partial(mechanisms.apparmor_profile, cases.BASE),
     }
     names = [column.name for column in columns if column.name in setups and not column.missing]
     for name in names * bench.rounds:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import landlock
+from landlock_bpf import bubblewrap, landlock
 from landlock_bpf.bench import binaries, cases, mechanisms, spent, tree
 
 if TYPE_CHECKING:
@@ -62,11 +62,10 @@ def _ways(ours: bool) -> Iterator[_Way]:
         restrict = str(binaries.compile(binaries.RESTRICT))
         text = "a launcher in C with the landlock system calls, then the program"
         yield _Way(mechanisms.SYSCALLS, text, (restrict, rights, *paths, "--", program))
-    if not mechanisms.missing_bubblewrap():
+    if not bubblewrap.missing(*mechanisms.READ_ONLY):
         binds = [word for path in paths for word in ("--bind", path, path)]
-        yield _Way(
-            mechanisms.BUBBLEWRAP, "bubblewrap, then the program", ("bwrap", "--ro-bind", "/", "/", *binds, "--", program)
-        )  # fmt: skip
+        words = (bubblewrap.PROGRAM, *mechanisms.READ_ONLY, *binds, "--", program)
+        yield _Way(mechanisms.BUBBLEWRAP, "bubblewrap, then the program", words)
     if ours:
         Path(POLICY).write_text(_policy_text(paths))
         script = Path(sys.executable).with_name("landlock-bpf")

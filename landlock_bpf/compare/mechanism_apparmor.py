@@ -6,18 +6,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from landlock_bpf import errors, features
+from landlock_bpf import apparmor
 from landlock_bpf.compare import mechanism, operation
 from landlock_bpf.compare import scene as scenes
 
-PARSER = "apparmor_parser"
-ATTRIBUTE = Path("/proc/self/attr/apparmor/exec")
 # What the profile grants beside files: root's usual rights on them, and nothing that leads round the profile.
 GRANTED = """\
   network,
@@ -37,12 +32,10 @@ class AppArmor:
 
     @property
     def title(self) -> str:
-        return _version()
+        return f"AppArmor, parser {apparmor.version()}"
 
     def missing(self) -> str | None:
-        if why := features.missing_lsm("apparmor"):
-            return why
-        return None if shutil.which(PARSER) else f"{PARSER} is not installed; install it (Debian: apt-get install apparmor)"
+        return apparmor.missing()
 
     def cannot(self) -> tuple[str, ...]:
         return (
@@ -57,14 +50,8 @@ class AppArmor:
     @contextlib.contextmanager
     def enforced(self, scene: scenes.Scene) -> Iterator[mechanism.Launch]:
         name = f"landlock-bpf-compare-{os.getpid()}"
-        with tempfile.NamedTemporaryFile("w", prefix="landlock-bpf-apparmor-") as file:
-            file.write(profile(name, scene.root, scene.statements))
-            file.flush()
-            _parse("--replace", file.name)
-            try:
-                yield mechanism.Launch(enter=functools.partial(_enter_at_exec, name))
-            finally:
-                _parse("--remove", file.name)
+        with apparmor.loaded(profile(name, scene.root, scene.statements)):
+            yield mechanism.Launch(enter=functools.partial(apparmor.change_on_exec, name))
 
 
 def profile(name: str, root: Path, statements: Iterable[scenes.Statement]) -> str:
@@ -88,22 +75,3 @@ def _rules(path: Path, said: scenes.Statement, above: scenes.Statement | None) -
             yield f"  {pattern} {letters},\n"
         elif had and not has:
             yield f"  deny {pattern} {letters.replace('ix', 'x')},\n"
-
-
-def _enter_at_exec(name: str) -> None:
-    try:
-        ATTRIBUTE.write_text(f"exec {name}")
-    except OSError as error:
-        raise errors.KernelError("enter the AppArmor profile", name, error.errno or 0) from error
-
-
-def _parse(option: str, path: str) -> None:
-    done = subprocess.run([PARSER, option, "--skip-cache", "--quiet", path], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise errors.Error(f"{PARSER} {option} failed: {done.stderr.strip() or f'status {done.returncode}'}")
-
-
-@functools.cache
-def _version() -> str:
-    first = subprocess.run([PARSER, "--version"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
-    return f"AppArmor, parser {first.rpartition(' ')[2]}"

@@ -4,16 +4,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import shutil
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from landlock_bpf import bubblewrap
 from landlock_bpf.compare import mechanism, operation
 from landlock_bpf.compare import scene as scenes
-
-PROGRAM = "bwrap"
 
 
 class MountNamespace:
@@ -27,13 +23,10 @@ class MountNamespace:
 
     @property
     def title(self) -> str:
-        return _version()
+        return bubblewrap.version()
 
     def missing(self) -> str | None:
-        if shutil.which(PROGRAM) is None:
-            return "bubblewrap is not installed; install it (Debian: apt-get install bubblewrap)"
-        tried = subprocess.run([*words(()), "--", "true"], capture_output=True, text=True, check=False)
-        return f"bubblewrap does not run here: {tried.stderr.strip()}; see what its words name" if tried.returncode else None
+        return bubblewrap.missing(*options(()))
 
     def cannot(self) -> tuple[str, ...]:
         return (
@@ -47,12 +40,12 @@ class MountNamespace:
 
     @contextlib.contextmanager
     def enforced(self, scene: scenes.Scene) -> Iterator[mechanism.Launch]:
-        yield mechanism.Launch(prefix=(*words(_places(scene)), "--"))
+        yield mechanism.Launch(prefix=(bubblewrap.PROGRAM, *options(_places(scene)), "--"))
 
 
-def words(places: Iterable[tuple[Path, scenes.Statement]]) -> tuple[str, ...]:
-    """Give bubblewrap's command line for statements on places: those further up first, for later mounts cover earlier ones."""
-    found = [PROGRAM, "--die-with-parent", "--cap-drop", "CAP_SYS_ADMIN"]
+def options(places: Iterable[tuple[Path, scenes.Statement]]) -> tuple[str, ...]:
+    """Give bubblewrap's options for statements on places: those further up first, for later mounts cover earlier ones."""
+    found = ["--die-with-parent", "--cap-drop", "CAP_SYS_ADMIN"]
     # Of "/" only binds that keep devices would let them be used; those of /dev are all there are.
     found += ["--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev"]
     for path, statement in sorted(places, key=lambda place: len(place[0].parts)):
@@ -67,8 +60,3 @@ def _places(scene: scenes.Scene) -> Iterator[tuple[Path, scenes.Statement]]:
     for statement in scene.statements:
         if statement.path != scenes.EVERYTHING:
             yield scene.root / statement.path, statement
-
-
-@functools.cache
-def _version() -> str:
-    return subprocess.run([PROGRAM, "--version"], check=True, capture_output=True, text=True).stdout.strip()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf.compare import mechanism_apparmor as apparmor
+from landlock_bpf import apparmor
+from landlock_bpf.compare import mechanism_apparmor
 from landlock_bpf.compare import scene as scenes
 
 
@@ -22,7 +23,7 @@ def profile(**letters: str) -> str:
     """Write a profile for a tree at /tree; `everything` is the root of all."""
     names = {"everything": scenes.EVERYTHING, "work": scenes.WORK, "secret": scenes.SECRET, "ro": scenes.RO}
     statements = tuple(statement(names[name], said) for name, said in letters.items())
-    return apparmor.profile("name", Path("/tree"), statements)
+    return mechanism_apparmor.profile("name", Path("/tree"), statements)
 
 
 def rules(text: str) -> list[str]:
