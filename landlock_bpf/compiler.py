@@ -140,6 +140,11 @@ def source_dir() -> Path:
     raise errors.NotFoundError(f"the engine's sources (bpf/) are not beside {PACKAGE}; install the package anew")
 
 
+def policies_dir() -> Path:
+    """The folder of the policies and rule sources that ship, beside that of our BPF C."""
+    return source_dir().parent / "policies"
+
+
 def sources() -> tuple[Path, ...]:
     """Name the files that the engine is made of: the rendered texts follow from templates, tables and the way of rendering."""
     folder = source_dir()

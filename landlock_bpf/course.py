@@ -26,8 +26,7 @@ def compile_all() -> list[Path]:
 
 
 def _folder() -> Path:
-    # Beside the engine's sources, in a checkout as in an installed package.
-    return compiler.source_dir().parent / "policies" / "rules"
+    return compiler.policies_dir() / "rules"
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ from landlock_bpf import compiler, policy
 from landlock_bpf.abi import Action
 from landlock_bpf.compare.scene import EVERYTHING, RO, SECRET, WORK, Statement
 
-# Beside the engine's sources, in a checkout as in an installed package.
-_ROOT = compiler.source_dir().parent
-DEFAULT = _ROOT / "policies" / "compare.toml"
+DEFAULT = compiler.policies_dir() / "compare.toml"
 # By these a folder is taken to be readable, writable, and its metadata changeable.
 _SIGNS = Action.READ_FILE, Action.WRITE_FILE, Action.CHMOD
 
@@ -27,7 +25,8 @@ def load(path: Path, root: Path) -> tuple[policy.Policy, ...]:
 
 def name_of(path: Path) -> str:
     """Name a policy's file: one that ships by where it lies in the project, on whatever machine."""
-    return str(path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path)
+    shipped = compiler.policies_dir()
+    return str(path.relative_to(shipped.parent) if path.is_relative_to(shipped) else path)
 
 
 def of(policies: tuple[policy.Policy, ...], root: Path) -> tuple[Statement, ...]:

@@ -68,8 +68,8 @@ def _attached(folder: Path, group: Path) -> Iterator[None]:
 
 
 def policy_file() -> Path:
-    """Find the policy, which ships beside the engine's sources, in a checkout as in an installed package."""
-    return compiler.source_dir().parent / "policies" / POLICY
+    """Find the policy, which ships."""
+    return compiler.policies_dir() / POLICY
 
 
 GUARDS = (
