@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable
 
 
@@ -20,7 +21,7 @@ def spawn(path: str | os.PathLike[str]) -> None:
 
 
 def in_child(call: Callable[[], object]) -> None:
-    """Do in a child what replaces it, or ends it well; raises what was raised there."""
+    """Do in a child what replaces or changes it; raises an OSError as it was raised there, of 255 for a defect."""
     child = os.fork()
     if child == 0:
         status = 255
@@ -29,6 +30,8 @@ def in_child(call: Callable[[], object]) -> None:
             status = 0
         except OSError as error:
             status = error.errno or 255
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
     if status := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):

@@ -19,6 +19,7 @@ from pathlib import Path
 from operation import Operation, bind_at, check, with_opened
 
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import programs
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -39,21 +40,6 @@ _BLOCKS = Path("/sys/class/block")
 _listening: list[socket.socket] = []
 
 
-def in_child(call: Callable[[], object]) -> None:
-    """Do in a child what would change this process; raises what was raised there."""
-    pid = os.fork()
-    if pid == 0:
-        number = 0
-        try:
-            call()
-        except OSError as error:
-            number = error.errno or 255
-        finally:
-            os._exit(number)
-    if number := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
-        raise OSError(number, os.strerror(number))
-
-
 def by_path(path: Path, use: Callable[[int], object]) -> None:
     with_opened(path, os.O_PATH | os.O_NOFOLLOW, use)
 
@@ -63,11 +49,11 @@ def opened(path: Path, use: Callable[[int], object]) -> None:
 
 
 def chdir(folder: Path) -> None:
-    in_child(lambda: os.chdir(folder / "folder"))
+    programs.in_child(lambda: os.chdir(folder / "folder"))
 
 
 def fchdir(folder: Path) -> None:
-    by_path(folder / "folder", lambda fd: in_child(lambda: os.fchdir(fd)))
+    by_path(folder / "folder", lambda fd: programs.in_child(lambda: os.fchdir(fd)))
 
 
 def access(folder: Path) -> None:
@@ -201,7 +187,7 @@ def mprotect_exec(folder: Path) -> None:
 
 
 def chroot(folder: Path) -> None:
-    in_child(lambda: os.chroot(folder / "folder"))
+    programs.in_child(lambda: os.chroot(folder / "folder"))
 
 
 def receive(folder: Path) -> None:

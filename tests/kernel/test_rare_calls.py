@@ -14,11 +14,10 @@ from pathlib import Path
 import operation
 import pytest
 import rule
-import trial
 from member import Member
 
 from landlock_bpf import hooks
-from landlock_bpf.compare import calls
+from landlock_bpf.compare import calls, programs
 
 AT_EMPTY_PATH = calls.AT_EMPTY_PATH
 # include/uapi/asm-generic/unistd.h
@@ -84,7 +83,7 @@ def fchdir() -> None:
 
 
 def chroot() -> None:
-    trial.in_child(lambda: os.chroot(f"/proc/self/fd/{_held['folder']}"))
+    programs.in_child(lambda: os.chroot(f"/proc/self/fd/{_held['folder']}"))
 
 
 def reopen() -> None:

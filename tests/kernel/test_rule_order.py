@@ -17,6 +17,7 @@ import trial
 from member import Member
 
 from landlock_bpf import canary, controller, engine, events
+from landlock_bpf.compare import programs
 
 NO = errno.EPERM
 FIRST = rule.PROGRAMS / "both.c"
@@ -52,7 +53,7 @@ def lock_in_thread(path: Path) -> None:
 
 
 def lock_in_child(path: Path) -> None:
-    trial.in_child(lambda: lock(path))
+    programs.in_child(lambda: lock(path))
 
 
 def lock_in_program(path: Path) -> None:

@@ -26,7 +26,7 @@ import trial
 import trigger
 
 from landlock_bpf import controller
-from landlock_bpf.compare import calls
+from landlock_bpf.compare import calls, programs
 
 URANDOM = Path("/dev/urandom")
 ZERO = Path("/dev/zero")
@@ -172,7 +172,7 @@ def test_no_write(tree: Path, cgroup: Path, attach: rule.Attach, loader: str) ->
 
 NO_OPEN = (
     named("open_dir", touch("", _DIR), _EPERM),
-    named("open_dir_in_child", lambda here: trial.in_child(lambda: touch("", _DIR)(here)), _EPERM),
+    named("open_dir_in_child", lambda here: programs.in_child(lambda: touch("", _DIR)(here)), _EPERM),
     named("receive", lambda here: trigger.receive(here.both), _EPERM),
     named("map_opened_before", mapping("both", _RW, _SHARED)),
     named("read_opened_before", read("both")),

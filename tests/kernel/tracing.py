@@ -16,6 +16,8 @@ import trial
 from member import Member
 from operation import check
 
+from landlock_bpf.compare import programs
+
 PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_DETACH = 0, 16, 17
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
 CAPABILITY_VERSION = 0x20080522
@@ -32,9 +34,13 @@ def child(place: Path, function: Callable[[], object] = signal.pause) -> Iterato
     ready, told = os.pipe()
     pid = os.fork()
     if pid == 0:
-        (place / "cgroup.procs").write_text("0")
-        os.write(told, b"1")
-        os._exit(trial.errno_of(lambda: function()))
+        status = 255
+        try:
+            (place / "cgroup.procs").write_text("0")
+            os.write(told, b"1")
+            status = trial.errno_of(function)
+        finally:
+            os._exit(status)
     os.close(told)
     os.read(ready, 1)
     os.close(ready)
@@ -77,7 +83,7 @@ def read_environment(pid: int) -> None:
         lose(CAP_SYS_ADMIN, CAP_PERFMON)
         Path(f"/proc/{pid}/environ").read_bytes()
 
-    trial.in_child(run)
+    programs.in_child(run)
 
 
 def read_link(pid: int) -> None:

@@ -60,19 +60,10 @@ def run(
     return found
 
 
-def errno_of(function: Try, *arguments: Any) -> int:
+def errno_of(function: Callable[..., object], *arguments: Any) -> int:
     """Try something; the errno, 0 for success."""
     try:
         function(*arguments)
     except OSError as error:
         return error.errno or -1
     return 0
-
-
-def in_child(function: Callable[[], object]) -> None:
-    """Do something in a child, and raise here what it met there."""
-    pid = os.fork()
-    if pid == 0:
-        os._exit(errno_of(lambda _: function(), None))
-    if number := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
-        raise OSError(number, os.strerror(number))

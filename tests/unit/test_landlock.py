@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from landlock_bpf import abi, errors, landlock, policy_actions
+from landlock_bpf.compare import programs
 
 
 @pytest.fixture(autouse=True)
@@ -33,17 +34,11 @@ def secret(tmp_path: Path) -> Path:
 
 def outcome(access: Callable[[], object]) -> int:
     """Try an access in a child and give its errno, or 0."""
-    child = os.fork()
-    if child == 0:
-        status = 99
-        try:
-            access()
-            status = 0
-        except OSError as error:
-            status = error.errno or 99
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        programs.in_child(access)
+    except OSError as error:
+        return error.errno
+    return 0
 
 
 def read_under(path: Path, *allowed: tuple[Path, abi.Action]) -> int:
