@@ -18,6 +18,7 @@ from landlock_bpf import abi, bpf, errors, hooks, identifier, maps
 
 BPFFS = Path("/sys/fs/bpf")  # its names have no dots (kernel/bpf/inode.c, bpf_lookup)
 PINS = BPFFS / "landlock-bpf"
+RUN = Path("/run/landlock-bpf")  # files about what is pinned, and gone when that is: at a reboot
 MODULES_BTF = Path("/sys/kernel/btf")
 _RELEASE = 10.0  # seconds that the kernel may take to let go of a link; seen: milliseconds
 _ATTACH_TYPES = {"lsm": bpf.AttachType.LSM_MAC, "tp_btf": bpf.AttachType.TRACE_RAW_TP, "fentry": bpf.AttachType.TRACE_FENTRY}

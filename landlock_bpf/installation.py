@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landlock_bpf import bpf, engine, errors, hooks, maps
-from landlock_bpf.engine import BPFFS, PINS
+from landlock_bpf.engine import BPFFS, PINS, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BPF_FS_MAGIC = 0xCAFE4A11
 # The version that was loaded when it was compared last, and how the sources of it looked then.
-KNOWN = Path("/run/landlock-bpf/engine")
+KNOWN = RUN / "engine"
 FTRACE = Path("/proc/sys/kernel/ftrace_enabled")
 _RELOAD = "end its domains (`landlock-bpf list`, `detach`) or `landlock-bpf unload`, then try again"
 

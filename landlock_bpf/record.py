@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 from landlock_bpf import engine, errors, identity, ruleset
 
-RUN = Path("/run/landlock-bpf")
+RUN = engine.RUN
 RULESETS = RUN / "rulesets"
 # Records of rulesets that were: denials are often read after their domain has ended.
 PAST = RUN / "past"
