@@ -15,12 +15,13 @@ import operation
 import pytest
 import rule
 import tracing
+import trial
 import way
 from member import Member
 
 from landlock_bpf import controller, engine, events
 from landlock_bpf.abi import Action
-from landlock_bpf.compare import uring
+from landlock_bpf.compare import programs, uring
 
 LISTS = ("cgroup.procs", "cgroup.threads")
 
@@ -203,16 +204,12 @@ def test_inherited_descriptor_otherwise(
 
 
 def in_child(path: Path) -> None:
-    pid = os.fork()
-    if pid == 0:
-        os._exit(errno_of(read, path))
-    if number := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
-        raise OSError(number, os.strerror(number))
+    programs.in_child(lambda: read(path))
 
 
 def in_thread(path: Path) -> None:
     found: list[int] = []
-    thread = threading.Thread(target=lambda: found.append(errno_of(read, path)))
+    thread = threading.Thread(target=lambda: found.append(trial.errno_of(read, path)))
     thread.start()
     thread.join()
     if found[0]:
@@ -223,14 +220,6 @@ def in_program(path: Path) -> None:
     pid = os.posix_spawn("/bin/busybox", ["cat", str(path)], {}, file_actions=[(os.POSIX_SPAWN_CLOSE, 2)])
     if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
         raise OSError(errno.EACCES, "it could not")
-
-
-def errno_of(function: Callable[[Path], None], path: Path) -> int:
-    try:
-        function(path)
-    except OSError as error:
-        return error.errno or -1
-    return 0
 
 
 def test_children_and_threads_from_before(inherited: int, bound: str, secret: Path, home: Path, elsewhere: Path) -> None:
@@ -245,7 +234,7 @@ def move_child(descriptor: int, path: Path) -> None:
     pid = os.fork()
     if pid == 0:
         os.read(told, 1)
-        os._exit(errno_of(read, path))
+        os._exit(trial.errno_of(read, path))
     os.write(descriptor, str(pid).encode())
     os.write(tell, b"x")
     if number := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
@@ -266,10 +255,10 @@ def race(descriptor: int, path: Path) -> tuple[int, int]:
 
     def hammer() -> None:
         while going:
-            counts[1 if errno_of(read, path) == 0 else 0] += 1
+            counts[1 if trial.errno_of(read, path) == 0 else 0] += 1
             in_fork = os.fork()
             if in_fork == 0:
-                os._exit(errno_of(read, path) == 0)
+                os._exit(trial.errno_of(read, path) == 0)
             counts[1] += os.waitstatus_to_exitcode(os.waitpid(in_fork, 0)[1])
 
     threads = [threading.Thread(target=hammer) for _ in range(3)]
@@ -343,8 +332,10 @@ def test_cgroup_removed(inherited: int, secret: Path, home: Path, attach: rule.A
 
 
 def wait_in_child() -> int:
+    """Have a child that waits; left over, it would hold open the pipes that other members wait on."""
     pid = os.fork()
     if pid == 0:
+        calls.end_with_parent()
         signal.pause()
     return pid
 
