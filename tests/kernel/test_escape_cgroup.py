@@ -21,7 +21,7 @@ from member import Member
 
 from landlock_bpf import controller, engine, events
 from landlock_bpf.abi import Action
-from landlock_bpf.compare import programs, uring
+from landlock_bpf.compare import calls, programs, uring
 
 LISTS = ("cgroup.procs", "cgroup.threads")
 
