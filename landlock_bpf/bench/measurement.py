@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from landlock_bpf import progress
 from landlock_bpf.bench import (
     bystanders,
     cases,
@@ -18,7 +19,6 @@ from landlock_bpf.bench import (
     members,
     memory,
     operations,
-    progress,
     results,
     rig,
     startup,

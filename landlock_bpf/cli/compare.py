@@ -47,8 +47,7 @@ def main(args: argparse.Namespace) -> int:
     policy = args.policy or statements.DEFAULT
     bench = figures.read(args.bench) if args.bench else None
     rows = operations.beginning(args.only)
-    columns, found = session.run(session.choose(args.mechanisms), policy, rows, session.tell)
-    session.tell("")
+    columns, found = session.run(session.choose(args.mechanisms), policy, rows)
     report.print_report(columns, found, policy)
     if args.json or args.html:
         made = document.make(columns, found, policy, bench)

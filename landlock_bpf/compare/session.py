@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from landlock_bpf import errors
+from landlock_bpf import errors, progress
 from landlock_bpf.compare import mechanism, mechanisms, player, results, stage
 from landlock_bpf.compare import scene as scenes
 from landlock_bpf.compare.operation import Operation
@@ -27,36 +26,32 @@ def choose(names: Sequence[str] | None) -> tuple[mechanism.Mechanism, ...]:
 
 
 def run(
-    chosen: Iterable[mechanism.Mechanism], policy: Path, rows: Sequence[Operation], tell: Callable[[str], None]
+    chosen: Sequence[mechanism.Mechanism], policy: Path, rows: Sequence[Operation]
 ) -> tuple[tuple[results.Column, ...], tuple[results.Row, ...]]:
-    """Do all operations under each mechanism; what is missing is a column without cells. `tell` is called as it goes on."""
+    """Do all operations under each mechanism; what is missing is a column without cells."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is in force then ends as it does for ^C
     seen: dict[str, Outcomes] = {}
     columns = {}
     # Asked before the stage is there: whatever has to be mounted for a mechanism is to be mounted for all the machine.
     missing = {each.name: each.missing() for each in chosen}
-    with stage.Stage(policy) as scene:
+    steps = len(rows) * sum(why is None for why in missing.values())
+    with progress.bar(steps) as tell, stage.Stage(policy) as scene:
         for each in chosen:
-            tell(each.name)
             why = missing[each.name]
             if why is None:
                 try:
                     seen[each.name] = _watch(scene, each, rows, seen.get(NONE.name), tell)
                 except errors.Error as error:
+                    if each is NONE:  # all others are judged by it
+                        raise
                     why = str(error)
             title = each.title if why is None else each.name
             columns[each.name] = results.Column(each.name, title, each.what, why, each.cannot())
         return tuple(columns.values()), tuple(_judge(row, scene, chosen, seen) for row in rows)
 
 
-def tell(words: str) -> None:
-    """Rewrite one line on the terminal; in a pipe nothing is said."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{words}", end="", file=sys.stderr, flush=True)
-
-
 def _judge(
-    row: Operation, scene: stage.Stage, chosen: Iterable[mechanism.Mechanism], seen: Mapping[str, Outcomes]
+    row: Operation, scene: stage.Stage, chosen: Sequence[mechanism.Mechanism], seen: Mapping[str, Outcomes]
 ) -> results.Row:
     wanted = row.wanted(scene.scene)
     bare = seen[NONE.name][row.name]
@@ -77,14 +72,14 @@ def _watch(
     chosen: mechanism.Mechanism,
     rows: Sequence[Operation],
     bare: Outcomes | None,
-    tell: Callable[[str], None],
+    tell: progress.Tell,
 ) -> Outcomes:
     """Have all operations tried under one mechanism."""
     found: Outcomes = {}
     with chosen.enforced(scene.scene) as launch, contextlib.ExitStack() as undo:
         asked = undo.enter_context(contextlib.closing(player.Player(launch, scene.scene)))
-        for number, row in enumerate(rows):
-            tell(f"{chosen.name}: {number + 1} of {len(rows)}: {row.name}")
+        for row in rows:
+            tell(f"{chosen.name}: {row.name}")
             # What changed nothing in the bare run is not looked for in the others.
             looks = bare is None or bare[row.name].changed
             found[row.name] = _try(scene, asked, row, looks=looks)

@@ -11,8 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from landlock_bpf import cgroup, errors
-from landlock_bpf.bench import progress
+from landlock_bpf import cgroup, errors, progress
 from landlock_bpf.lab import bundle, guard, host, runtime, step
 
 ALLOWED, REFUSED, FAILED = "allowed", "refused", "failed"

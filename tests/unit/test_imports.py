@@ -91,7 +91,7 @@ LAYERS = (
     ),
     ("commands on domains", ("asker", "attachment", "confinement", "inventory", "rule_request")),
     ("controller", ("canary", "controller", "events", "live_domain", "recording")),
-    ("measuring", ("apparmor", "bench", "bubblewrap", "compare", "conditions")),
+    ("measuring", ("apparmor", "bench", "bubblewrap", "compare", "conditions", "progress")),
     ("experiments", ("lab",)),
     ("command line", ("__main__", "cli")),
 )
