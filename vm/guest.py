@@ -159,10 +159,11 @@ def _qemu(settings: Settings, exchange: Path, ports: dict[str, int]) -> list[str
     # A guest that went wrong must end at once: oops and panic both stop QEMU, which -no-reboot tells to exit.
     append = ["console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", f"lsm={settings.lsm}"]
     # The self-tests of ciphers are half of all instructions of a boot of 7.3.
+    append.append("cryptomgr.notests")
     # TOMOYO's policy is vm/guest-init's, which executes the trigger; a loader must be there all the same.
-    append += ["cryptomgr.notests", "TOMOYO_trigger=/run/tomoyo", "TOMOYO_loader=/bin/true", *settings.append]
+    append += ["TOMOYO_trigger=/run/tomoyo", "TOMOYO_loader=/bin/true"]
     words += ["-kernel", str(settings.image.vmlinux), "-initrd", str(settings.image.initramfs)]
-    return [*words, "-append", " ".join([*append, f"init={INIT}"])]
+    return [*words, "-append", " ".join([*append, *settings.append, f"init={INIT}"])]
 
 
 def _watch(process: subprocess.Popen[bytes], ports: dict[str, socket.socket], exchange: Path, deadline: float | None) -> None:
