@@ -93,10 +93,14 @@ class KernelError(Error):
         """Name the errno: EPERM rather than 1."""
         return errnos.errorcode.get(self.errno, f"errno {self.errno}")
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """Say what failed, without the remedy."""
         aim = f"{self.attempted} {self.subject}".strip()
-        words = f"cannot {aim}: {os.strerror(self.errno)} ({self.name})"
-        return f"{words}; {self.remedy}" if self.remedy else words
+        return f"cannot {aim}: {os.strerror(self.errno)} ({self.name})"
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.remedy}" if self.remedy else self.what
 
 
 class BusyError(Error):

@@ -83,7 +83,7 @@ def _ask(question: Callable[[], Answer]) -> Answer:
         return "no", error.feature, error.remedy
     except errors.KernelError as error:
         refused = error.errno == errno.EPERM and os.geteuid() == 0
-        return "no" if refused else "unknown", str(error), error.remedy or "try again as root"
+        return "no" if refused else "unknown", error.what, error.remedy or "try again as root"
     except PermissionError as error:
         return "unknown", f"cannot read {error.filename}", "try again as root"
     except OSError as error:
