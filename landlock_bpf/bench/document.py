@@ -38,10 +38,12 @@ def document(unit: clock.Clock, found: results.Figures) -> Document:
 
 
 def read(path: Path) -> Document:
-    """Read what `bench --json` wrote; UnsupportedError for anything else."""
+    """Read what `bench --json` wrote; UnsupportedError for anything else, KernelError where it cannot be read."""
     remedy = f"write it with `landlock-bpf bench --json {path}`"
     try:
         told = json.loads(path.read_text())
+    except OSError as error:
+        raise errors.KernelError("read", str(path), error.errno or 0, remedy) from error
     except ValueError as error:
         raise errors.UnsupportedError(f"{path} is no JSON: {error}", remedy) from error
     if not isinstance(told, dict) or told.get("format") != FORMAT:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from landlock_bpf import errors
@@ -34,9 +34,13 @@ def section(told: document.Document) -> str:
 
 
 def stale(path: Path) -> list[str]:
-    """Name the series whose figures are of another engine than this checkout's."""
-    now = document.engine()
-    return [series for series, engine in _BEGUN.findall(path.read_text()) if engine != now]
+    """Name the series whose figures are of another engine than this checkout's; NotFoundError where there are no figures."""
+    now, found = document.engine(), _BEGUN.findall(path.read_text())
+    if not found:
+        raise errors.NotFoundError(
+            f"{path} has no section of figures; `landlock-bpf bench --markdown {path}` says what to put there"
+        )
+    return [series for series, engine in found if engine != now]
 
 
 def series_of(told: document.Document) -> str:
@@ -56,5 +60,5 @@ def _lines(told: document.Document) -> Iterator[str]:
         yield ""
 
 
-def _row(words: Iterator[str] | tuple[str, ...]) -> str:
+def _row(words: Iterable[str]) -> str:
     return f"| {' | '.join(words)} |"

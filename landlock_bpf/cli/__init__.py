@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import signal
@@ -78,9 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough
         _discard_output()
         return row.failure
-    except (errors.Error, OSError) as error:
+    except errors.Error as error:
         complain(str(error))
         return getattr(error, "status", row.failure)
+    except OSError as error:
+        complain(_words(error))
+        return row.failure
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
@@ -98,6 +102,13 @@ def require_root() -> None:
 
         program = sys.argv[0] if os.path.basename(sys.argv[0]) == PROGRAM else PROGRAM
         raise errors.PrivilegeError(f"this needs root: {shlex.join(['sudo', program, *sys.argv[1:]])}")
+
+
+def _words(error: OSError) -> str:
+    """Put into words what the kernel refused, if nothing below has: what it was about first."""
+    if error.errno is None or error.filename is None:
+        return str(error)
+    return f"{error.filename}: {os.strerror(error.errno)} ({errno.errorcode.get(error.errno, error.errno)})"
 
 
 def _without_subcommand(words: Sequence[str]) -> int:

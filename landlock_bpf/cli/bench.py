@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
-from landlock_bpf import bench
+import argparse
+from pathlib import Path
+
+from landlock_bpf import cli
+from landlock_bpf.cli import output
 
 EXAMPLES = """\
 examples:
@@ -13,5 +17,38 @@ examples:
   landlock-bpf bench --check docs/PERFORMANCE.md
 """
 
-add_arguments = bench.add_arguments
-main = bench.main
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="OUT", type=Path, help="also write every figure to this file")
+    parser.add_argument("--markdown", metavar="FILE", type=Path, help="also write the tables into their section of FILE")
+    parser.add_argument("--load", metavar="JSON", type=Path, help="measure nothing: take the figures that --json wrote")
+    parser.add_argument("--check", metavar="FILE", type=Path, help="only tell which sections of FILE are of another engine")
+    parser.add_argument("--quick", action="store_true", help="only the rows that a target speaks of")
+    parser.add_argument("--only", choices=("syscalls", "engine"), help="leave the other mechanism out")
+
+
+def main(args: argparse.Namespace) -> int:
+    measures = args.quick or args.only
+    if args.load and measures:
+        args.parser.error("--quick and --only are for measuring: --load measures nothing")
+    if args.check and (args.load or args.json or args.markdown or measures):
+        args.parser.error("--check goes with no other option")
+    output.require_writable(args.json, args.markdown)
+    from landlock_bpf.bench import document, page, report, session  # the measuring modules: not for --help to load
+
+    if args.check:
+        old = page.stale(args.check)
+        for series in old:
+            print(f"{args.check}: the figures of Linux {series} are of another engine; measure anew")
+        return int(bool(old))
+    if args.load:
+        told = document.read(args.load)
+    else:
+        cli.require_root()
+        told = session.run(quick=args.quick, only=args.only)
+    report.print_report(told)
+    if args.json:
+        output.write_json(args.json, told)
+    if args.markdown:
+        page.write(args.markdown, told)
+    return 0

@@ -10,10 +10,10 @@ all the same. Nothing is left behind. A mechanism that this machine lacks is nam
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from landlock_bpf import cli
+from landlock_bpf.cli import layers, output
 
 EXAMPLES = """\
 exit status: 0 if all mechanisms that were asked for ran, 1 if one is missing, 2 for wrong usage.
@@ -40,25 +40,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    cli.require_root()
+    output.require_writable(args.html, args.json)
     from landlock_bpf.bench import document as figures
     from landlock_bpf.compare import document, operations, report, session, statements
 
     policy = args.policy or statements.DEFAULT
+    layers.load([policy])  # its mistakes are told at once
     bench = figures.read(args.bench) if args.bench else None
-    rows = operations.beginning(args.only)
-    columns, found = session.run(session.choose(args.mechanisms), policy, rows)
+    chosen, rows = session.choose(args.mechanisms), operations.beginning(args.only)
+    cli.require_root()
+    columns, found = session.run(chosen, policy, rows)
     report.print_report(columns, found, policy)
     if args.json or args.html:
         made = document.make(columns, found, policy, bench)
         if args.json:
-            args.json.write_text(json.dumps(made, indent=1) + "\n")
+            output.write_json(args.json, made)
         if args.html:
             from landlock_bpf.compare import page
 
-            page.write(made, args.html)
+            output.write(args.html, page.render(made).encode())
     return int(any(column.missing for column in columns))
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in text.split(",") if word]
+    words = [word for word in text.split(",") if word]
+    if not words:
+        raise argparse.ArgumentTypeError("it names nothing")
+    return words

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from landlock_bpf import cli, errors, policy_conversion
-from landlock_bpf.cli import diff, layers
+from landlock_bpf.cli import diff, layers, output
 
 EXAMPLES = (
     "forms:\n"
@@ -63,4 +63,4 @@ def _write(text: str, path: Path | None) -> None:
     if path is None:
         sys.stdout.write(data.decode())
     else:
-        path.write_bytes(data)
+        output.write(path, data)

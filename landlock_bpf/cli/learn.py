@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from landlock_bpf import abi, cli, controller, errors, events, hooks, invoker, launch, learning, policy, policy_actions
-from landlock_bpf.cli import layers
+from landlock_bpf.cli import layers, output
 
 EXAMPLES = f"""\
 {learning.RULE}
@@ -58,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     if args.output.exists() and not (args.merge and args.output.samefile(args.merge)):
         raise errors.BusyError(f"{args.output} is there already; give --merge {args.output} to add to it, or remove it")
+    output.require_writable(args.output)
+    if args.fold < 0:
+        args.parser.error("--fold takes a number of files, 0 or more")
     if args.merge and args.handle:
         args.parser.error("--handle is for a new policy: with --merge, OLD says what is handled")
     old = layers.load([args.merge])[0] if args.merge else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from landlock_bpf import errors
+from landlock_bpf import errors, policy_actions
 from landlock_bpf.compare import (
     operation,
     operations_descriptors,
@@ -42,5 +42,6 @@ def beginning(words: Sequence[str] | None) -> tuple[operation.Operation, ...]:
         return OPERATIONS
     for word in words:
         if not any(row.name.startswith(word) for row in OPERATIONS):
-            raise errors.NotFoundError(f"no operation begins with {word}; `landlock-bpf compare --json OUT` lists them")
+            first = sorted({row.name.partition("-")[0] for row in OPERATIONS})
+            raise errors.NotFoundError(f"no operation begins with {word}; {policy_actions.suggestion(word, first)}")
     return tuple(row for row in OPERATIONS if row.name.startswith(tuple(words)))

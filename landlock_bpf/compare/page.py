@@ -90,13 +90,11 @@ class Column:
         return [*(f"{part}+" for part in joined), last]
 
 
-def write(document: Mapping[str, Any], path: Path) -> None:
-    """Write the page of a document of `compare`."""
-    path.write_text(render(document), encoding="utf-8")
-
-
 def render(document: Mapping[str, Any]) -> str:
-    """Give the page. Nothing in the document is taken for HTML, and what could not be seen in it is escaped to be seen."""
+    """Give the page of a document of `compare`.
+
+    Nothing in the document is taken for HTML, and what could not be seen in it is escaped to be seen.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         undefined=jinja2.StrictUndefined,

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from landlock_bpf import errors, progress
+from landlock_bpf import errors, policy_actions, progress
 from landlock_bpf.compare import mechanism, mechanisms, player, results, stage
 from landlock_bpf.compare import scene as scenes
 from landlock_bpf.compare.operation import Operation
@@ -21,7 +21,7 @@ def choose(names: Sequence[str] | None) -> tuple[mechanism.Mechanism, ...]:
     """Give mechanisms by name in the table's order, all for None; the bare run is always one."""
     known = {each.name: each for each in mechanisms.MECHANISMS}
     if unknown := [name for name in names or () if name not in known]:
-        raise errors.NotFoundError(f"there is no mechanism {unknown[0]}; known are {', '.join(known)}")
+        raise errors.NotFoundError(f"there is no mechanism {unknown[0]}; {policy_actions.suggestion(unknown[0], known)}")
     return tuple(each for each in mechanisms.MECHANISMS if names is None or each is NONE or each.name in names)
 
 

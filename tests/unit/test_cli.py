@@ -93,7 +93,7 @@ def test_help_lists_each_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
     ("error", "status", "words"),
     [
         (errors.NotFoundError("there is no domain x; see landlock-bpf list"), 1, "there is no domain x; see landlock-bpf list"),
-        (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), 1, "[Errno 2] No such file or directory: 'x'"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), 1, "x: No such file or directory (ENOENT)"),
         (launch.LaunchError("cannot execute x", 126), 126, "cannot execute x"),
         (KeyboardInterrupt(), 130, None),
     ],
@@ -104,6 +104,28 @@ def test_errors_are_printed_once(
     fake.main = raising(error)
     assert cli.main(["fake"]) == status
     assert capsys.readouterr().err == (f"landlock-bpf: {words}\n" if words else "")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (
+            ("convert", "policies/read-only-system.toml", "--to", "toml", "-o", "/nosuch/x.toml"),
+            "No such file or directory (ENOENT)",
+        ),
+        (("convert", "policies/read-only-system.toml", "--to", "toml", "-o", "/tmp"), "Is a directory (EISDIR)"),
+        (("learn", "-o", "/nosuch/x.toml", "--", "true"), "No such file or directory (ENOENT)"),
+        (("learn", "--merge", "/tmp", "-o", "/tmp", "--", "true"), "Is a directory (EISDIR)"),
+        (("compare", "--html", "/nosuch/x.html"), "No such file or directory (ENOENT)"),
+        (("compare", "--json", "/nosuch/x.json"), "No such file or directory (ENOENT)"),
+        (("bench", "--json", "/nosuch/x.json"), "No such file or directory (ENOENT)"),
+    ],
+)
+def test_what_cannot_be_written_is_told_first(words: tuple[str, ...], what: str) -> None:
+    done = landlock_bpf(*words)
+    path = next(word for word in words if word.startswith(("/nosuch", "/tmp")))
+    remedy = "name a file in a folder that is there and yours to write to"
+    assert done.stderr == f"landlock-bpf: cannot write {path}: {what}; {remedy}\n"
 
 
 def test_each_line_of_an_error_is_marked(fake: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> None:

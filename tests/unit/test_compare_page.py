@@ -390,11 +390,6 @@ def test_what_was_not_measured_is_not_drawn(document: dict[str, Any]) -> None:
     assert not parse({**document, "bench": found}).all("figure")
 
 
-def test_written_as_it_is_rendered(document: dict[str, Any], tmp_path: Path) -> None:
-    page.write(document, tmp_path / "page.html")
-    assert (tmp_path / "page.html").read_text(encoding="utf-8") == page.render(document)
-
-
 def test_the_documented_json_is_a_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lsm").write_text("landlock,bpf\n")
     monkeypatch.setattr(features, "LSM_LIST", tmp_path / "lsm")
