@@ -145,33 +145,36 @@ def from_words(
     rw: Sequence[str] = (),
     rwx: Sequence[str] = (),
     deny: Sequence[str] = (),
+    allow: Sequence[str] = (),
 ) -> Policy:
-    """Make a policy of landrun's options, with its sets of actions, and of --deny PATH[:ACTION,ACTION] (default: all).
+    """Make a policy of landrun's options, with its sets of actions, and of --deny and --allow PATH[:ACTION,ACTION]
+    (default: all).
 
     As in landrun a value may be several paths with commas between, a relative path counts from the working directory, and
     Landlock's 16 rights are handled. With denials only, everything else is allowed, since nothing could run otherwise. What
-    follows the last colon of a denial is its actions unless it has a slash. Raises PolicyError with every problem.
+    follows the last colon of these two is their actions unless it has a slash. Raises PolicyError with every problem.
     """
     reader = policy_reader.Reader(COMMAND_LINE, policy_variables.User({}))
     given = zip(LANDRUN.items(), (ro, rox, rw, rwx))
     words = [
         (option, path, allowed, "") for (option, allowed), values in given for value in values for path in value.split(",")
     ]
-    words += [("--deny", *_split_denial(value)) for value in deny]
+    words += [(option, *_split(value)) for option, values in (("--deny", deny), ("--allow", allow)) for value in values]
     rules = []
     for line, (option, path, allowed, actions) in enumerate(words, 1):
         denied = explicit = NOTHING
-        if option == "--deny":
-            denied, explicit, _ = reader.actions((Leaf(word, line, option) for word in actions.split(",")), None)
+        if option not in LANDRUN:
+            named, explicit, _ = reader.actions((Leaf(word, line, option) for word in actions.split(",")), None)
+            allowed, denied = (named, NOTHING) if option == "--allow" else (NOTHING, named)
         for usable in reader.anchored(Leaf(path, line, option)):
             rules.append(Rule(usable, allowed, denied, Location(COMMAND_LINE, line), explicit))
     if reader.problems:
         raise errors.PolicyError(reader.problems)
     denied = _union(rule.denied for rule in rules)
-    if deny and not any((ro, rox, rw, rwx)):
+    if deny and not any((ro, rox, rw, rwx, allow)):
         return Policy(COMMAND_LINE, denied, "allow", tuple(rules), COMMAND_LINE)
-    left = denied & ~policy_actions.CLASSIC
-    return Policy(COMMAND_LINE, policy_actions.CLASSIC | denied, "deny", tuple(rules), COMMAND_LINE, left)
+    allowable = policy_actions.CLASSIC | _union(rule.allowed for rule in rules)
+    return Policy(COMMAND_LINE, allowable | denied, "deny", tuple(rules), COMMAND_LINE, denied & ~allowable)
 
 
 def _rules(reader: policy_reader.Reader, document: Table, landlock_abi: int | None) -> Iterator[tuple[Rule, abi.Action]]:
@@ -232,7 +235,7 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
             yield errors.Problem(rule.location.file, rule.location.line, "", what, "add it to the handled actions")
 
 
-def _split_denial(value: str) -> tuple[str, abi.Action, str]:
+def _split(value: str) -> tuple[str, abi.Action, str]:
     path, colon, actions = value.rpartition(":")
     if not colon or "/" in actions:
         path, actions = value, "all"

@@ -39,7 +39,5 @@ def main(args: argparse.Namespace) -> int:
     cli.require_root()
     with controller.Controller.open() as live, layers.told(args):
         attached = live.attach(args.name, policies, args.cgroup, strict=args.strict, sticky=args.sticky, rules=rules)
-    layers.tell(attached.notes)
-    for held in attached.held:
-        cli.complain(f"{held}: it stays usable, though opening it is denied from now on")
+    layers.tell(attached.notes, attached.held)
     return 0

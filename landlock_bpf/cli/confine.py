@@ -40,7 +40,5 @@ def main(args: argparse.Namespace) -> int:
             made = live.confine(pidfd, policies, args.name, thread=args.thread, rules=rules, strict=args.strict)
     finally:
         os.close(pidfd)
-    layers.tell(made.notes)
-    for held in made.held:
-        cli.complain(f"{held}: it stays usable, though opening it is denied from now on")
+    layers.tell(made.notes, made.held)
     return 0

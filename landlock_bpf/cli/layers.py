@@ -16,8 +16,9 @@ from landlock_bpf import cli, errors, policy
 if TYPE_CHECKING:
     from landlock_bpf import marking, rule_request
 
-LOADERS = ("libbpf", "bcc")  # loader.NAMES
-ATTACH = ("engine", "lsm_cgroup", "auto")  # rule_request.ATTACH
+# loader.NAMES and rule_request.ATTACH, as a test sees to: to import these takes a quarter of a start more.
+LOADERS = ("libbpf", "bcc")
+ATTACH = ("engine", "lsm_cgroup", "auto")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--verifier-log", action="store_true", help="if the kernel refuses a rule program, print all it says")
 
 
+def add_words(parser: argparse._ActionsContainer) -> None:
+    """Declare landrun's options, which policy.from_words() takes."""
+    rights = {"ro": "read", "rox": "read and execute", "rw": "read and write", "rwx": "read, write and execute"}
+    for option, meaning in rights.items():
+        parser.add_argument(f"--{option}", metavar="PATH", action="append", default=[], help=f"{meaning} beneath PATH")
+
+
 def require(args: argparse.Namespace, also: str = "", *, other: bool = False) -> None:
     """Refuse a command line without anything to enforce; `other` is whether it has any of the options `also`."""
     if not (has_policies(args) or args.rules or other):
@@ -69,10 +77,12 @@ def has_policies(args: argparse.Namespace) -> bool:
     return bool(args.policies or args.landlock_access or args.landlock_rules)
 
 
-def tell(notes: Iterable[str]) -> None:
-    """Tell what of the policies could not be covered."""
+def tell(notes: Iterable[str], held: Iterable[object] = ()) -> None:
+    """Tell what of the policies could not be covered, and what in denied places members hold open."""
     for note in notes:
         cli.complain(note)
+    for each in held:
+        cli.complain(f"{each}: it stays usable, though opening it is denied from now on")
 
 
 @contextlib.contextmanager

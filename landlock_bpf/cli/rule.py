@@ -8,10 +8,10 @@ decided with all of them or with none. `rule remove NAME PATH` takes away what t
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 
 from landlock_bpf import cli, controller, policy
+from landlock_bpf.cli import layers
 
 EXAMPLES = """\
 examples:
@@ -19,15 +19,13 @@ examples:
   sudo landlock-bpf rule add workshop --allow ~/handout:chmod,chown
   sudo landlock-bpf rule remove workshop ~/handout/solutions
 """
-_PATHS = {"ro": "read", "rox": "read and execute", "rw": "read and write", "rwx": "read, write and execute"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="change", metavar="add|remove", required=True)
     add = commands.add_parser("add", help="add rules to a domain", allow_abbrev=False)
     add.add_argument("name", metavar="NAME", help="name of the domain")
-    for option, meaning in _PATHS.items():
-        add.add_argument(f"--{option}", metavar="PATH", action="append", default=[], help=f"{meaning} beneath PATH")
+    layers.add_words(add)
     for option in ("allow", "deny"):
         add.add_argument(
             f"--{option}", metavar="PATH[:ACTIONS]", action="append", default=[],
@@ -55,16 +53,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _wanted(args: argparse.Namespace) -> policy.Policy:
-    words = (args.ro, args.rox, args.rw, args.rwx, args.deny)
-    if not any((*words, args.allow)):
+    words = (args.ro, args.rox, args.rw, args.rwx, args.deny, args.allow)
+    if not any(words):
         args.parser.error("no rule: give --ro, --rox, --rw, --rwx, --allow or --deny")
-    rules: tuple[policy.Rule, ...] = ()
-    handled = policy.NOTHING
-    if any(words):
-        made = policy.from_words(*words)
-        rules, handled = made.rules, made.handled
-    if args.allow:
-        made = policy.from_words(deny=args.allow)
-        rules += tuple(dataclasses.replace(rule, allowed=rule.denied, denied=policy.NOTHING) for rule in made.rules)
-        handled |= made.handled
-    return policy.Policy(policy.COMMAND_LINE, handled, "deny", rules, policy.COMMAND_LINE)
+    return policy.from_words(*words)

@@ -36,9 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [-p POLICY]... [-r RULE.c]... [--ro|--rox|--rw|--rwx PATH]... [--deny PATH[:ACTIONS]]... -- CMD"
     layers.add_arguments(parser)
     words = parser.add_argument_group("rules without a file", "landrun's words; together they make one more layer")
-    rights = {"ro": "read", "rox": "read and execute", "rw": "read and write", "rwx": "read, write and execute"}
-    for option, meaning in rights.items():
-        words.add_argument(f"--{option}", metavar="PATH", action="append", default=[], help=f"{meaning} beneath PATH")
+    layers.add_words(words)
     words.add_argument(
         "--deny", metavar="PATH[:ACTIONS]", action="append", default=[],
         help="deny ACTIONS, with commas between (default: all); with nothing but --deny, all else is allowed",

@@ -264,6 +264,16 @@ def test_with_denials_only_the_rest_is_allowed() -> None:
     assert [rule.explicit for rule in made.rules] == [NOTHING, Action.EXECUTE]
 
 
+def test_permissions_of_single_actions() -> None:
+    made = policy.from_words(deny=["/a:chmod"], allow=["/b:chown,read_file", "/c:read"])
+    assert [(rule.path, rule.allowed, rule.denied, rule.explicit) for rule in made.rules] == [
+        ("/a", NOTHING, Action.CHMOD, Action.CHMOD),
+        ("/b", Action.CHOWN | Action.READ_FILE, NOTHING, Action.CHOWN | Action.READ_FILE),
+        ("/c", READ, NOTHING, NOTHING),
+    ]
+    assert (made.default, made.handled, made.left) == ("deny", ABI_5 | Action.CHMOD | Action.CHOWN, Action.CHMOD)
+
+
 def test_words_count_paths_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     here = os.getcwd()
@@ -273,13 +283,14 @@ def test_words_count_paths_from_the_working_directory(tmp_path: Path, monkeypatc
 
 def test_all_mistakes_of_the_words_at_once() -> None:
     with pytest.raises(errors.PolicyError) as caught:
-        policy.from_words(ro=["", "/a\0"], deny=["/b:reed_file,abi.all", "/c:"])
+        policy.from_words(ro=["", "/a\0"], deny=["/b:reed_file,abi.all", "/c:"], allow=["/d:"])
     assert [(problem.file, problem.line, problem.key) for problem in caught.value.problems] == [
         ("command line", 1, "--ro"),
         ("command line", 2, "--ro"),
         ("command line", 3, "--deny"),
         ("command line", 3, "--deny"),
         ("command line", 4, "--deny"),
+        ("command line", 5, "--allow"),
     ]
 
 
