@@ -46,8 +46,7 @@ def _compile(name: str) -> Path:
         from landlock_bpf import hooks, questions  # only a cold start needs the tables themselves
 
         source = template.render(source_dir() / name, hooks=hooks.HOOKS, rows=questions.ROWS)
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        refuse_foreign(folder)
+        _make_cache(folder)
         compile_source(source, compiled, include=(source_dir(),))
     refuse_foreign(compiled)
     return compiled
@@ -88,7 +87,7 @@ def compile_source(
         compiled.replace(output)
 
 
-def find_compiled(kind: str, parts: Iterable[str], make: Callable[[Path], None]) -> Path:
+def find_compiled(kind: str, parts: Iterable[str], make: Callable[[Path], None], suffix: str = ".o") -> Path:
     """Find what was compiled before from the same parts and the same headers of ours, else have it made; gives its path.
 
     What was made longest ago is removed when there is much. Raises PrivilegeError where another user could have put it
@@ -100,10 +99,9 @@ def find_compiled(kind: str, parts: Iterable[str], make: Callable[[Path], None])
         _add(digest, part.encode())
     for header in sorted(source_dir().rglob("*.h")):
         _add(digest, header.read_bytes())
-    compiled = folder / f"{kind}-{digest.hexdigest()[:16]}.o"
+    compiled = folder / f"{kind}-{digest.hexdigest()[:16]}{suffix}"
     if not compiled.exists():
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        refuse_foreign(folder)
+        _make_cache(folder)
         make(compiled)
         _remove_oldest(folder, kind)
     refuse_foreign(compiled)
@@ -160,6 +158,15 @@ def cache_dir() -> Path:
     if os.geteuid() == 0:
         return Path("/var/cache/landlock-bpf")
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "landlock-bpf"
+
+
+def _make_cache(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        remedy = "set LANDLOCK_BPF_CACHE to a folder that you may write to"
+        raise errors.KernelError("make the folder of compiled objects", str(folder), error.errno or 0, remedy) from error
+    refuse_foreign(folder)
 
 
 def _key(clang: Path) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import subprocess
 import tempfile
 from pathlib import Path
@@ -38,11 +37,8 @@ BINARIES = (LIBRARY, PROGRAM, NOTHING, RESTRICT)
 def compile(wanted: Binary) -> Path:
     """Compile one, or find it compiled before; gives its path. Raises CompileError with clang's words."""
     clang, source = compiler.find_clang(), HERE / wanted.source
-    parts = (FLAGS, wanted, str(clang.resolve()), clang.stat().st_mtime_ns)
-    key = hashlib.sha256(repr(parts).encode() + source.read_bytes()).hexdigest()[:16]
-    compiled = compiler.cache_dir() / f"{source.stem}-{key}{wanted.suffix}"
-    if not compiled.exists():
-        compiled.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    def make(compiled: Path) -> None:
         with tempfile.TemporaryDirectory(dir=compiled.parent, prefix=".compile-") as name:
             made = Path(name) / compiled.name
             command = [str(clang), *FLAGS, *wanted.flags, "-o", str(made), str(source)]
@@ -50,9 +46,9 @@ def compile(wanted: Binary) -> Path:
             if done.returncode != 0:
                 raise errors.CompileError(f"{clang} refuses {source.name}", done.stderr.strip())
             made.replace(compiled)
-    compiler.refuse_foreign(compiled.parent)
-    compiler.refuse_foreign(compiled)
-    return compiled
+
+    parts = (*FLAGS, *wanted.flags, compiler.clang_version(clang), source.read_text())
+    return compiler.find_compiled(source.stem, parts, make, wanted.suffix)
 
 
 def rules(count: int) -> rule_program.RuleLayer:

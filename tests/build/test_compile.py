@@ -97,3 +97,10 @@ def test_newest_clang_is_found_without_a_plain_one(tmp_path: Path, monkeypatch: 
     for name in ("clang-9", "clang-14", "clang-format-19", "clang-cpp-15"):
         (tmp_path / name).touch(mode=0o755)
     assert compiler.find_clang() == tmp_path / "clang-14"
+
+
+def test_a_cache_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LANDLOCK_BPF_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(errors.KernelError, match="ENOTDIR.*; set LANDLOCK_BPF_CACHE to"):
+        compiler.compile_engine()
