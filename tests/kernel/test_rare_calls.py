@@ -6,6 +6,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import resource
+import signal
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -191,3 +193,37 @@ def test_descriptors_that_fanotify_gives(top: Path, inside: Member, outsider: Me
     assert seen() == {b"public", b"secret"}
     deny()
     assert seen() == {b"public"}
+
+
+def account(top: Path) -> None:
+    """Have the kernel write a line there for each process that ends."""
+    calls.check(calls.libc.acct(os.fsencode(top / "secret/file")))
+    calls.check(calls.libc.acct(None))
+
+
+def swap_to(top: Path) -> None:
+    calls.check(calls.libc.swapon(os.fsencode(top / "secret/file"), 0))
+
+
+def dump_core(top: Path) -> None:
+    """Have a child dump its memory to where we are."""
+    pid = os.fork()
+    if pid == 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        os.kill(os.getpid(), signal.SIGQUIT)
+        os._exit(0)
+    if not os.WCOREDUMP(os.waitpid(pid, 0)[1]):
+        raise PermissionError(errno.EACCES, "no core was dumped")
+
+
+WRITTEN_BY_THE_KERNEL = (account, swap_to, dump_core)
+
+
+def test_files_that_the_kernel_writes(top: Path, inside: Member, deny: Callable[[], object]) -> None:
+    """Who has the kernel write a file must be allowed to write it."""
+    inside.ask(os.chdir, top / "secret")
+    before = [inside.errno(act, top) for act in WRITTEN_BY_THE_KERNEL]
+    assert before == [0, errno.EINVAL, 0]  # no swap space, but it was opened
+    deny()
+    assert [inside.errno(act, top) for act in WRITTEN_BY_THE_KERNEL] == [errno.EACCES] * 3
+    inside.ask(os.chdir, "/")
