@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from landlock_bpf import compiler, conditions, errors
-from landlock_bpf.bench import clock, results, startup, targets
+from landlock_bpf.bench import clock, mechanisms, results, startup, targets
 
 FORMAT = "landlock-bpf bench 2"
 Document = dict[str, Any]
@@ -69,7 +69,7 @@ def _row(row: results.Row) -> Document:
 
 def _line(line: results.Line) -> Document:
     operation = line.operation
-    ratios = {name: line.ratio_of(name) for name in line.samples if name not in (results.UNRESTRICTED, results.SYSCALLS)}
+    ratios = {name: line.ratio_of(name) for name in line.samples if name not in (mechanisms.UNRESTRICTED, mechanisms.SYSCALLS)}
     named = {"name": operation.name, "text": operation.text, "compared": operation.compared}
     return {**named, **_samples(line), "ratios": ratios}
 
@@ -77,5 +77,5 @@ def _line(line: results.Line) -> Document:
 def _samples(found: results.Samples) -> Document:
     return {
         "samples": {name: dataclasses.asdict(sample) for name, sample in found.samples.items()},
-        "added": {name: found.added(name) for name in found.samples if name != results.UNRESTRICTED},
+        "added": {name: found.added(name) for name in found.samples if name != mechanisms.UNRESTRICTED},
     }

@@ -7,9 +7,9 @@ import dataclasses
 from collections.abc import Mapping
 
 from landlock_bpf.bench import cases, changes, mechanisms, memory, operations, startup, workload
+from landlock_bpf.bench.mechanisms import ENGINE, SYSCALLS, UNRESTRICTED
 
 WARM, COLD = "warm", "cold"
-UNRESTRICTED, SYSCALLS, ENGINE = mechanisms.UNRESTRICTED, mechanisms.SYSCALLS, mechanisms.ENGINE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from landlock_bpf.bench import cases, changes, clock, operations, results, startup
+from landlock_bpf.bench import cases, changes, clock, mechanisms, operations, results, startup
 
 # Where a policy must cost nothing: what the clock itself wavers by.
 NOTHING = 0.002
@@ -55,7 +55,9 @@ def _operations(found: results.Figures) -> Iterator[Mark]:
         if operation.compared:
             yield Mark(f"{operation.name}, ratio", 1.0, line.ratio if line else None)
         elif operation.name in operations.FREE:
-            share = results.divide(line.added(results.ENGINE), line.samples[results.UNRESTRICTED].median) if line else None
+            share = (
+                results.divide(line.added(mechanisms.ENGINE), line.samples[mechanisms.UNRESTRICTED].median) if line else None
+            )
             yield Mark(f"{operation.name}, added / unrestricted", NOTHING, share)
 
 
@@ -73,4 +75,4 @@ def _counts(found: results.Figures) -> Iterator[Mark]:
 
 def _added(found: results.Figures, subject: cases.Case | cases.Bystander) -> float | None:
     row = found.row(subject)
-    return row.added(results.ENGINE) if row else None
+    return row.added(mechanisms.ENGINE) if row else None

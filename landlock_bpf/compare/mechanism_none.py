@@ -6,11 +6,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from landlock_bpf.compare import mechanism, operation, scene
+from landlock_bpf.compare import mechanism, operation, results, scene
 
 
 class Nothing:
-    name = title = "none"
+    name = title = results.BARE
     what = "The bare run of root: what succeeds here is what a mechanism can refuse."
     errnos: frozenset[str] = frozenset()
 

@@ -21,7 +21,6 @@ from landlock_bpf.bench import report
 from landlock_bpf.compare import figures, plot, results
 
 FOLDER = Path(__file__).parent
-BARE = "none"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Column:
 
     @property
     def bare(self) -> bool:
-        return bool(self.mechanism["name"] == BARE)
+        return bool(self.mechanism["name"] == results.BARE)
 
     @property
     def parts(self) -> list[str]:

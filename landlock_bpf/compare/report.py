@@ -76,7 +76,7 @@ def word(cell: results.Cell) -> str:
 
 def _totals(columns: Iterable[results.Column], rows: Iterable[results.Row]) -> Iterable[Line]:
     for column in columns:
-        if column.name == "none":
+        if column.name == results.BARE:
             continue
         count = collections.Counter(row.cells[column.name].fit for row in rows)
         numbers = [(str(count[fit]), STYLES[fit]) for fit in (results.RIGHT, results.OPEN, results.STRICT)]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from landlock_bpf.compare import operation
 
+BARE = "none"  # the mechanism that is none
 ALLOWED, REFUSED = operation.ALLOWED, operation.REFUSED
 FAILED = "failed"  # with an errno that the bare run has too, or that is not one of the mechanism's
 ABSENT = "absent"  # this kernel does not have it
@@ -60,12 +61,12 @@ class Row:
     @property
     def differs(self) -> bool:
         """Tell whether mechanisms disagree; the bare run is none."""
-        return len({cell.result for name, cell in self.cells.items() if name != "none"}) > 1
+        return len({cell.result for name, cell in self.cells.items() if name != BARE}) > 1
 
 
-def name_of(number: int) -> str | None:
-    """Name an errno; None for 0."""
-    return errno.errorcode.get(number, str(number)) if number else None
+def name_of(number: int | None) -> str | None:
+    """Name an errno; None for success."""
+    return None if number is None else errno.errorcode.get(number, str(number))
 
 
 def judge(seen: Outcome, bare: Outcome, errnos: frozenset[str], wanted: str | None, said: str | None) -> Cell:

@@ -94,4 +94,4 @@ def _try(scene: stage.Stage, asked: player.Player, row: Operation, *, looks: boo
     with row.prepare(scene.scene.at(row.place), scene):
         before = scene.snapshot() if looks else {}
         number, trouble = asked.ask(row.name)
-        return results.Outcome(results.name_of(number or 0), looks and scene.snapshot() != before, trouble)
+        return results.Outcome(results.name_of(number), looks and scene.snapshot() != before, trouble)

@@ -53,7 +53,7 @@ class Stage:
             (point / scenes.BOUND).mkdir()
             calls.mount(point / scenes.SECRET, point / scenes.BOUND, flags=calls.MS_BIND)
             self._bound = str(point / scenes.BOUND)
-            self._folders = {str(point / name): self._keep(undo, os.open(point / name, os.O_PATH)) for name in _FOLDERS}
+            self._folders = {str(point / name): _keep(undo, os.open(point / name, os.O_PATH)) for name in _FOLDERS}
             lasting = {*self._folders, self._bound, str(point / _LEAKED)}
             parents = (str(point), *self._folders)
             self._kept = {folder: {path for path in lasting if os.path.dirname(path) == folder} for folder in parents}
@@ -64,13 +64,9 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._undo.close()
 
-    def _keep(self, undo: contextlib.ExitStack, fd: int) -> int:
-        undo.callback(os.close, fd)
-        return fd
-
     def _populate(self, undo: contextlib.ExitStack) -> scenes.Scene:
         """Open what members inherit, and have a process and sockets outside."""
-        file = self._keep(undo, os.open(self._root / _LEAKED, os.O_RDONLY))
+        file = _keep(undo, os.open(self._root / _LEAKED, os.O_RDONLY))
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         undo.callback(self.channel.close)
         undo.callback(theirs.close)
@@ -101,7 +97,7 @@ class Stage:
             tcp=tcp.getsockname()[1],
             udp=udp.getsockname()[1],
             channel=theirs.fileno(),
-            folder=self._keep(undo, os.open(self._root / scenes.SECRET, os.O_PATH)),
+            folder=_keep(undo, os.open(self._root / scenes.SECRET, os.O_PATH)),
             file=file,
         )
 
@@ -144,6 +140,11 @@ class Stage:
                 found[each.path] = _status(os.lstat(each.path))
             elif each.path != self._bound:  # another way to what is looked at anyway
                 self._look(each.path, found)
+
+
+def _keep(undo: contextlib.ExitStack, fd: int) -> int:
+    undo.callback(os.close, fd)
+    return fd
 
 
 def _status(status: os.stat_result) -> tuple[int, ...]:

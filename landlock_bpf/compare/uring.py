@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from landlock_bpf.compare.calls import check
+from landlock_bpf.compare import calls
 
 # include/uapi/asm-generic/unistd.h and include/uapi/linux/io_uring.h
 SYS_SETUP, SYS_ENTER, SYS_REGISTER = 425, 426, 427
@@ -20,7 +20,6 @@ OFFSET_OF_SQES = 0x10000000
 OP_OPENAT, OP_WRITE, OP_URING_CMD = 18, 23, 46
 OP_RENAMEAT, OP_UNLINKAT, OP_MKDIRAT, OP_SYMLINKAT, OP_LINKAT = 35, 36, 37, 38, 39
 OP_SETXATTR, OP_GETXATTR = 42, 44
-AT_FDCWD = -100
 FLAG_ASYNC = 1 << 4
 ENTER_GETEVENTS = 1
 _PARAMS = struct.Struct("=10I 8IQ 8IQ")
@@ -28,14 +27,12 @@ _SQE = struct.Struct("=BBHiQQIIQ24x")
 _PERSONALITY, _ADDR3 = 42, 48  # offsets in an entry
 _CQE = struct.Struct("=QiI")
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 def openat(path: Path, *, in_worker: bool = False) -> int:
     """Open a file to be read; `in_worker`: never by the calling task itself, but by one that the kernel makes for it."""
     name = ctypes.create_string_buffer(os.fsencode(path))
     flags = FLAG_ASYNC if in_worker else 0
-    with entry(OP_OPENAT, flags, 0, -100, 0, ctypes.addressof(name), 0, os.O_RDONLY, 1) as submit:
+    with entry(OP_OPENAT, flags, 0, calls.AT_FDCWD, 0, ctypes.addressof(name), 0, os.O_RDONLY, 1) as submit:
         return submit()
 
 
@@ -57,19 +54,19 @@ def link(old: Path, new: Path) -> None:
 
 def unlink(path: Path) -> None:
     name = ctypes.create_string_buffer(os.fsencode(path))
-    with entry(OP_UNLINKAT, 0, 0, AT_FDCWD, 0, ctypes.addressof(name), 0, 0, 1) as submit:
+    with entry(OP_UNLINKAT, 0, 0, calls.AT_FDCWD, 0, ctypes.addressof(name), 0, 0, 1) as submit:
         submit()
 
 
 def mkdir(path: Path) -> None:
     name = ctypes.create_string_buffer(os.fsencode(path))
-    with entry(OP_MKDIRAT, 0, 0, AT_FDCWD, 0, ctypes.addressof(name), 0o700, 0, 1) as submit:
+    with entry(OP_MKDIRAT, 0, 0, calls.AT_FDCWD, 0, ctypes.addressof(name), 0o700, 0, 1) as submit:
         submit()
 
 
 def symlink(target: str, path: Path) -> None:
     told, name = ctypes.create_string_buffer(target.encode()), ctypes.create_string_buffer(os.fsencode(path))
-    with entry(OP_SYMLINKAT, 0, 0, AT_FDCWD, ctypes.addressof(name), ctypes.addressof(told), 0, 0, 1) as submit:
+    with entry(OP_SYMLINKAT, 0, 0, calls.AT_FDCWD, ctypes.addressof(name), ctypes.addressof(told), 0, 0, 1) as submit:
         submit()
 
 
@@ -84,8 +81,8 @@ def getxattr(path: Path, attribute: str) -> None:
 
 def _with_two_paths(operation: int, old: Path, new: Path) -> None:
     first, second = ctypes.create_string_buffer(os.fsencode(old)), ctypes.create_string_buffer(os.fsencode(new))
-    at = AT_FDCWD & 0xFFFFFFFF
-    with entry(operation, 0, 0, AT_FDCWD, ctypes.addressof(second), ctypes.addressof(first), at, 0, 1) as submit:
+    at = calls.AT_FDCWD & 0xFFFFFFFF
+    with entry(operation, 0, 0, calls.AT_FDCWD, ctypes.addressof(second), ctypes.addressof(first), at, 0, 1) as submit:
         submit()
 
 
@@ -109,7 +106,7 @@ def entry(*words: int, third: int = 0, before: Callable[[], object] | None = Non
     With `before`, it is done with the credentials that we have now, after that has changed ours.
     """
     params = ctypes.create_string_buffer(_PARAMS.size)
-    ring = check(_libc.syscall(SYS_SETUP, 1, params))
+    ring = calls.system_call(SYS_SETUP, 1, params)
     try:
         fields = _PARAMS.unpack(params)
         entries, completions = fields[0], fields[1]
@@ -122,15 +119,14 @@ def entry(*words: int, third: int = 0, before: Callable[[], object] | None = Non
             _SQE.pack_into(sqes, 0, *words)
             struct.pack_into("=Q", sqes, _ADDR3, third)
             if before:
-                struct.pack_into(
-                    "=H", sqes, _PERSONALITY, check(_libc.syscall(SYS_REGISTER, ring, REGISTER_PERSONALITY, None, 0))
-                )
+                personality = calls.system_call(SYS_REGISTER, ring, REGISTER_PERSONALITY, None, 0)
+                struct.pack_into("=H", sqes, _PERSONALITY, personality)
                 before()
             struct.pack_into("=I", both, sq_array, 0)
 
             def submit() -> int:
                 struct.pack_into("=I", both, sq_tail, 1)
-                check(_libc.syscall(SYS_ENTER, ring, 1, 1, ENTER_GETEVENTS, None, ctypes.c_size_t(0)))
+                calls.system_call(SYS_ENTER, ring, 1, 1, ENTER_GETEVENTS, None, ctypes.c_size_t(0))
                 _, result, _ = _CQE.unpack_from(both, cqes)
                 if result < 0:
                     raise OSError(-result, os.strerror(-result))

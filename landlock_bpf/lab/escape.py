@@ -15,7 +15,6 @@ from landlock_bpf import cgroup, errors, progress
 from landlock_bpf.lab import bundle, guard, host, runtime, step
 
 ALLOWED, REFUSED, FAILED = "allowed", "refused", "failed"
-BARE, ENGINE = "bare", "bpf"
 _REFUSALS = frozenset({"EACCES", "EPERM", "EXDEV"})
 _NAMES = {os.strerror(number): name for number, name in errno.errorcode.items()}
 
@@ -51,10 +50,10 @@ class Experiment:
             yield f"{name} could not be tried: {why}"
         for name, outcomes in self.outcomes.items():
             for each in step.STEPS:
-                wanted = REFUSED if each.files == step.HOST and name == ENGINE else ALLOWED
+                wanted = REFUSED if each.files == step.HOST and name == guard.ENGINE else ALLOWED
                 seen = outcomes[each.name]
                 # What the system calls stop and let through is the question itself.
-                open_question = each.files == step.HOST and name not in (BARE, ENGINE) and seen.result != FAILED
+                open_question = each.files == step.HOST and name not in (guard.BARE, guard.ENGINE) and seen.result != FAILED
                 if seen.result != wanted and not open_question:
                     yield f"{each.name} under {name} should have been {wanted}, but {seen.result}: {seen.printed or 'no word'}"
 

@@ -13,6 +13,7 @@ from landlock_bpf import compiler, features, landlock, policy
 from landlock_bpf.lab import bundle
 
 POLICY = "container.toml"
+BARE, ENGINE = "bare", "bpf"
 Enforced = Callable[[Path, Path], contextlib.AbstractContextManager[None]]
 
 
@@ -73,7 +74,7 @@ def policy_file() -> Path:
 
 
 GUARDS = (
-    Guard("bare", "the container as the runtime makes it", _nothing_is_missing, _nothing_first, _nothing_enforced),
+    Guard(BARE, "the container as the runtime makes it", _nothing_is_missing, _nothing_first, _nothing_enforced),
     Guard(
         "landlock",
         "the landlock system calls: its first program allows itself its own root, with all rights that the kernel has",
@@ -82,7 +83,7 @@ GUARDS = (
         _nothing_enforced,
     ),
     Guard(
-        "bpf",
+        ENGINE,
         f"policies/{POLICY} on its cgroup, attached from outside between the runtime's create and start",
         _bpf_is_missing,
         _nothing_first,

@@ -40,7 +40,7 @@ COLUMNS = (
 
 
 def samples(plain: float, **added: float) -> dict[str, workload.Sample]:
-    values = {results.UNRESTRICTED: plain, **{name: plain + value for name, value in added.items()}}
+    values = {mechanisms.UNRESTRICTED: plain, **{name: plain + value for name, value in added.items()}}
     return {name: workload.Sample(value, value, value, 1) for name, value in values.items()}
 
 
@@ -105,7 +105,7 @@ def test_every_target_speaks_of_what_is_measured(quick: bool) -> None:
     rows += [row(case, 7000, engine=100) for case in plan.bystanders]
     lines = (results.Line(samples(100_000, syscalls=100, engine=100), operation) for operation in plan.operations)
     starts = (startup.Start(name, name, 1, 1, 1) for name in (startup.PYTHON, startup.RUN))
-    made = (changes.Change(changes.ATTACH, case.rules, results.ENGINE, 1) for case in changes.TIMES)
+    made = (changes.Change(changes.ATTACH, case.rules, mechanisms.ENGINE, 1) for case in changes.TIMES)
     found = results.Figures(COLUMNS, tuple(rows), tuple(lines), tuple(starts), tuple(made))
     assert {each.what for each in targets.marks(found, INSTRUCTIONS) if not each.met} == set()
 

@@ -316,7 +316,7 @@ def test_it_needs_no_other_file_and_lets_nothing_else_run(document: dict[str, An
 def hostile(value: Any, meant: set[str], *, keys: bool = False) -> Any:
     """Put HOSTILE into every string, but for those that have a meaning; into the keys of `cells` too, which are names."""
     if isinstance(value, str):
-        return value if value == page.BARE else value + HOSTILE
+        return value if value == results.BARE else value + HOSTILE
     if isinstance(value, list):
         return [hostile(each, meant) for each in value]
     if isinstance(value, dict):
