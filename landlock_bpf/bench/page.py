@@ -17,19 +17,24 @@ _BEGUN = re.compile(r"<!-- figures of ([\d.]+), engine ([\w-]+): ")
 
 def write(path: Path, told: document.Document) -> None:
     """Replace the section of the document's kernel in a file; NotFoundError where it has none."""
-    text = path.read_text()
-    series = series_of(told)
+    old = find_section(path, told["kernel"])
+    path.write_text(old.string[: old.start()] + section(told) + old.string[old.end() :])
+
+
+def find_section(path: Path, kernel: str) -> re.Match[str]:
+    """Find the section of a kernel in a file; NotFoundError where it has none."""
+    series = series_of(kernel)
     begin = re.escape(BEGIN.format(series=series, engine="ENGINE")).replace("ENGINE", r"[\w-]+")
-    old = re.compile(f"{begin}.*?{re.escape(END.format(series=series))}", re.DOTALL)
-    if not old.search(text):
+    found = re.search(f"{begin}.*?{re.escape(END.format(series=series))}", path.read_text(), re.DOTALL)
+    if not found:
         wanted = "\n".join(each.format(series=series, engine="none") for each in (BEGIN, END))
         raise errors.NotFoundError(f"{path} has no section for Linux {series}; put there:\n{wanted}")
-    path.write_text(old.sub(lambda _: section(told), text))
+    return found
 
 
 def section(told: document.Document) -> str:
     """Write a section, comments included."""
-    series = series_of(told)
+    series = series_of(told["kernel"])
     return "\n".join([BEGIN.format(series=series, engine=told["engine"]), *_lines(told), "", END.format(series=series)])
 
 
@@ -43,9 +48,9 @@ def stale(path: Path) -> list[str]:
     return [series for series, engine in found if engine != now]
 
 
-def series_of(told: document.Document) -> str:
-    """Give the series of the kernel: 6.12 of 6.12.117+deb12-amd64."""
-    return ".".join(told["kernel"].split(".")[:2])
+def series_of(kernel: str) -> str:
+    """Give the series of a kernel: 6.12 of 6.12.117+deb12-amd64."""
+    return ".".join(kernel.split(".")[:2])
 
 
 def _lines(told: document.Document) -> Iterator[str]:

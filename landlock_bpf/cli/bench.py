@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from landlock_bpf import cli
@@ -45,6 +46,8 @@ def main(args: argparse.Namespace) -> int:
         told = document.read(args.load)
     else:
         cli.require_root()
+        if args.markdown:
+            page.find_section(args.markdown, os.uname().release)
         told = session.run(quick=args.quick, only=args.only)
     report.print_report(told)
     if args.json:

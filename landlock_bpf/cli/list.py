@@ -35,7 +35,7 @@ def _rules(info: inventory.DomainInfo) -> str:
     return f"{info.rules} ({info.ended} ended)" if info.ended else str(info.rules)
 
 
-def _place(info: inventory.DomainInfo) -> object:
+def _place(info: inventory.DomainInfo) -> str:
     if info.cgroup:
-        return info.cgroup
+        return str(info.cgroup)
     return "(removed)" if info.kind == abi.Kind.CGROUP or not info.maker else f"(process {info.maker})"
