@@ -52,16 +52,14 @@ def _call(number: int, *arguments: object, attempted: str, subject: str = "") ->
     return int(result)
 
 
+def _ask(flag: int, attempted: str) -> int:
+    return _call(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(flag), attempted=attempted)
+
+
 def abi_version() -> int:
     """Ask the kernel for its Landlock ABI; UnsupportedError where it is not built in or not switched on."""
     try:
-        return _call(
-            CREATE_RULESET,
-            None,
-            ctypes.c_size_t(0),
-            ctypes.c_uint32(CREATE_RULESET_VERSION),
-            attempted="ask for the Landlock ABI",
-        )
+        return _ask(CREATE_RULESET_VERSION, "ask for the Landlock ABI")
     except errors.KernelError as error:
         raise errors.UnsupportedError("this kernel has no Landlock in force", REMEDY) from error
 
@@ -78,13 +76,7 @@ def missing() -> str | None:
 def errata() -> int:
     """Ask the kernel which faults of Landlock it has mended: bit N-1 for erratum N, 0 where it cannot be asked."""
     try:
-        return _call(
-            CREATE_RULESET,
-            None,
-            ctypes.c_size_t(0),
-            ctypes.c_uint32(CREATE_RULESET_ERRATA),
-            attempted="ask for the errata of Landlock",
-        )
+        return _ask(CREATE_RULESET_ERRATA, "ask for the errata of Landlock")
     except errors.KernelError:
         return 0
 

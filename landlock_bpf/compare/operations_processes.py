@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TABLE = Table("processes")
 KERNEL = Table("kernel")
 # include/uapi/linux/ptrace.h, include/uapi/linux/bpf.h
-PTRACE_TRACEME, PTRACE_SEIZE, PTRACE_DETACH = 0, 0x4206, 17
+PTRACE_SEIZE = 0x4206
 BPF_MAP_CREATE, BPF_MAP_TYPE_ARRAY = 0, 2
 # arch/x86/entry/syscalls/syscall_64.tbl; the others have those of include/uapi/asm-generic/unistd.h
 _X86 = os.uname().machine == "x86_64"
