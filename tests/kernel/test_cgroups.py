@@ -13,7 +13,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import controller, domain, engine
+from landlock_bpf import abi, controller, domain, engine
 from landlock_bpf.abi import Action
 
 
@@ -82,6 +82,14 @@ def make_many(cgroup: Path, count: int) -> None:
         (cgroup / f"made{number}").mkdir()
 
 
+def take_mark(number: int) -> None:
+    """Have what is recorded of a control group count, as where its mark is another one's."""
+    live = engine.find()
+    assert live
+    with live:
+        live.marks[number % abi.Limit.MARKS] = (1 << 64) - 1
+
+
 def test_those_of_version_1(secret: Path, tree: Path, cgroup: Path, attach: rule.Attach) -> None:
     """They have ids of their own: one takes nothing with it from the control group that has the same id."""
     inner = [cgroup / f"inner{number}" for number in range(20)]
@@ -89,6 +97,8 @@ def test_those_of_version_1(secret: Path, tree: Path, cgroup: Path, attach: rule
         each.mkdir()
     attach(deny(secret))
     by_id = {each.stat().st_ino: each for each in inner}
+    for number in by_id:
+        take_mark(number)
     with filesystem.mounted("none", tree / "v1", "cgroup", data="none,name=landlock-bpf-ids") as hierarchy:
         found = None
         while not found:

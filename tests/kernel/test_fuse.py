@@ -19,20 +19,20 @@ from landlock_bpf.compare import calls
 SERVED_BY = {"reading": (False, errno.EACCES), "passing_through": (True, errno.EIO)}  # as the kernel has it where open fails
 
 
-def read_by(top: Path, name: str, by_path: bool) -> None:
-    assert fuse.read_by(top / "mounted", top / name, by_path=by_path) == b"text"
+def read_by(place: Path, target: Path, by_path: bool) -> None:
+    assert fuse.read_by(place, target, by_path=by_path) == b"text"
 
 
 @pytest.mark.parametrize("way", SERVED_BY)
 def test_served_by_a_member(way: str, tree: Path, cgroup: Path, attach: rule.Attach) -> None:
     subprocess.run(["modprobe", "fuse"], check=True)
     by_path, refused = SERVED_BY[way]
-    (tree / "mounted").mkdir()
-    for name in ("secret", "public"):
+    for name in ("before", "secret", "public"):
+        (tree / "mounted" / name).mkdir(parents=True)
         (tree / name).write_text("text")
     with Member(cgroup, before=calls.unshare) as inside:
-        assert inside.errno(read_by, tree, "secret", by_path) == 0
+        assert inside.errno(read_by, tree / "mounted/before", tree / "secret", by_path) == 0
         allowed = rule.allow(tree / "mounted", Action.MOUNT)
         attach(rule.make(hooks.ALL | Action.MOUNT, rule.deny(tree / "secret", hooks.ALL), allowed, default="allow"))
-        assert inside.errno(read_by, tree, "secret", by_path) == refused
-        assert inside.errno(read_by, tree, "public", by_path) == 0
+        assert inside.errno(read_by, tree / "mounted/secret", tree / "secret", by_path) == refused
+        assert inside.errno(read_by, tree / "mounted/public", tree / "public", by_path) == 0
