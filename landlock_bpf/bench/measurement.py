@@ -34,7 +34,7 @@ class Plan:
 
     def __init__(self, *, quick: bool = False, only: str | None = None) -> None:
         self.quick = quick
-        self.only = only
+        self.columns = mechanisms.mechanisms(syscalls=only != "engine", engine=only != "syscalls", quick=quick)
         self.cases = [case for case in cases.CASES if case.quick or not quick]
         self.bystanders = [case for case in cases.BYSTANDERS if case.quick or not quick]
         self.operations = [each for each in operations.OPERATIONS if each.compared or each.name in operations.FREE or not quick]
@@ -44,8 +44,8 @@ class Plan:
 
     def steps(self, *, engine: bool) -> int:
         """Count what is told of on the way, about."""
-        columns = (3 if engine else 2) if self.quick else (8 if engine else 4)
-        return len(self.cases) * (1 + engine) + len(self.bystanders) * engine + len(self.operations) * columns + 3
+        measured = sum(column.missing is None for column in self.columns)
+        return len(self.cases) * (1 + engine) + len(self.bystanders) * engine + len(self.operations) * measured + 3
 
 
 class Measurement:
@@ -55,9 +55,6 @@ class Measurement:
         self.bench = bench
         self.plan = plan
         self.tell = tell
-        self.columns = mechanisms.mechanisms(
-            syscalls=plan.only != "engine", engine=plan.only != "syscalls", quick=plan.quick
-        )  # fmt: skip
         self.cases: dict[tuple[cases.Case, str], dict[str, workload.Sample]] = {}
         self.bystanders: list[results.Row] = []
         self.operations: dict[operations.Operation, dict[str, workload.Sample]] = {each: {} for each in plan.operations}
@@ -68,7 +65,7 @@ class Measurement:
         for case in self.plan.cases:
             self.tell(f"open, {case.rules} rules at depth {case.depth} in {case.layers} layers, without the engine")
             self._add(case, members.measure_others(self.bench, case))
-        self._operations(members.operations_of_others(self.bench, self.plan.operations, self.columns))
+        self._operations(members.operations_of_others(self.bench, self.plan.operations, self.plan.columns))
 
     def engine(self, live: controller.Controller) -> None:
         """Measure domains of ours."""
@@ -96,7 +93,7 @@ class Measurement:
         rows = [results.Row(samples, case, files) for (case, files), samples in self.cases.items()]
         lines = (results.Line(samples, operation) for operation, samples in self.operations.items())
         return results.Figures(
-            self.columns, (*rows, *self.bystanders), tuple(lines), tuple(starts), tuple(changed), tuple(self.memory)
+            self.plan.columns, (*rows, *self.bystanders), tuple(lines), tuple(starts), tuple(changed), tuple(self.memory)
         )  # fmt: skip
 
     def _cases(self, live: controller.Controller, *, programs: bool) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import signal
 
-from landlock_bpf import cli
+from landlock_bpf import cli, lab
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -24,11 +24,9 @@ examples:
   vm/run -- landlock-bpf lab container-escape --json
 """
 
-EXPERIMENTS = ("container-escape",)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("experiment", choices=EXPERIMENTS, metavar="EXPERIMENT", help=", ".join(EXPERIMENTS))
+    parser.add_argument("experiment", choices=lab.EXPERIMENTS, metavar="EXPERIMENT", help=", ".join(lab.EXPERIMENTS))
     output.add_arguments(parser)
 
 

@@ -9,7 +9,7 @@ import sys
 import textwrap
 from typing import Any
 
-from landlock_bpf import conditions, terminal
+from landlock_bpf import conditions, lab, terminal
 from landlock_bpf.lab import escape, guard, runtime, step
 
 FORMAT = "landlock-bpf lab 1"
@@ -42,7 +42,7 @@ def document(experiment: escape.Experiment) -> dict[str, Any]:
     """Give all that was seen as JSON has it."""
     return {
         **conditions.head(FORMAT),
-        "experiment": "container-escape",
+        "experiment": lab.CONTAINER_ESCAPE,
         "runtime": experiment.runtime,
         "policy": {"name": f"policies/{guard.POLICY}", "text": guard.policy_file().read_text()},
         "mechanisms": [
