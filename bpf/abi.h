@@ -25,7 +25,7 @@ enum limit {
 	LIMIT_PATH = 4096,	    /* bytes of a path in an event */
 	LIMIT_COMPONENT = 256,	    /* bytes of one name of a path, the final 0 counted */
 	LIMIT_CROSSED = 64,	    /* mounts on the way from an object up to the root */
-	LIMIT_WALKED = 16,	    /* walks that a task remembers; a power of two */
+	LIMIT_WALKED = 256,	    /* walks that a processor remembers; a power of two */
 	LIMIT_MARKS = 65536,	    /* of cgroup ids, by their low bits; a power of two */
 	LIMIT_MARK_BITS = 16,	    /* of a mark, for the domain; the others are of the id */
 	LIMIT_FILTER_BITS = 22,	    /* log2 of the bits of the filter before fsview */
@@ -379,7 +379,7 @@ struct domain {
 	char name[LIMIT_NAME];
 };
 
-/* The walk of a task up from a directory, remembered. */
+/* A walk up from a directory, remembered. */
 struct walked {
 	__u64 dentry;
 	__u64 mount;
@@ -390,7 +390,7 @@ struct walked {
 	__u32 mount_seq;
 	__u32 quick; /* whether its files may be decided by ino and generation alone: see remember.h
 		      */
-	__u32 pad;
+	__u32 version; /* odd while it is written */
 };
 
 /* A decision in the making: see decide.h. */
@@ -561,11 +561,14 @@ struct task {
 	__u32 drawn;  /* whether a member of its cgroup's domain put it there: see leaving.h */
 	__u64 held;   /* id of a cgroup with a domain that it left by itself: it stays in that; or 0
 		       */
+};
+
+/* Room for a task's hook calls to work in: the BPF stack has 512 bytes. */
+struct room {
 	struct sight sight;
 	struct access access;
 	struct refer refer;
 	struct opened kept; /* of the file being opened */
-	struct walked walked[LIMIT_WALKED];
 	struct walk walks[2];
 	struct inquiry inquiry;
 	struct viewing viewing;
@@ -688,7 +691,7 @@ struct explaining {
 	__u64 gainable;	       /* the rights that `source` may gain */
 	struct decision moved; /* what was decided of it */
 	struct explained answer;
-	struct task task;
+	struct room room;
 };
 
 #endif

@@ -11,17 +11,18 @@
 /*
  * Walk for actions that were refused, or must be asked for by themselves, so that the rule and
  * its layer are known. Returns which of them are denied; 0 where nothing, or permissive layers
- * alone, refuse: the decision tells which.
+ * alone, refuse: the decision tells which. What was refused once stays so, whatever moved
+ * since; only the withheld ones wait for this answer.
  */
-static __always_inline __u64 walk_refused(struct task *task, const struct sight *sight, __u64 mount,
+static __always_inline __u64 walk_refused(struct room *room, const struct sight *sight, __u64 mount,
 					  __u64 dentry, __u64 refused)
 {
-	struct walk *walk = &task->walks[0];
+	struct walk *walk = &room->walks[0];
 	__u64 enforced;
 
 	walk_from(walk, sight, mount, dentry, refused);
 	if (!sight->permissive)
-		return decide_refused(&walk->decision);
+		return refused & (~ACTIONS_WITHHELD | decide_refused(&walk->decision));
 	enforced = decide_enforced(&walk->decision, sight->permissive);
 	if (enforced) {
 		walk->decision.skip = sight->permissive;
@@ -32,11 +33,11 @@ static __always_inline __u64 walk_refused(struct task *task, const struct sight 
 }
 
 /* Report what the walk that was just done refused; enforced: not by permissive layers alone. */
-static __noinline int deny_walked(struct task *task, const struct sight *sight, __u64 refused,
+static __noinline int deny_walked(struct room *room, const struct sight *sight, __u64 refused,
 				  _Bool enforced)
 {
-	const struct access *access = &task->access;
-	struct decision *decision = &task->walks[0].decision;
+	const struct access *access = &room->access;
+	struct decision *decision = &room->walks[0].decision;
 	struct report report = {
 		.mount = access->mount,
 		.dentry = access->target,
@@ -79,11 +80,11 @@ static __always_inline void collect_names(struct walk *walk, const struct sight 
  * The layers in which an object may not be removed, replaced, or made. What cannot be named may
  * be a sealed one. Names on the way to a denied one may be made, but as directories alone.
  */
-static __always_inline __u32 seal_of(struct task *task, const struct sight *sight, __u64 mount,
+static __always_inline __u32 seal_of(struct room *room, const struct sight *sight, __u64 mount,
 				     __u64 address, __u32 touch)
 {
 	struct dentry *dentry = CAST(struct dentry, address);
-	struct walk *walk = &task->walks[0];
+	struct walk *walk = &room->walks[0];
 	struct inode *inode = dentry->d_inode;
 	struct rule *rule, *beneath;
 	__u32 sealed = 0;
@@ -119,16 +120,16 @@ static __always_inline __u32 lowest_layer(__u32 mask)
 }
 
 /* Deny what a sealed object must not suffer; a permissive layer's seal is only reported. */
-static __noinline int deny_seal(struct task *task, const struct sight *sight, __u32 sealed)
+static __noinline int deny_seal(struct room *room, const struct sight *sight, __u32 sealed)
 {
-	const struct access *access = &task->access;
+	const struct access *access = &room->access;
 	__u32 enforced = sealed & ~sight->permissive;
 	struct report report = {
 		.mount = access->mount,
 		.dentry = access->target,
 		.refusal = { .refused = access->asked,
 			     .serial = sight->serial,
-			     .object = task->walks[0].key.object,
+			     .object = room->walks[0].key.object,
 			     .domain = sight->domain,
 			     .layer = lowest_layer(enforced ? enforced : sealed),
 			     .hook = access->hook,
@@ -154,8 +155,8 @@ static __always_inline __u64 ioctl_action(__u32 index, __u32 command)
 	return class ? MASK(ACTION_BIT_COMMANDS + (*class & 15)) : MASK(ACTION_IOCTL);
 }
 
-/* Ask one domain for task->access. */
-__noinline int ask_domain(struct task *task, __u32 domain)
+/* Ask one domain for room->access. */
+__noinline int ask_domain(struct room *room, __u32 domain)
 {
 	const struct access *access;
 	__u64 asked, all, refused, enforced;
@@ -163,16 +164,16 @@ __noinline int ask_domain(struct task *task, __u32 domain)
 	__u32 sealed;
 	int error;
 
-	if (!task)
+	if (!room)
 		return -EACCES;
-	access = &task->access;
-	sight = &task->sight;
+	access = &room->access;
+	sight = &room->sight;
 	if (!see(sight, domain))
 		return 0;
 	if (access->touches) {
-		sealed = seal_of(task, sight, access->mount, access->target, access->touches);
+		sealed = seal_of(room, sight, access->mount, access->target, access->touches);
 		if (sealed) {
-			error = deny_seal(task, sight, sealed);
+			error = deny_seal(room, sight, sealed);
 			if (error)
 				return error;
 		}
@@ -182,37 +183,78 @@ __noinline int ask_domain(struct task *task, __u32 domain)
 		asked |= ioctl_action(sight->index, access->command);
 	if (!((asked | access->optional) & sight->handled_any))
 		return 0;
-	all = refused_object(task, sight, access->mount, CAST(struct dentry, access->dentry));
+	all = refused_object(room, sight, access->mount, CAST(struct dentry, access->dentry));
 	refused = all & asked;
 	if (refused) {
-		enforced = walk_refused(task, sight, access->mount, access->dentry, refused);
-		refused = enforced ? enforced : decide_refused(&task->walks[0].decision);
-		error = refused ? deny_walked(task, sight, refused, enforced != 0) : 0;
+		enforced = walk_refused(room, sight, access->mount, access->dentry, refused);
+		refused = enforced ? enforced : decide_refused(&room->walks[0].decision);
+		error = refused ? deny_walked(room, sight, refused, enforced != 0) : 0;
 		if (error)
 			return error;
 	}
 	refused = all & access->optional;
 	if (!refused)
 		return 0;
-	enforced = walk_refused(task, sight, access->mount, access->dentry, refused);
-	task->kept.refused |= enforced;
-	task->kept.noted |= refused & ~enforced;
-	task->kept.serial = sight->serial;
-	task->kept.object = task->walks[0].decision.object;
-	task->kept.domain = domain;
-	task->kept.layer = task->walks[0].decision.layer;
+	enforced = walk_refused(room, sight, access->mount, access->dentry, refused);
+	room->kept.refused |= enforced;
+	room->kept.noted |= refused & ~enforced;
+	room->kept.serial = sight->serial;
+	room->kept.object = room->walks[0].decision.object;
+	room->kept.domain = domain;
+	room->kept.layer = room->walks[0].decision.layer;
 	return 0;
 }
 
-/* Ask all domains of the current task for task->access. */
-static __always_inline int ask(const struct subject *subject)
+/*
+ * What all domains refuse to an object, if that takes few instructions, else UNKNOWN. Not
+ * inline, for its stack is needed again by what comes after.
+ */
+static __noinline __u64 refused_in_place(const struct subject *subject, __u64 mount,
+					 struct dentry *dentry)
+{
+	struct inode *inode = dentry->d_inode;
+	__u64 refused = 0;
+	struct sight sight;
+
+	if (!inode)
+		return UNKNOWN;
+	for_each_domain(domain, subject)
+	{
+		if (see(&sight, domain))
+			refused |= refused_quickly(&sight, mount, dentry, inode);
+	}
+	return refused;
+}
+
+/* The same of an object in a directory that is touched there: that may be sealed. */
+static __noinline __u64 refused_touching(const struct subject *subject, __u64 mount,
+					 struct dentry *dir, struct dentry *touched)
+{
+	struct inode *inode = touched->d_inode;
+	__u64 refused = 0;
+	struct sight sight;
+
+	for_each_domain(domain, subject)
+	{
+		if (!see(&sight, domain))
+			continue;
+		if (sight.lengths | sight.tails ||
+		    (inode && may_have_rule(inode->i_ino, sight.index)))
+			return UNKNOWN;
+		refused |= recall_quickly(&sight, mount, dir);
+	}
+	return refused;
+}
+
+/* Ask all domains of the current task for room->access. */
+static __always_inline int ask(const struct subject *subject, struct room *room)
 {
 	int error = 0;
 
 	for_each_domain(domain, subject)
 	{
 		if (!error)
-			error = ask_domain(subject->task, domain);
+			error = ask_domain(room, domain);
 	}
 	return error;
 }

@@ -10,9 +10,8 @@
 
 #define CGROUP_LEVELS (1 << 16) /* no cgroup is that deep: each takes a directory */
 
-/* Who asks: the task's storage and its domains, 0 for none. */
+/* Who asks: its domains, 0 for none. */
 struct subject {
-	struct task *task;
 	__u32 process;
 	__u32 cgroup;
 	__u32 held; /* it is no longer in the cgroup, but stays in the domain: see escape.h */
@@ -82,6 +81,7 @@ static __noinline __u64 held_cgroup(struct task_struct *task)
 	return own ? own->held : 0;
 }
 
+/* The domain of a cgroup that a task left by itself, 0 for none. */
 static __always_inline __u32 held_domain(struct task_struct *task)
 {
 	__u64 held = held_cgroup(task);
@@ -89,29 +89,31 @@ static __always_inline __u32 held_domain(struct task_struct *task)
 	return held ? domain_of(held) : 0;
 }
 
-/* Find who asks. Returns 0 in no domain, 1 in one, -ENOMEM where that task has no storage. */
-static __always_inline int find_subject(struct subject *subject)
+/* Find who asks. Returns whether it is in any domain. */
+static __always_inline _Bool find_subject(struct subject *subject)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
 	struct state *state = the_state();
-	__u32 escaped;
+	struct task *own;
 
 	*subject = (struct subject){};
 	if (!state)
-		return -ENOMEM;
+		return 0; /* cannot be: an array has all of its entries */
 	subject->cgroup = cgroup_domain(current, state);
-	escaped = state->escaped;
-	if (!subject->cgroup && !state->process_domains && !escaped)
-		return 0;
-	if (escaped)
+	if (state->process_domains) {
+		own = bpf_task_storage_get(&tasks, current, NULL, 0);
+		subject->process = own ? own->domain : 0;
+	}
+	if (state->escaped)
 		subject->held = held_domain(current);
-	subject->task = bpf_task_storage_get(
-		&tasks, current, NULL,
-		subject->cgroup | subject->held ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
-	if (!subject->task)
-		return subject->cgroup | subject->held ? -ENOMEM : 0;
-	subject->process = subject->task->domain;
 	return subject->process || subject->cgroup || subject->held;
+}
+
+/* Room to work in, NULL where there is no memory: then what is asked is denied. */
+static __always_inline struct room *find_room(void)
+{
+	return bpf_task_storage_get(&rooms, bpf_get_current_task_btf(), NULL,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 /* See a ruleset, in force or not; NULL: there is none. */

@@ -103,10 +103,15 @@ static __always_inline int on_kernel_read_file(struct file *file, int id, _Bool 
 static __always_inline _Bool types_for_others(__u32 command)
 {
 	switch (command) {
-	case 0x5412: /* TIOCSTI */
-	case 0x541c: /* TIOCLINUX: paste */
-	case 0x4b47: /* KDSKBENT */
-	case 0x4b49: /* KDSKBSENT */
+	case 0x5412:	 /* TIOCSTI */
+	case 0x541c:	 /* TIOCLINUX: paste */
+	case 0x4b47:	 /* KDSKBENT */
+	case 0x4b49:	 /* KDSKBSENT */
+	case 0x4b4b:	 /* KDSKBDIACR */
+	case 0x4b4d:	 /* KDSETKEYCODE */
+	case 0x4bfb:	 /* KDSKBDIACRUC */
+	case 0x40084504: /* EVIOCSKEYCODE */
+	case 0x40284504: /* EVIOCSKEYCODE_V2 */
 		return 1;
 	default:
 		return 0;

@@ -13,14 +13,14 @@
 static __always_inline int explain_object(struct explaining *told)
 {
 	struct inode *inode = CAST(struct dentry, told->dentry)->d_inode;
-	struct walk *walk = &told->task.walks[0];
+	struct walk *walk = &told->room.walks[0];
 	struct rule *rule, *beneath;
 
 	told->answer.sealed =
-		seal_of(&told->task, &told->task.sight, told->mount, told->dentry, TOUCH_REMOVED);
+		seal_of(&told->room, &told->room.sight, told->mount, told->dentry, TOUCH_REMOVED);
 	if (!inode)
 		return 0;
-	rule = rule_of(walk, told->task.sight.index, inode, inode->i_sb, &beneath);
+	rule = rule_of(walk, told->room.sight.index, inode, inode->i_sb, &beneath);
 	if (rule)
 		told->answer.rule = *rule;
 	if (beneath)
@@ -31,11 +31,11 @@ static __always_inline int explain_object(struct explaining *told)
 /* What the walk up from an object decides; layers that user space leaves out are not asked. */
 static __always_inline int explain_walk(struct explaining *told)
 {
-	struct walk *walk = &told->task.walks[0];
+	struct walk *walk = &told->room.walks[0];
 	struct explained *answer = &told->answer;
 
 	walk->decision.skip = told->skip;
-	walk_from(walk, &told->task.sight, told->mount, told->dentry, told->asked);
+	walk_from(walk, &told->room.sight, told->mount, told->dentry, told->asked);
 	walk->decision.skip = 0;
 	for_each_layer(layer, walk->decision.layers)
 		answer->refused[layer] = walk->decision.refused[layer];
@@ -50,7 +50,7 @@ static __always_inline int explain_walk(struct explaining *told)
 /* Whether what the descriptor `source` stands for would gain a right where `target` is. */
 static __always_inline void explain_gain(struct explaining *told, const struct inode *inode)
 {
-	struct decision *decision = &told->task.walks[0].decision;
+	struct decision *decision = &told->room.walks[0].decision;
 
 	if (told->answer.fd == told->source) {
 		told->moved = *decision;
@@ -77,10 +77,10 @@ static __always_inline int explain_file(struct bpf_iter__task_file *context)
 	inode = file->f_inode;
 	if (!inode || !is_ruled(inode->i_sb, inode))
 		return 0;
-	ruleset = see_index(&told->task.sight, told->ruleset);
+	ruleset = see_index(&told->room.sight, told->ruleset);
 	if (!ruleset || !ruleset->layers)
 		return 0;
-	told->task.sight.domain = 0;
+	told->room.sight.domain = 0;
 	told->mount = (__u64)real_mount(file->f_path.mnt);
 	told->dentry = (__u64)file->f_path.dentry;
 	told->answer = (struct explained){};

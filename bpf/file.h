@@ -15,13 +15,13 @@
  * Keep what was refused at open, for ftruncate(2) and ioctl(2) on that file.
  * The entry must hold, or they would be allowed: without room the open fails.
  */
-static __noinline int keep_refused(struct task *task, struct file *file)
+static __noinline int keep_refused(struct room *room, struct file *file)
 {
-	const struct access *access = &task->access;
+	const struct access *access = &room->access;
 	struct state *state = the_state();
 	__u64 key = (__u64)file;
 
-	if (!state || bpf_map_update_elem(&opened, &key, &task->kept, BPF_ANY))
+	if (!state || bpf_map_update_elem(&opened, &key, &room->kept, BPF_ANY))
 		return deny_storage(HOOK_FILE_OPEN, access->mount, access->target, -EACCES);
 	__sync_fetch_and_add(&state->opened, 1);
 	return 0;
@@ -44,37 +44,31 @@ static __always_inline __u64 open_actions(const struct file *file, umode_t mode)
 }
 
 /*
- * What all domains refuse, if that takes few instructions, else UNKNOWN. Not inline, for
- * its stack is needed again by what comes after.
+ * Whether a file is swapped to, or is opened for that: so swapon(2) opens it, and of all others
+ * only root's mkfs(8) does.
  */
-static __noinline __u64 refused_in_place(const struct subject *subject, struct file *file)
+static __always_inline _Bool is_for_swap(const struct file *file, const struct inode *inode)
 {
-	struct dentry *dentry = file->f_path.dentry;
-	struct inode *inode = file->f_inode;
-	__u64 mount = (__u64)real_mount(file->f_path.mnt), refused = 0;
-	struct sight sight;
+	struct task_struct *current = bpf_get_current_task_btf();
 
-	for_each_domain(domain, subject)
-	{
-		if (see(&sight, domain))
-			refused |= refused_quickly(subject->task, &sight, mount, dentry, inode);
-	}
-	return refused;
+	if (inode->i_flags & S_SWAPFILE)
+		return 1;
+	return (file->f_flags & (O_EXCL | O_CREAT)) == O_EXCL &&
+	       current->cred->cap_effective.val & 1ULL << CAP_SYS_ADMIN;
 }
 
 static __always_inline int on_file_open(struct file *file)
 {
+	__u64 asked, optional = 0;
 	struct subject subject;
 	struct dentry *dentry;
 	struct mount *mount;
-	struct access *access;
 	struct inode *inode;
-	__u64 asked, optional = 0, refused;
+	struct room *room;
 	umode_t mode;
-	int found = find_subject(&subject);
 	int error;
 
-	if (!found)
+	if (!find_subject(&subject))
 		return 0;
 	inode = file->f_inode;
 	mode = inode->i_mode;
@@ -84,38 +78,36 @@ static __always_inline int on_file_open(struct file *file)
 		optional = MASK(ACTION_TRUNCATE);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
 		optional |= MASK(ACTION_IOCTL_DEV);
-	/* What a filesystem on it denies is there to be read. */
-	if (S_ISBLK(mode) || (S_ISCHR(mode) && reaches_disks(inode->i_rdev)))
+	/* What a filesystem on it denies is there to be read; so are tmpfs and memory in swap. */
+	if (S_ISBLK(mode) || (S_ISCHR(mode) && reaches_disks(inode->i_rdev)) ||
+	    (S_ISREG(mode) && is_for_swap(file, inode)))
 		asked |= MASK(ACTION_OPEN_BLOCK);
-	if (found > 0 && !S_ISDIR(mode)) {
-		refused = refused_in_place(&subject, file);
-		if (!(refused & (UNKNOWN | asked | optional)))
-			return 0;
-	}
+	dentry = file->f_path.dentry;
+	mount = real_mount(file->f_path.mnt);
+	if (!(refused_in_place(&subject, (__u64)mount, dentry) & (UNKNOWN | asked | optional)))
+		return 0;
 	error = refuse_vital_file(file, HOOK_FILE_OPEN);
 	if (error)
 		return error;
-	dentry = file->f_path.dentry;
-	mount = real_mount(file->f_path.mnt);
 	if (!is_ruled(dentry->d_sb, dentry->d_inode) || is_private_mount(mount))
 		return 0;
 	overlay_seen(dentry->d_sb);
-	if (found < 0)
+	room = find_room();
+	if (!room)
 		return deny_storage(HOOK_FILE_OPEN, (__u64)mount, (__u64)dentry, -EACCES);
 
-	access = &subject.task->access;
-	*access = (struct access){ .mount = (__u64)mount,
-				   .dentry = (__u64)dentry,
-				   .target = (__u64)dentry,
-				   .asked = asked,
-				   .optional = optional,
-				   .hook = HOOK_FILE_OPEN,
-				   .error = -EACCES };
-	subject.task->kept.refused = subject.task->kept.noted = 0;
-	error = ask(&subject);
-	if (error || !(subject.task->kept.refused | subject.task->kept.noted))
+	room->access = (struct access){ .mount = (__u64)mount,
+					.dentry = (__u64)dentry,
+					.target = (__u64)dentry,
+					.asked = asked,
+					.optional = optional,
+					.hook = HOOK_FILE_OPEN,
+					.error = -EACCES };
+	room->kept.refused = room->kept.noted = 0;
+	error = ask(&subject, room);
+	if (error || !(room->kept.refused | room->kept.noted))
 		return error;
-	return keep_refused(subject.task, file);
+	return keep_refused(room, file);
 }
 
 static __always_inline int on_file_free_security(struct file *file)
@@ -202,15 +194,13 @@ static __always_inline int ask_file_as(struct file *file, __u64 asked, __u32 hoo
 	struct dentry *dentry = file->f_path.dentry;
 	struct subject subject;
 	struct mount *mount;
-	int found = find_subject(&subject);
+	struct room *room;
 
-	if (!found)
+	if (!find_subject(&subject))
 		return 0;
-	if (found > 0 && !S_ISDIR(file->f_inode->i_mode)) {
-		if (!(refused_in_place(&subject, file) &
-		      (UNKNOWN | asked | (ioctl ? ACTIONS_OF_IOCTL : 0))))
-			return 0;
-	}
+	if (!(refused_in_place(&subject, (__u64)real_mount(mnt), dentry) &
+	      (UNKNOWN | asked | (ioctl ? ACTIONS_OF_IOCTL : 0))))
+		return 0;
 	/* Only a stacking filesystem has files on a private mount that are in a tree. */
 	if (is_ruled(dentry->d_sb, dentry->d_inode) && is_private_mount(real_mount(mnt))) {
 		mnt = CAST(struct backing_file, file)->user_path.mnt;
@@ -219,17 +209,18 @@ static __always_inline int ask_file_as(struct file *file, __u64 asked, __u32 hoo
 	mount = real_mount(mnt);
 	if (!is_ruled(dentry->d_sb, dentry->d_inode) || is_private_mount(mount))
 		return 0;
-	if (found < 0)
+	room = find_room();
+	if (!room)
 		return deny_storage(hook, (__u64)mount, (__u64)dentry, -EACCES);
-	subject.task->access = (struct access){ .mount = (__u64)mount,
-						.dentry = (__u64)dentry,
-						.target = (__u64)dentry,
-						.asked = asked,
-						.hook = hook,
-						.command = command,
-						.error = -EACCES,
-						.ioctl = ioctl };
-	return ask(&subject);
+	room->access = (struct access){ .mount = (__u64)mount,
+					.dentry = (__u64)dentry,
+					.target = (__u64)dentry,
+					.asked = asked,
+					.hook = hook,
+					.command = command,
+					.error = -EACCES,
+					.ioctl = ioctl };
+	return ask(&subject, room);
 }
 
 static __always_inline int ask_file(struct file *file, __u64 asked, __u32 hook)
@@ -265,6 +256,17 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0x00006611: /* EXT4_IOC_SWAP_BOOT */
 	case 0x4048587b: /* XFS_IOC_ATTRMULTI_BY_HANDLE */
 	case 0x4038586c: /* XFS_IOC_READLINK_BY_HANDLE */
+	case 0x5000940a: /* BTRFS_IOC_ADD_DEV */
+	case 0x5000940b: /* BTRFS_IOC_RM_DEV */
+	case 0x5000943a: /* BTRFS_IOC_RM_DEV_V2 */
+	case 0xca289435: /* BTRFS_IOC_DEV_REPLACE */
+	case 0x00002285: /* SG_IO, also of bsg */
+	case 0xc0484e41: /* NVME_IOCTL_ADMIN_CMD */
+	case 0x40304e42: /* NVME_IOCTL_SUBMIT_IO */
+	case 0xc0484e43: /* NVME_IOCTL_IO_CMD */
+	case 0xc0504e47: /* NVME_IOCTL_ADMIN64_CMD */
+	case 0xc0504e48: /* NVME_IOCTL_IO64_CMD */
+	case 0xc0504e49: /* NVME_IOCTL_IO64_CMD_VEC */
 		return MASK(ACTION_OPEN_BLOCK);
 	default:
 		return 0;

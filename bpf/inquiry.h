@@ -126,30 +126,37 @@ static __always_inline _Bool list_asked(struct inquiry *inquiry, __u32 domain, _
  * Returns 0 for nobody, 1, or -EPERM. A task in more layers than can be asked, or without
  * storage, may do nothing that a rule program of its could deny.
  */
-static __noinline int begin_inquiry(__u32 hook, struct task **task)
+static __noinline int begin_inquiry(__u32 hook, struct room **found)
 {
 	struct subject subject;
 	struct inquiry *inquiry;
-	struct sight sight;
-	int found = find_subject(&subject);
+	struct sight sight = {};
+	struct room *room;
+	_Bool asks = 0;
 
 	hook &= 63;
-	if (!found)
+	find_subject(&subject);
+	for_each_domain(domain, &subject)
+	{
+		if (!asks && see_asking(&sight, domain, 1ULL << hook))
+			asks = 1;
+	}
+	if (!asks)
 		return 0;
-	if (found < 0 && !see_asking(&sight, subject.cgroup, 1ULL << hook))
-		return 0;
-	if (found < 0)
+	room = find_room();
+	if (!room)
 		return deny_inquiry(hook, REASON_FULL, &sight);
-	inquiry = &subject.task->inquiry;
+	inquiry = &room->inquiry;
 	inquiry->hook = hook;
 	inquiry->questions = 0;
 	inquiry->places = 0;
 	inquiry->place = ~0U; /* before the first */
 	inquiry->denied = 0;
 	if (!list_asked(inquiry, subject.process, 1ULL << hook, &sight) ||
-	    !list_asked(inquiry, subject.cgroup, 1ULL << hook, &sight))
+	    !list_asked(inquiry, subject.cgroup, 1ULL << hook, &sight) ||
+	    !list_asked(inquiry, subject.held, 1ULL << hook, &sight))
 		return deny_inquiry(hook, REASON_FULL, &sight);
-	*task = subject.task;
+	*found = room;
 	return inquiry->places > 0;
 }
 
@@ -216,9 +223,9 @@ static __always_inline void ask_inode(struct inquiry *inquiry, __u64 address, __
 }
 
 /* Give the slot to be asked next, its views' marks looked up; 0: all have allowed. */
-static __noinline __u32 next_slot(struct task *task)
+static __noinline __u32 next_slot(struct room *room)
 {
-	struct inquiry *inquiry = &task->inquiry;
+	struct inquiry *inquiry = &room->inquiry;
 	struct asked *asked = &inquiry->asked[inquiry->place & (LIMIT_LAYERS - 1)];
 
 	if (inquiry->place >= inquiry->places)
@@ -232,16 +239,16 @@ static __noinline __u32 next_slot(struct task *task)
 	if (asked->programs.views) {
 		for (__u32 number = 0; number < LIMIT_QUESTIONS; number++) {
 			if (number < inquiry->questions)
-				view(task, &inquiry->question[number], asked->programs.views);
+				view(room, &inquiry->question[number], asked->programs.views);
 		}
 	}
 	return asked->programs.slot;
 }
 
 /* Report that the layer asked now denies. */
-static __noinline int deny_place(struct task *task, __u32 reason)
+static __noinline int deny_place(struct room *room, __u32 reason)
 {
-	struct inquiry *inquiry = &task->inquiry;
+	struct inquiry *inquiry = &room->inquiry;
 	struct asked *asked = &inquiry->asked[inquiry->place & (LIMIT_LAYERS - 1)];
 	__u32 number = inquiry->denied_question & (LIMIT_QUESTIONS - 1);
 	struct question *question = &inquiry->question[number];
@@ -268,18 +275,17 @@ static __noinline int deny_place(struct task *task, __u32 reason)
 }
 
 /* Begin with the first layer, or go on after one. Gives the slot to be asked next. */
-static __always_inline int go_on(struct task **found, __u32 *slot)
+static __always_inline int go_on(struct room **found, __u32 *slot)
 {
-	struct task *task = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	struct room *room = bpf_task_storage_get(&rooms, bpf_get_current_task_btf(), NULL, 0);
 
-	/* Without places its storage is a new one: the task was confined right now (threads.py). */
-	if (!task || !task->inquiry.places)
+	if (!room)
 		return -EPERM;
-	*found = task;
-	if (task->inquiry.denied)
-		return deny_place(task, REASON_PROGRAM);
-	task->inquiry.place++;
-	*slot = next_slot(task);
+	*found = room;
+	if (room->inquiry.denied)
+		return deny_place(room, REASON_PROGRAM);
+	room->inquiry.place++;
+	*slot = next_slot(room);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ typedef unsigned short umode_t;
 #define S_IFMT	      0170000
 #define S_IFSOCK      0140000
 #define S_IFLNK	      0120000
+#define S_IFREG	      0100000
 #define S_IFBLK	      0060000
 #define S_IFDIR	      0040000
 #define S_IFCHR	      0020000
@@ -26,12 +27,16 @@ typedef unsigned short umode_t;
 #define S_ISDIR(mode) (((mode)&S_IFMT) == S_IFDIR)
 #define S_ISBLK(mode) (((mode)&S_IFMT) == S_IFBLK)
 #define S_ISCHR(mode) (((mode)&S_IFMT) == S_IFCHR)
+#define S_ISREG(mode) (((mode)&S_IFMT) == S_IFREG)
 
 /* include/linux/fs.h */
 #define FMODE_READ	    (1U << 0)
 #define FMODE_WRITE	    (1U << 1)
 #define FMODE_EXEC	    (1U << 5) /* in f_flags, as __FMODE_EXEC */
+#define O_CREAT		    0100U
+#define O_EXCL		    0200U
 #define O_TRUNC		    01000U
+#define S_SWAPFILE	    (1U << 8)
 #define S_PRIVATE	    (1U << 9)
 #define SB_NOUSER	    (1UL << 31)
 #define MNT_INTERNAL	    0x4000    /* include/linux/mount.h */

@@ -192,12 +192,12 @@ static __always_inline int refuse_clone(void)
 /* A child begins in its parent's domains; one that cannot be put there is not made. */
 static __always_inline int on_task_alloc(struct task_struct *child, unsigned long clone_flags)
 {
-	struct task *parent = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
-	__u32 domain = parent ? parent->domain : 0;
+	struct task_struct *current = bpf_get_current_task_btf();
 	struct state *state = the_state();
+	struct task *parent, *task;
 	struct domain *entry;
-	struct task *task;
-	__u64 held = 0;
+	__u32 domain, drawn;
+	__u64 held;
 	int error;
 
 	if (clone_flags & CLONE_INTO_CGROUP) {
@@ -207,10 +207,13 @@ static __always_inline int on_task_alloc(struct task_struct *child, unsigned lon
 	}
 	if (!state)
 		return -ENOMEM;
-	if (state->escaped)
-		held = held_cgroup(bpf_get_current_task_btf());
-	/* Whoever is in a cgroup's domain has storage: it is there to hold him. */
-	if (!domain && !held && !cgroup_domain(bpf_get_current_task_btf(), state))
+	if (!state->process_domains && !state->escaped)
+		return 0;
+	parent = bpf_task_storage_get(&tasks, current, NULL, 0);
+	domain = parent ? parent->domain : 0;
+	drawn = parent ? parent->drawn : 0;
+	held = state->escaped ? held_cgroup(current) : 0;
+	if (!domain && !held && !drawn)
 		return 0;
 	/* Counted first: who scans for the last task of a domain must not miss this one. */
 	entry = bpf_map_lookup_elem(&domains, &domain);
@@ -220,12 +223,8 @@ static __always_inline int on_task_alloc(struct task_struct *child, unsigned lon
 	if (!task)
 		return -ENOMEM;
 	task->domain = domain;
+	task->drawn = drawn;
 	task->held = held;
-	if (parent) {
-		task->drawn = parent->drawn;
-		/* What a task remembers is true for all. */
-		bpf_probe_read_kernel(task->walked, sizeof(task->walked), parent->walked);
-	}
 	return 0;
 }
 

@@ -98,13 +98,29 @@ struct {
 	__type(value, struct marks);
 } marks SEC(".maps");
 
-/* A task's process domain, and room to work in: the BPF stack has 512 bytes. */
+/* Of tasks in a process domain, and those that were moved between cgroups by members of one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct task);
 } tasks SEC(".maps");
+
+/* Of tasks that had to be walked for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct room);
+} rooms SEC(".maps");
+
+/* By the place of walked_slot(): what one task's walk has found out is true for all. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LIMIT_WALKED);
+	__type(key, __u32);
+	__type(value, struct walked);
+} remembered SEC(".maps");
 
 /* Rights refused at open, by the address of the struct file; no entry: none refused. */
 struct {

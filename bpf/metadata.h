@@ -24,11 +24,11 @@ static __always_inline __u64 own_namespace(void)
 #define NOT_SEEN 1
 
 /*
- * Ask a domain for task->access on each mount on which its dentry is seen: in its mount
+ * Ask a domain for room->access on each mount on which its dentry is seen: in its mount
  * namespace, or anywhere. Returns 0, a negative errno, or NOT_SEEN. A global function: see
  * walk_up().
  */
-__noinline int ask_shown(struct task *task, __u32 domain, _Bool anywhere)
+__noinline int ask_shown(struct room *room, __u32 domain, _Bool anywhere)
 {
 	__u64 namespace = anywhere ? 0 : own_namespace();
 	struct access *access;
@@ -38,10 +38,10 @@ __noinline int ask_shown(struct task *task, __u32 domain, _Bool anywhere)
 	__u64 address = 0;
 	int error = NOT_SEEN;
 
-	if (!task)
+	if (!room)
 		return -EACCES;
-	access = &task->access;
-	if (!see(&task->sight, domain) || !(access->asked & task->sight.handled_any))
+	access = &room->access;
+	if (!see(&room->sight, domain) || !(access->asked & room->sight.handled_any))
 		return 0;
 	dentry = CAST(struct dentry, access->dentry);
 	bpf_iter_num_new(&steps, 0, LIMIT_SHOWN);
@@ -57,16 +57,16 @@ __noinline int ask_shown(struct task *task, __u32 domain, _Bool anywhere)
 		if (!is_seen(mount, dentry))
 			continue;
 		access->mount = address;
-		error = ask_domain(task, domain);
+		error = ask_domain(room, domain);
 	}
 	bpf_iter_num_destroy(&steps);
 	return error >= 0 && address ? access->error : error; /* more than are looked at */
 }
 
 /* Deny what is seen nowhere: its place is not known. */
-static __noinline int deny_unseen(struct task *task, __u32 domain)
+static __noinline int deny_unseen(struct room *room, __u32 domain)
 {
-	const struct access *access = &task->access;
+	const struct access *access = &room->access;
 	struct report report = {
 		.dentry = access->target,
 		.refusal = { .refused = access->asked,
@@ -80,19 +80,18 @@ static __noinline int deny_unseen(struct task *task, __u32 domain)
 	return access->error;
 }
 
-static __always_inline int ask_all_shown(const struct subject *subject)
+static __always_inline int ask_all_shown(const struct subject *subject, struct room *room)
 {
-	struct task *task = subject->task;
 	int error = 0;
 
 	for_each_domain(domain, subject)
 	{
 		if (!error)
-			error = ask_shown(task, domain, 0);
+			error = ask_shown(room, domain, 0);
 		if (error == NOT_SEEN)
-			error = ask_shown(task, domain, 1);
+			error = ask_shown(room, domain, 1);
 		if (error == NOT_SEEN)
-			error = deny_unseen(task, domain);
+			error = deny_unseen(room, domain);
 	}
 	return error;
 }
@@ -100,19 +99,21 @@ static __always_inline int ask_all_shown(const struct subject *subject)
 static __always_inline int ask_dentry(struct dentry *dentry, __u64 asked, __u32 hook, int refusal)
 {
 	struct subject subject;
-	int found = find_subject(&subject);
+	struct room *room;
 
-	if (!found || !is_ruled(dentry->d_sb, dentry->d_inode) || is_overlay_itself())
+	if (!find_subject(&subject) || !is_ruled(dentry->d_sb, dentry->d_inode) ||
+	    is_overlay_itself())
 		return 0;
 	overlay_seen(dentry->d_sb);
-	if (found < 0)
+	room = find_room();
+	if (!room)
 		return deny_storage(hook, 0, (__u64)dentry, refusal);
-	subject.task->access = (struct access){ .dentry = (__u64)dentry,
-						.target = (__u64)dentry,
-						.asked = asked,
-						.hook = hook,
-						.error = refusal };
-	return ask_all_shown(&subject);
+	room->access = (struct access){ .dentry = (__u64)dentry,
+					.target = (__u64)dentry,
+					.asked = asked,
+					.hook = hook,
+					.error = refusal };
+	return ask_all_shown(&subject, room);
 }
 
 /* Ask for an inode under all its names. */
@@ -122,20 +123,21 @@ static __always_inline int ask_inode(struct inode *inode, __u64 asked, __u32 hoo
 	struct bpf_iter_num steps;
 	struct subject subject;
 	struct access *access;
-	int found = find_subject(&subject);
+	struct room *room;
 	int error = 0;
 
-	if (!found || !is_ruled(inode->i_sb, inode) || is_overlay_itself())
+	if (!find_subject(&subject) || !is_ruled(inode->i_sb, inode) || is_overlay_itself())
 		return 0;
 	overlay_seen(inode->i_sb);
-	if (found < 0)
+	room = find_room();
+	if (!room)
 		return deny_storage(hook, 0, 0, -EACCES);
-	access = &subject.task->access;
+	access = &room->access;
 	*access = (struct access){ .asked = asked, .hook = hook, .error = -EACCES };
 	bpf_iter_num_new(&steps, 0, LIMIT_ALIASES);
 	while (!error && alias && bpf_iter_num_next(&steps)) {
 		access->dentry = access->target = (__u64)dentry_of(alias);
-		error = ask_all_shown(&subject);
+		error = ask_all_shown(&subject, room);
 		alias = (__u64)CAST(struct hlist_node, alias)->next;
 	}
 	bpf_iter_num_destroy(&steps);

@@ -16,33 +16,41 @@ static __always_inline int ask_path_as(const struct path *path, struct dentry *t
 	struct subject subject;
 	struct dentry *dentry;
 	struct mount *mount;
-	int found = find_subject(&subject);
+	struct room *room;
 	int refused;
 
-	if (!found)
+	if (!find_subject(&subject))
 		return 0;
+	mount = real_mount(path->mnt);
 	if (touches != TOUCH_NOTHING) {
 		dentry = target ? target : path->dentry;
 		refused = refuse_pin(path, dentry, dentry, hook);
 		if (refused)
 			return refused;
+		if (!(refused_touching(&subject, (__u64)mount, path->dentry, dentry) &
+		      (UNKNOWN | asked)))
+			return 0;
+		dentry = path->dentry;
+	} else {
+		dentry = path->dentry;
+		if (!(refused_in_place(&subject, (__u64)mount, dentry) & (UNKNOWN | asked)))
+			return 0;
 	}
-	dentry = path->dentry;
-	mount = real_mount(path->mnt);
 	if (!is_ruled(dentry->d_sb, dentry->d_inode) || is_private_mount(mount))
 		return 0;
 	overlay_seen(dentry->d_sb);
-	if (found < 0)
+	room = find_room();
+	if (!room)
 		return deny_storage(hook, (__u64)mount, (__u64)dentry, error);
 
-	subject.task->access = (struct access){ .mount = (__u64)mount,
-						.dentry = (__u64)dentry,
-						.target = (__u64)(target ? target : dentry),
-						.asked = asked,
-						.hook = hook,
-						.touches = touches,
-						.error = error };
-	return ask(&subject);
+	room->access = (struct access){ .mount = (__u64)mount,
+					.dentry = (__u64)dentry,
+					.target = (__u64)(target ? target : dentry),
+					.asked = asked,
+					.hook = hook,
+					.touches = touches,
+					.error = error };
+	return ask(&subject, room);
 }
 
 static __always_inline int ask_path(const struct path *path, struct dentry *target, __u64 asked,

@@ -9,14 +9,15 @@
 
 #include "escape.h"
 
-/* The domains of a task, 0 for none. */
-static __always_inline void find_domains(struct subject *subject, struct task_struct *task)
+/* The domains of a task, 0 for none; own: its storage, or NULL. */
+static __always_inline void find_domains(struct subject *subject, struct task_struct *task,
+					 const struct task *own)
 {
 	struct state *state = the_state();
 
 	*subject = (struct subject){};
-	subject->task = bpf_task_storage_get(&tasks, task, NULL, 0);
-	subject->process = subject->task ? subject->task->domain : 0;
+	if (own)
+		subject->process = own->domain;
 	if (!state)
 		return;
 	subject->cgroup = cgroup_domain(task, state);
@@ -28,13 +29,15 @@ static __noinline int ask_ptrace(__u32 hook, struct task_struct *tracer, struct 
 {
 	struct report report = { .refusal = { .hook = hook, .reason = REASON_PTRACE } };
 	struct subject above, below;
+	struct task *own;
 	int error;
 
-	find_domains(&above, tracer);
+	find_domains(&above, tracer, bpf_task_storage_get(&tasks, tracer, NULL, 0));
 	if (!above.process && !above.cgroup && !above.held)
 		return 0;
-	find_domains(&below, tracee);
-	if (below.task && below.task->drawn)
+	own = bpf_task_storage_get(&tasks, tracee, NULL, 0);
+	find_domains(&below, tracee, own);
+	if (own && own->drawn)
 		below.cgroup = below.held = 0;
 	for_each_domain(domain, &above)
 	{

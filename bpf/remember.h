@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Walks remembered: what is refused beneath a directory, kept for a task until
+ * Walks remembered: what is refused beneath a directory, kept by a processor until
  * anything is renamed or mounted.
  */
 #ifndef LANDLOCK_BPF_REMEMBER_H
@@ -57,27 +57,66 @@ static __always_inline _Bool is_record(struct dentry *dentry)
 	return 0;
 }
 
-/* Where a task remembers the walk up from a directory under a ruleset. */
-static __always_inline struct walked *walked_slot(struct task *task, __u64 serial, __u64 ino)
+#define UNKNOWN (1ULL << 63)
+
+/* Where a walk up from a directory is remembered under a ruleset. */
+static __always_inline struct walked *walked_slot(__u64 serial, __u64 ino)
 {
-	return &task->walked[(ino + serial) & (LIMIT_WALKED - 1)];
+	__u32 slot = (ino + serial) & (LIMIT_WALKED - 1);
+
+	return bpf_map_lookup_elem(&remembered, &slot);
 }
 
-static __always_inline _Bool is_remembered(const struct walked *walked, __u64 serial, __u64 mount,
-					   __u64 dentry)
+/* Whether it is of a directory, and holds still. */
+static __always_inline _Bool is_of(const volatile struct walked *walked, __u64 serial, __u64 mount,
+				   struct dentry *dir, __u64 ino, __u32 generation)
 {
-	return walked->dentry == dentry && walked->mount == mount && walked->serial == serial &&
+	return walked->dentry == (__u64)dir && walked->mount == mount && walked->serial == serial &&
+	       walked->object.ino == ino && walked->object.generation == generation &&
 	       walked->rename_seq == sequence(&rename_lock) &&
 	       walked->mount_seq == sequence(&mount_lock);
 }
 
-/* Whether a walk up from a directory is remembered that holds still; object: its identity. */
-static __always_inline _Bool holds(const struct walked *walked, const struct sight *sight,
-				   __u64 mount, struct dentry *dir, const struct object *object)
+/*
+ * What is refused beneath a directory by a walk that is remembered, else UNKNOWN. A task may
+ * be preempted while it reads or writes there, by one that writes: the version tells.
+ */
+static __always_inline __u64 recall(const volatile struct walked *walked, const struct sight *sight,
+				    __u64 mount, struct dentry *dir, const struct object *object)
 {
-	return is_remembered(walked, sight->serial, mount, (__u64)dir) &&
-	       walked->object.ino == object->ino && walked->object.subvol == object->subvol &&
-	       walked->object.dev == object->dev && walked->object.generation == object->generation;
+	__u64 refused;
+	__u32 version;
+
+	if (!walked)
+		return UNKNOWN;
+	version = walked->version;
+	if (!is_of(walked, sight->serial, mount, dir, object->ino, object->generation) ||
+	    walked->object.subvol != object->subvol || walked->object.dev != object->dev)
+		return UNKNOWN;
+	refused = walked->refused;
+	return version & 1 || walked->version != version ? UNKNOWN : refused;
+}
+
+/* The same in fewer instructions, where numbers that belong to one filesystem will do. */
+static __always_inline __u64 recall_quickly(const struct sight *sight, __u64 mount,
+					    struct dentry *dir)
+{
+	struct inode *inode = dir->d_inode;
+	const volatile struct walked *walked;
+	__u64 ino, refused;
+	__u32 version;
+
+	if (!inode)
+		return UNKNOWN;
+	ino = inode->i_ino;
+	walked = walked_slot(sight->serial, ino);
+	if (!walked)
+		return UNKNOWN;
+	version = walked->version;
+	if (!walked->quick || !is_of(walked, sight->serial, mount, dir, ino, inode->i_generation))
+		return UNKNOWN;
+	refused = walked->refused;
+	return version & 1 || walked->version != version ? UNKNOWN : refused;
 }
 
 /*
@@ -85,19 +124,31 @@ static __always_inline _Bool holds(const struct walked *walked, const struct sig
  * a say in what they are, and where none is vital.
  */
 static __always_inline void remember(struct walked *walked, const struct sight *sight, __u64 mount,
-				     struct dentry *dir, __u32 rename_seq, __u32 mount_seq,
-				     __u64 refused)
+				     struct dentry *dir, const struct object *object,
+				     const struct walk *walk, __u64 refused)
 {
+	volatile struct walked *kept = walked;
 	__u64 magic = dir->d_sb->s_magic;
+	__u32 version;
 
-	walked->mount = mount;
-	walked->serial = sight->serial;
-	walked->refused = refused;
-	walked->rename_seq = rename_seq;
-	walked->mount_seq = mount_seq;
-	walked->quick = magic != OVERLAYFS_SUPER_MAGIC && magic != BTRFS_SUPER_MAGIC &&
-			!may_be_vital(magic) && !is_record(dir);
-	walked->dentry = (__u64)dir;
+	if (!walked)
+		return;
+	version = kept->version;
+	if (version & 1 || !__sync_bool_compare_and_swap(&walked->version, version, version + 1))
+		return; /* another task was preempted while it writes there */
+	kept->dentry = (__u64)dir;
+	kept->mount = mount;
+	kept->object.ino = object->ino;
+	kept->object.subvol = object->subvol;
+	kept->object.dev = object->dev;
+	kept->object.generation = object->generation;
+	kept->serial = sight->serial;
+	kept->refused = refused;
+	kept->rename_seq = walk->rename_seq;
+	kept->mount_seq = walk->mount_seq;
+	kept->quick = magic != OVERLAYFS_SUPER_MAGIC && magic != BTRFS_SUPER_MAGIC &&
+		      !may_be_vital(magic) && !is_record(dir);
+	kept->version = version + 2;
 }
 
 /* Whether what is refused in a directory is what is refused in its parent: no rule names it. */
@@ -113,18 +164,17 @@ static __always_inline _Bool is_unruled(const struct sight *sight, __u64 mount, 
  * All actions refused in a directory, to what lies in it and has no rule of its own, nor
  * a name with one. Those that are withheld count as refused: they are asked by themselves.
  *
- * Remembered for a task until anything is renamed or mounted: no other change
- * moves a directory, and a ruleset in force never changes. A dentry's address is
- * used again, so the directory must also be the same object; where there is no
- * generation, that cannot be told, and nothing is remembered. A directory without a rule is
- * as its parent, which is remembered as well, for its other directories. keep: unless the
- * next thing that happens is a rename.
+ * Remembered until anything is renamed or mounted: no other change moves a directory, and a
+ * ruleset in force never changes. A dentry's address is used again, so the directory must
+ * also be the same object; where there is no generation, that cannot be told, and nothing is
+ * remembered. A directory without a rule is as its parent, which is remembered as well, for
+ * its other directories. keep: unless the next thing that happens is a rename.
  */
-static __always_inline __u64 refused_beneath(struct task *task, const struct sight *sight,
+static __always_inline __u64 refused_beneath(struct room *room, const struct sight *sight,
 					     __u64 mount, struct dentry *dir, _Bool keep)
 {
 	struct inode *inode = dir->d_inode, *outer;
-	struct walk *walk = &task->walks[0];
+	struct walk *walk = &room->walks[0];
 	struct object *object = &walk->key.object;
 	struct walked *walked, *above;
 	struct dentry *parent;
@@ -134,81 +184,67 @@ static __always_inline __u64 refused_beneath(struct task *task, const struct sig
 	if (!inode)
 		return ~0ULL;
 	name_object(object, inode, inode->i_sb);
-	walked = walked_slot(task, sight->serial, inode->i_ino);
-	if (holds(walked, sight, mount, dir, object))
-		return walked->refused;
+	walked = walked_slot(sight->serial, inode->i_ino);
+	refused = recall(walked, sight, mount, dir, object);
+	if (refused != UNKNOWN)
+		return refused;
 
-	if (keep && object->generation) {
-		walked->dentry = 0;
-		walked->object = *object;
-	} else {
+	if (!object->generation)
 		keep = 0;
-	}
+	walk->rename_seq = sequence(&rename_lock);
+	walk->mount_seq = sequence(&mount_lock);
 	parent = keep && is_unruled(sight, mount, dir, inode) ? dir->d_parent : NULL;
 	outer = parent ? parent->d_inode : NULL;
 	if (outer) {
 		name_inode(object, outer, outer->i_sb);
-		above = walked_slot(task, sight->serial, outer->i_ino);
-		if (above != walked && holds(above, sight, mount, parent, object)) {
-			remember(walked, sight, mount, dir, above->rename_seq, above->mount_seq,
-				 above->refused);
-			return above->refused;
+		refused = recall(walked_slot(sight->serial, outer->i_ino), sight, mount, parent,
+				 object);
+		if (refused != UNKNOWN) {
+			name_inode(object, inode, inode->i_sb);
+			remember(walked, sight, mount, dir, object, walk, refused);
+			return refused;
 		}
 	}
 	still = walk_from(walk, sight, mount, (__u64)dir, ~ACTIONS_WITHHELD);
 	refused = decide_refused(&walk->decision) | (sight->handled_any & ACTIONS_WITHHELD);
 	if (!still || !keep)
 		return refused;
-	remember(walked, sight, mount, dir, walk->rename_seq, walk->mount_seq, refused);
+	name_object(object, inode, inode->i_sb);
+	remember(walked, sight, mount, dir, object, walk, refused);
 	/* Asked only now: if that has changed meanwhile, so has rename_lock. */
 	parent = outer ? dir->d_parent : NULL;
 	outer = parent ? parent->d_inode : NULL;
-	if (!outer)
+	if (!outer || !outer->i_generation)
 		return refused;
-	above = walked_slot(task, sight->serial, outer->i_ino);
-	if (above == walked || !outer->i_generation)
+	above = walked_slot(sight->serial, outer->i_ino);
+	if (above == walked)
 		return refused;
-	name_inode(&above->object, outer, outer->i_sb);
-	remember(above, sight, mount, parent, walk->rename_seq, walk->mount_seq, refused);
+	name_inode(object, outer, outer->i_sb);
+	remember(above, sight, mount, parent, object, walk, refused);
 	return refused;
 }
 
-#define UNKNOWN (1ULL << 63)
-
 /*
- * All actions refused to a file that is no directory, in few instructions: UNKNOWN
- * unless the walk up from its directory is remembered and neither it nor its name has
- * a rule.
+ * All actions refused to an object, and a directory's to what lies in it, in few instructions:
+ * UNKNOWN unless the walk up from the directory is remembered, and a file has neither a rule
+ * nor a name with one.
  * A walk is remembered only for mounts and objects that are ruled at all, and never
  * for a file that is the root of its mount: that one has no directory there.
  */
-static __always_inline __u64 refused_quickly(struct task *task, const struct sight *sight,
-					     __u64 mount, struct dentry *dentry,
-					     struct inode *inode)
+static __always_inline __u64 refused_quickly(const struct sight *sight, __u64 mount,
+					     struct dentry *dentry, struct inode *inode)
 {
-	struct walked *walked;
-	struct inode *above;
-	struct dentry *dir;
-	__u64 ino;
-
+	if (S_ISDIR(inode->i_mode))
+		return recall_quickly(sight, mount, dentry);
 	if (may_have_rule(inode->i_ino, sight->index))
 		return UNKNOWN;
 	if (sight->lengths | sight->tails && may_be_named(sight->lengths, sight->tails, dentry))
 		return UNKNOWN;
-	dir = dentry->d_parent;
-	above = dir->d_inode;
-	if (!above)
-		return UNKNOWN;
-	ino = above->i_ino;
-	walked = walked_slot(task, sight->serial, ino);
-	if (!walked->quick || !is_remembered(walked, sight->serial, mount, (__u64)dir) ||
-	    walked->object.ino != ino || walked->object.generation != above->i_generation)
-		return UNKNOWN;
-	return walked->refused;
+	return recall_quickly(sight, mount, dentry->d_parent);
 }
 
 /* All actions refused to an object, and a directory's to what lies in it. */
-static __always_inline __u64 refused_object(struct task *task, const struct sight *sight,
+static __always_inline __u64 refused_object(struct room *room, const struct sight *sight,
 					    __u64 mount_address, struct dentry *dentry)
 {
 	struct mount *mount = CAST(struct mount, mount_address);
@@ -218,21 +254,21 @@ static __always_inline __u64 refused_object(struct task *task, const struct sigh
 	if (!inode)
 		return ~0ULL;
 	if (S_ISDIR(inode->i_mode))
-		return refused_beneath(task, sight, mount_address, dentry, 1);
-	task->walks[0].unnamed = 0;
+		return refused_beneath(room, sight, mount_address, dentry, 1);
+	room->walks[0].unnamed = 0;
 	if (dentry != mount->mnt.mnt_root) {
-		rule = rule_of(&task->walks[0], sight->index, inode, inode->i_sb, &beneath);
+		rule = rule_of(&room->walks[0], sight->index, inode, inode->i_sb, &beneath);
 		if (!rule) {
 			/* Else both are tested by one OR, which the verifier refuses. */
 			barrier_var(beneath);
-			if (!beneath && !task->walks[0].unnamed &&
+			if (!beneath && !room->walks[0].unnamed &&
 			    !may_be_named(sight->lengths, sight->tails, dentry))
-				return refused_beneath(task, sight, mount_address, dentry->d_parent,
+				return refused_beneath(room, sight, mount_address, dentry->d_parent,
 						       1);
 		}
 	}
-	walk_from(&task->walks[0], sight, mount_address, (__u64)dentry, ~ACTIONS_WITHHELD);
-	return decide_refused(&task->walks[0].decision) | (sight->handled_any & ACTIONS_WITHHELD);
+	walk_from(&room->walks[0], sight, mount_address, (__u64)dentry, ~ACTIONS_WITHHELD);
+	return decide_refused(&room->walks[0].decision) | (sight->handled_any & ACTIONS_WITHHELD);
 }
 
 #endif

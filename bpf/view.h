@@ -212,27 +212,27 @@ static long try_to_view(__u32 index, struct looking *looking)
  * where renames or mounts went on all the while, -ELOOP where there are more names, mounts
  * or directories than are looked at.
  */
-__noinline int view(struct task *task, struct question *question, __u64 set)
+__noinline int view(struct room *room, struct question *question, __u64 set)
 {
 	struct looking looking = {};
 
-	if (!task || !question)
+	if (!room || !question)
 		return 0;
-	looking.viewing = &task->viewing;
+	looking.viewing = &room->viewing;
 	looking.question = question;
-	task->viewing.key.views = set;
+	room->viewing.key.views = set;
 	question->error = 0;
 	bpf_loop(WALK_TRIES, try_to_view, &looking, 0);
 	if (!question->error && !looking.still)
 		question->error = -EAGAIN;
-	else if (!question->error && task->viewing.step != VIEWING_STEP_END)
+	else if (!question->error && room->viewing.step != VIEWING_STEP_END)
 		question->error = -ELOOP;
-	else if (!question->error && !task->viewing.found.all && !is_in_tree(question))
+	else if (!question->error && !room->viewing.found.all && !is_in_tree(question))
 		question->error = -ENOENT;
 	if (question->error)
 		__builtin_memset(&question->seen, 0, sizeof(question->seen));
 	else
-		question->seen = task->viewing.seen;
+		question->seen = room->viewing.seen;
 	return 0;
 }
 

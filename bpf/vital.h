@@ -33,8 +33,10 @@ struct lineage {
 	__u64 dentry;
 	struct short_name top;
 	struct short_name second;
-	__u32 rpc; /* whether any is `rpc` */
+	__u32 rpc;  /* whether any is `rpc` */
+	__u32 disk; /* whether any is `block` or `bcache` */
 	__u32 whole;
+	__u32 pad;
 };
 
 static long climb_lineage(__u32 index, struct lineage *lineage)
@@ -50,6 +52,8 @@ static long climb_lineage(__u32 index, struct lineage *lineage)
 	read_name(&lineage->top, dentry);
 	if (IS_NAMED(&lineage->top, "rpc"))
 		lineage->rpc = 1;
+	if (IS_NAMED(&lineage->top, "block") || IS_NAMED(&lineage->top, "bcache"))
+		lineage->disk = 1;
 	lineage->dentry = (__u64)parent;
 	return 0;
 }
@@ -68,10 +72,12 @@ static __always_inline _Bool is_vital_proc(const struct lineage *lineage)
 	return !IS_NAMED(top, "pressure");
 }
 
-/* Whether a file of sysfs belongs to no device. */
+/* Whether a file of sysfs belongs to no device, or to a disk: by these, one is copied to another.
+ */
 static __always_inline _Bool is_vital_sysfs(const struct lineage *lineage)
 {
-	return !IS_NAMED(&lineage->top, "devices") && !IS_NAMED(&lineage->top, "class");
+	return lineage->disk ||
+	       (!IS_NAMED(&lineage->top, "devices") && !IS_NAMED(&lineage->top, "class"));
 }
 
 /* Character devices that read and write disks, by what they are; dev_t has 20 bits of minor. */

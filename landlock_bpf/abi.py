@@ -22,7 +22,7 @@ class Limit(enum.IntEnum):
     PATH = 4096
     COMPONENT = 256
     CROSSED = 64
-    WALKED = 16
+    WALKED = 256
     MARKS = 65536
     MARK_BITS = 16
     FILTER_BITS = 22
@@ -427,7 +427,7 @@ class Walked(ctypes.Structure):
         ("rename_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
         ("quick", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("version", ctypes.c_uint32),
     ]
 
 
@@ -625,17 +625,23 @@ class Viewing(ctypes.Structure):
 
 
 class Task(ctypes.Structure):
-    """struct task: 4448 bytes."""
+    """struct task: 16 bytes."""
 
     _fields_ = [
         ("domain", ctypes.c_uint32),
         ("drawn", ctypes.c_uint32),
         ("held", ctypes.c_uint64),
+    ]
+
+
+class Room(ctypes.Structure):
+    """struct room: 3280 bytes."""
+
+    _fields_ = [
         ("sight", Sight),
         ("access", Access),
         ("refer", Refer),
         ("kept", Opened),
-        ("walked", Walked * 16),
         ("walks", Walk * 2),
         ("inquiry", Inquiry),
         ("viewing", Viewing),
@@ -770,7 +776,7 @@ class Explained(ctypes.Structure):
 
 
 class Explaining(ctypes.Structure):
-    """struct explaining: 5688 bytes."""
+    """struct explaining: 4520 bytes."""
 
     _fields_ = [
         ("asked", ctypes.c_uint64),
@@ -783,7 +789,7 @@ class Explaining(ctypes.Structure):
         ("gainable", ctypes.c_uint64),
         ("moved", Decision),
         ("answer", Explained),
-        ("task", Task),
+        ("room", Room),
     ]
 
 
@@ -814,6 +820,7 @@ RECORDS = {
     "inquiry": Inquiry,
     "viewing": Viewing,
     "task": Task,
+    "room": Room,
     "names": Names,
     "refusal": Refusal,
     "denial": Denial,

@@ -89,6 +89,11 @@ class Engine:
         return self._map("tasks", None, abi.Task)
 
     @functools.cached_property
+    def rooms(self) -> maps.Map:
+        """From pidfd to room."""
+        return self._map("rooms", None, abi.Room)
+
+    @functools.cached_property
     def opened(self) -> maps.Map:
         return self._map("opened", None, abi.Opened)
 

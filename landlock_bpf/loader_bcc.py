@@ -31,7 +31,7 @@ _FLAGS = ("-g",)
 _LOAD_MAP = 0x18, 1  # opcode of a load of 64 bits, and the source register that makes it one of a map's descriptor
 _LOG = 1 << 24
 _WHAT = "the rules of a layer"
-_TASKS, _RULES = 1, 2  # the numbers of maps in a text
+_ROOMS, _RULES = 1, 2  # the numbers of maps in a text
 _IMMEDIATE = struct.Struct("=i")
 
 
@@ -51,7 +51,7 @@ class Loader:
             descriptors = {}
             for row in hooks:
                 name = loader.PROGRAM + row.hook
-                maps = {_TASKS: live.tasks.fd, _RULES: live.rules(row.hook).fd} if attach == ruleset.ENGINE else {}
+                maps = {_ROOMS: live.rooms.fd, _RULES: live.rules(row.hook).fd} if attach == ruleset.ENGINE else {}
                 code = _with_maps(functions.get(name) or functions[texts.shared], maps)
                 function = vmlinux.find(f"bpf_lsm_{row.hook}", btf.Kind.FUNC)
                 assert function is not None, row.hook
@@ -80,7 +80,7 @@ class _Texts:
         return self._render([row])
 
     def _render(self, rows: Sequence[questions.Row]) -> tuple[str, dict[str, str]]:
-        maps = {"tasks": _TASKS, **{f"rules_{row.hook}": _RULES for row in rows}}
+        maps = {"rooms": _ROOMS, **{f"rules_{row.hook}": _RULES for row in rows}}
         return loader.render(self._layer, self._attach, hooks=rows, maps=maps, offsets=self._offsets)
 
 

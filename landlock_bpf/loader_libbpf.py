@@ -33,7 +33,7 @@ class Loader:
         with program.Object.open_file(compiled) as opened, contextlib.ExitStack() as undo:
             opened.skip(set(opened.program_names()) - {loader.PROGRAM + row.hook for row in hooks})
             if attach == ruleset.ENGINE:
-                opened.reuse("tasks", live.tasks.fd)
+                opened.reuse("rooms", live.rooms.fd)
                 for row in hooks:
                     opened.reuse(f"rules_{row.hook}", live.rules(row.hook).fd)
             try:

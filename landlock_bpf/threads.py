@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import errno
 import os
@@ -128,14 +127,10 @@ def _put(live: engine.Engine, thread: int, index: int) -> None:
     with domain.thread_opened(thread) as pidfd:
         if pidfd is None:
             return
-        # A new value takes the place of the old one whole. What a hook call under way works with stays with it; what lasts
-        # from call to call is before `sight`, and taken along.
-        old = live.tasks.lookup(pidfd)
-        lasting = bytes(old)[: abi.Task.sight.offset] if old else b""
-        new = abi.Task.from_buffer_copy(lasting.ljust(ctypes.sizeof(abi.Task), b"\0"))
-        new.domain = index
+        task = live.tasks.lookup(pidfd) or abi.Task()
+        task.domain = index
         try:
-            live.tasks.update(pidfd, new)
+            live.tasks.update(pidfd, task)
         except errors.KernelError as error:
             if error.errno not in (errno.ENOENT, errno.ESRCH):
                 raise

@@ -118,7 +118,7 @@ MUTATIONS = (
     _kernel(
         "opened",
         "file.h",
-        "return keep_refused(subject.task, file);",
+        "return keep_refused(room, file);",
         "return 0;",
         "test_actions.py::test_what_was_refused_at_open_stays_refused",
     ),
@@ -244,7 +244,7 @@ MUTATIONS = (
     _kernel(
         "process-domain",
         "domain.h",
-        "subject->process = subject->task->domain;",
+        "subject->process = own ? own->domain : 0;",
         "subject->process = 0;",
         "test_confine.py::test_all_threads_and_children",
     ),
@@ -303,14 +303,28 @@ MUTATIONS = (
     _kernel(
         "disks",
         "file.h",
-        "if (S_ISBLK(mode) || (S_ISCHR(mode) && reaches_disks(inode->i_rdev)))",
-        "if (S_ISBLK(mode))",
+        "(S_ISCHR(mode) && reaches_disks(inode->i_rdev))",
+        "0",
         "test_bypass.py::test_character_devices_that_reach_disks",
+    ),
+    _kernel(
+        "swap",
+        "file.h",
+        "(S_ISREG(mode) && is_for_swap(file, inode))",
+        "0",
+        "test_disks.py::test_swap",
+    ),
+    _kernel(
+        "disk-files",
+        "vital.h",
+        "lineage->disk = 1;",
+        "lineage->disk = 0;",
+        "test_disks.py::test_files_that_control_disks",
     ),
     _kernel(
         "metadata",
         "metadata.h",
-        "error = ask_domain(task, domain);",
+        "error = ask_domain(room, domain);",
         "error = 0;",
         "test_bypass.py::test_metadata_by_descriptor",
     ),
@@ -363,6 +377,8 @@ MUTATIONS = (
         "\t\treturn MASK(ACTION_OPEN_BLOCK);",
         "\t\treturn 0;",
         "test_filesystems.py::test_ioctls_of_btrfs",
+        "test_disks.py::test_commands_to_drivers",
+        "test_disks.py::test_disks_of_btrfs",
     ),
     _kernel(
         "engine-mounts",

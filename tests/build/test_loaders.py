@@ -47,7 +47,7 @@ def render(rules: rule_program.RuleLayer, name: str, attach: str) -> tuple[str, 
     """Render as the loader does, but for the running kernel's offsets."""
     if name == loader.LIBBPF:
         return loader.render(rules, attach)
-    maps = {"tasks": 1, **{f"rules_{row.hook}": 2 for row in loader.rows(rules)}}
+    maps = {"rooms": 1, **{f"rules_{row.hook}": 2 for row in loader.rows(rules)}}
     return loader.render(rules, attach, maps=maps, offsets={"inode": [8], "file": [32], "io_uring_cmd": [0, 16]})
 
 
