@@ -88,6 +88,26 @@ def test_kernel(row: Row, bound: Member, outside: Member, reported: Callable[[],
     assert (row.hook, "domain") in reported()
 
 
+# include/uapi/linux/kd.h and input.h: what the keys of all consoles give.
+KEYBOARD = {
+    "KDSKBENT": 0x4B47,
+    "KDSKBSENT": 0x4B49,
+    "KDSKBDIACR": 0x4B4B,
+    "KDSETKEYCODE": 0x4B4D,
+    "KDSKBDIACRUC": 0x4BFB,
+    "EVIOCSKEYCODE": 0x40084504,
+    "EVIOCSKEYCODE_V2": 0x40284504,
+}
+
+
+def test_commands_of_keyboards(bound: Member, outside: Member) -> None:
+    """They are refused before any driver is asked: the terminal here has no keyboard."""
+    found = {name: outside.errno(way.command_to_terminal, command) for name, command in KEYBOARD.items()}
+    assert found == dict.fromkeys(KEYBOARD, errno.ENOTTY)
+    found = {name: bound.errno(way.command_to_terminal, command) for name, command in KEYBOARD.items()}
+    assert found == dict.fromkeys(KEYBOARD, errno.EPERM)
+
+
 def test_every_bpf_command(bound: Member, outside: Member) -> None:
     assert outside.ask(way.bpf_errnos) - {errno.EPERM}
     assert bound.ask(way.bpf_errnos) == {errno.EPERM}

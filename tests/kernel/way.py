@@ -132,6 +132,15 @@ def type_for_others() -> None:
         os.close(theirs)
 
 
+def command_to_terminal(command: int) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        fcntl.ioctl(theirs, command, bytes(64))
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 def write_only(path: str | Path) -> None:
     touch(path, os.O_WRONLY)
 

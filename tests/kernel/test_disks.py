@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Disks by other ways than their nodes: who reads or copies a disk has what its filesystems deny."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filesystem
+import pytest
+import rule
+import way
+from member import Member
+
+from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls
+
+# include/uapi/scsi/sg.h, linux/nvme_ioctl.h and linux/btrfs.h
+BTRFS_IOC_ADD_DEV, BTRFS_IOC_RM_DEV = 0x5000940A, 0x5000940B
+COMMANDS = {
+    "SG_IO": 0x2285,
+    "NVME_IOCTL_ADMIN_CMD": 0xC0484E41,
+    "NVME_IOCTL_SUBMIT_IO": 0x40304E42,
+    "NVME_IOCTL_IO_CMD": 0xC0484E43,
+    "NVME_IOCTL_ADMIN64_CMD": 0xC0504E47,
+    "NVME_IOCTL_IO64_CMD": 0xC0504E48,
+    "NVME_IOCTL_IO64_CMD_VEC": 0xC0504E49,
+    "BTRFS_IOC_ADD_DEV": BTRFS_IOC_ADD_DEV,
+    "BTRFS_IOC_RM_DEV": BTRFS_IOC_RM_DEV,
+    "BTRFS_IOC_RM_DEV_V2": 0x5000943A,
+    "BTRFS_IOC_DEV_REPLACE": 0xCA289435,
+}
+_ROOM = 4096
+SWAP_PAGES = 64
+
+
+@pytest.fixture
+def deny(tree: Path, attach: rule.Attach) -> Callable[[], object]:
+    """Put a policy in force that speaks of nothing that is tried here."""
+    return lambda: attach(rule.make(Action.READ_FILE, rule.deny(tree / "secret", Action.READ_FILE), default="allow"))
+
+
+def command(path: Path | str, number: int, argument: bytes = bytes(_ROOM)) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        calls.check(calls.libc.ioctl(opened, ctypes.c_ulong(number), ctypes.create_string_buffer(argument, _ROOM)))
+    finally:
+        os.close(opened)
+
+
+def test_commands_to_drivers(inside: Member, deny: Callable[[], object]) -> None:
+    """The nodes of NVMe's controllers and of SCSI's bsg have no fixed numbers: refused is what they are told."""
+    before = {name: inside.errno(command, "/dev/null", number) for name, number in COMMANDS.items()}
+    assert before == dict.fromkeys(COMMANDS, errno.ENOTTY)
+    deny()
+    after = {name: inside.errno(command, "/dev/null", number) for name, number in COMMANDS.items()}
+    assert after == dict.fromkeys(COMMANDS, errno.EACCES)
+
+
+@pytest.fixture
+def disk(tree: Path) -> Iterator[Path]:
+    """A loop device with nothing on it."""
+    with open(tree / "disk", "wb") as made:
+        made.truncate(128 << 20)
+    device = subprocess.check_output(["losetup", "-f", "--show", tree / "disk"], text=True).strip()
+    yield Path(device)
+    subprocess.run(["losetup", "-d", device], check=True)
+
+
+def test_disks_of_btrfs(tree: Path, disk: Path, inside: Member, deny: Callable[[], object]) -> None:
+    """What is on its disks moves to one that is added, which may be a server of the member's own (nbd)."""
+    with filesystem.image("btrfs", tree) as place:
+        named = struct.pack("=q", 0) + os.fsencode(disk)
+        assert inside.errno(command, place, BTRFS_IOC_ADD_DEV, named) == 0
+        assert inside.errno(command, place, BTRFS_IOC_RM_DEV, named) == 0
+        deny()
+        assert inside.errno(command, place, BTRFS_IOC_ADD_DEV, named) == errno.EACCES
+
+
+def test_files_that_control_disks(disk: Path, inside: Member, deny: Callable[[], object]) -> None:
+    """By those of md, a disk is mirrored to another one."""
+    control = Path("/sys/block", disk.name, "queue/read_ahead_kb")
+    for path in (control, Path("/sys/class/net/lo/mtu")):
+        assert inside.errno(way.write_only, path) == 0, path
+    deny()
+    assert inside.errno(way.write_only, control) == errno.EPERM
+    assert inside.errno(way.write_only, "/sys/class/net/lo/mtu") == 0
+
+
+def make_swap(path: Path) -> None:
+    """Make a file to swap to, as mkswap(8) does."""
+    with open(path, "wb") as made:
+        made.write(bytes(mmap.PAGESIZE * SWAP_PAGES))
+        made.seek(1024)
+        made.write(struct.pack("=III", 1, SWAP_PAGES - 1, 0))
+        made.seek(mmap.PAGESIZE - 10)
+        made.write(b"SWAPSPACE2")
+        made.flush()
+        os.fsync(made.fileno())
+
+
+def swap_on(path: Path) -> None:
+    calls.check(calls.libc.swapon(os.fsencode(path), 0))
+
+
+def swap_off(path: Path) -> None:
+    calls.check(calls.libc.swapoff(os.fsencode(path)))
+
+
+def test_swap(tree: Path, inside: Member, deny: Callable[[], object]) -> None:
+    """What others have in memory, files of a tmpfs among it, is in the file that it is swapped to."""
+    with filesystem.image("ext4", tree, megabytes=16) as place:
+        swap = place / "swap"
+        inside.ask(make_swap, swap)
+        try:
+            assert inside.errno(swap_on, swap) == 0
+            assert inside.errno(way.read_only, swap) == 0
+            swap_off(swap)
+            deny()
+            assert inside.errno(swap_on, swap) == errno.EACCES
+            assert inside.errno(way.read_only, swap) == 0
+            swap_on(swap)
+            assert inside.errno(way.read_only, swap) == errno.EACCES
+        finally:
+            calls.libc.swapoff(os.fsencode(swap))
