@@ -471,8 +471,10 @@ struct refer {
 	__u64 leaves;  /* asked of the old parent */
 	__u64 arrives; /* asked of the new parent */
 	__u32 hook;
-	__u16 removes; /* rename, not link */
-	__u16 exchange;
+	__u8 removes; /* rename, not link */
+	__u8 exchange;
+	__u8 unsealed; /* whether neither name has a rule in any domain */
+	__u8 pad;
 };
 
 /* An open file with rights that were refused when it was opened. */

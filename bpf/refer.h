@@ -235,7 +235,7 @@ __noinline int refer_domain(struct room *room, __u32 domain)
 	refer = &room->refer;
 	/* By the directory itself: the root of a mount has none on it, but its name has one. */
 	across = (__u64)CAST(struct dentry, refer->old_dentry)->d_parent != refer->new_parent;
-	if (refer->removes || sight->lengths | sight->tails)
+	if (!refer->unsealed && (refer->removes || sight->lengths | sight->tails))
 		sealed = seals_of(room, sight);
 	if (sealed) {
 		error = deny_seals(room, sight, sealed);
@@ -255,28 +255,38 @@ __noinline int refer_domain(struct room *room, __u32 domain)
 	return gain ? deny_gain(room, sight, gain >= GAIN_ENFORCED) : 0;
 }
 
+enum glance {
+	GLANCE_NOTHING = 0,
+	GLANCE_UNSEALED = 1, /* neither name has a rule */
+	GLANCE_ALLOWED = 2,
+};
+
 /*
- * Whether all domains surely allow it: what is refused in both directories is remembered, nothing
- * of what is asked is, nor anything that could be gained, and neither name has a rule. A global
- * function: see walk_up().
+ * What few instructions tell of all domains, enum glance. Allowed is what no rule on the two names
+ * speaks of, where the walks up from both directories are remembered, and refused neither what
+ * is asked nor anything that could be gained. A global function: see walk_up().
  */
-__noinline int allows_quickly(const struct subject *subject, const struct refer *refer)
+__noinline int glance(const struct subject *subject, const struct refer *refer)
 {
 	struct dentry *old_parent, *new_parent;
 	struct inode *inode, *replaced;
 	__u64 refused, unwanted = UNKNOWN;
 	struct sight sight;
+	int seen = GLANCE_ALLOWED;
 	_Bool across;
 
 	if (!subject || !refer)
-		return 0;
+		return GLANCE_NOTHING;
 	old_parent = CAST(struct dentry, refer->old_parent);
 	new_parent = CAST(struct dentry, refer->new_parent);
 	inode = CAST(struct dentry, refer->old_dentry)->d_inode;
 	replaced = CAST(struct dentry, refer->new_dentry)->d_inode;
 	across = old_parent != new_parent;
-	if (!inode || refer->exchange || refer->old_parent == refer->old_dentry)
-		return 0;
+	/* On overlayfs rules are on other numbers than its inodes'. */
+	if (!inode || new_parent->d_sb->s_magic == OVERLAYFS_SUPER_MAGIC)
+		return GLANCE_NOTHING;
+	if (refer->exchange || refer->old_parent == refer->old_dentry)
+		seen = GLANCE_UNSEALED;
 	if (across)
 		unwanted |= MASK(ACTION_REFER) | gainable(inode);
 	for_each_domain(domain, subject)
@@ -285,17 +295,17 @@ __noinline int allows_quickly(const struct subject *subject, const struct refer 
 			continue;
 		if (sight.lengths | sight.tails || may_have_rule(inode->i_ino, sight.index) ||
 		    (replaced && may_have_rule(replaced->i_ino, sight.index)))
-			return 0;
+			return GLANCE_NOTHING;
+		if (seen != GLANCE_ALLOWED)
+			continue;
 		refused = recall_quickly(&sight, refer->mount, old_parent);
 		if (refused & (unwanted | refer->leaves | (across ? 0 : refer->arrives)))
-			return 0;
-		if (!across)
-			continue;
-		refused = recall_quickly(&sight, refer->mount, new_parent);
-		if (refused & (UNKNOWN | MASK(ACTION_REFER) | refer->arrives))
-			return 0;
+			seen = GLANCE_UNSEALED;
+		else if (across && recall_quickly(&sight, refer->mount, new_parent) &
+					   (UNKNOWN | MASK(ACTION_REFER) | refer->arrives))
+			seen = GLANCE_UNSEALED;
 	}
-	return 1;
+	return seen;
 }
 
 static __always_inline int ask_refer(struct dentry *old_dentry, const struct path *new_dir,
@@ -308,7 +318,7 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 	struct subject subject;
 	struct mount *mount;
 	struct room *room;
-	int error = 0;
+	int error = 0, seen;
 
 	if (!find_subject(&subject))
 		return 0;
@@ -340,8 +350,10 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 	refer.hook = hook;
 	refer.removes = removes;
 	refer.exchange = exchange;
-	if (allows_quickly(&subject, &refer))
+	seen = glance(&subject, &refer);
+	if (seen == GLANCE_ALLOWED)
 		return 0;
+	refer.unsealed = seen == GLANCE_UNSEALED;
 	room = find_room();
 	if (!room)
 		return deny_storage(hook, (__u64)mount, (__u64)old_dentry, -EACCES);

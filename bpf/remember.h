@@ -71,10 +71,11 @@ static __always_inline struct walked *walked_slot(__u64 serial, __u64 ino)
 static __always_inline _Bool is_of(const volatile struct walked *walked, __u64 serial, __u64 mount,
 				   struct dentry *dir, __u64 ino, __u32 generation)
 {
-	return walked->dentry == (__u64)dir && walked->mount == mount && walked->serial == serial &&
-	       walked->object.ino == ino && walked->object.generation == generation &&
-	       walked->rename_seq == sequence(&rename_lock) &&
-	       walked->mount_seq == sequence(&mount_lock);
+	/* Renames end most of them, so that is asked first. */
+	return walked->rename_seq == sequence(&rename_lock) &&
+	       walked->mount_seq == sequence(&mount_lock) && walked->dentry == (__u64)dir &&
+	       walked->mount == mount && walked->serial == serial && walked->object.ino == ino &&
+	       walked->object.generation == generation;
 }
 
 /*
@@ -183,14 +184,14 @@ static __always_inline __u64 refused_beneath(struct room *room, const struct sig
 
 	if (!inode)
 		return ~0ULL;
-	name_object(object, inode, inode->i_sb);
-	walked = walked_slot(sight->serial, inode->i_ino);
-	refused = recall(walked, sight, mount, dir, object);
-	if (refused != UNKNOWN)
-		return refused;
-
-	if (!object->generation)
-		keep = 0;
+	walked = keep ? walked_slot(sight->serial, inode->i_ino) : NULL;
+	if (walked) {
+		name_object(object, inode, inode->i_sb);
+		refused = recall(walked, sight, mount, dir, object);
+		if (refused != UNKNOWN)
+			return refused;
+		keep = object->generation != 0;
+	}
 	walk->rename_seq = sequence(&rename_lock);
 	walk->mount_seq = sequence(&mount_lock);
 	parent = keep && is_unruled(sight, mount, dir, inode) ? dir->d_parent : NULL;

@@ -521,8 +521,10 @@ class Refer(ctypes.Structure):
         ("leaves", ctypes.c_uint64),
         ("arrives", ctypes.c_uint64),
         ("hook", ctypes.c_uint32),
-        ("removes", ctypes.c_uint16),
-        ("exchange", ctypes.c_uint16),
+        ("removes", ctypes.c_uint8),
+        ("exchange", ctypes.c_uint8),
+        ("unsealed", ctypes.c_uint8),
+        ("pad", ctypes.c_uint8),
     ]
 
 
