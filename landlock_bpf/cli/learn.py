@@ -56,13 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    if args.output.exists() and not (args.merge and args.output.samefile(args.merge)):
-        raise errors.BusyError(f"{args.output} is there already; give --merge {args.output} to add to it, or remove it")
-    output.require_writable(args.output)
     if args.fold < 0:
         args.parser.error("--fold takes a number of files, 0 or more")
     if args.merge and args.handle:
         args.parser.error("--handle is for a new policy: with --merge, OLD says what is handled")
+    if args.output.exists() and not (args.merge and args.output.samefile(args.merge)):
+        raise errors.BusyError(f"{args.output} is there already; give --merge {args.output} to add to it, or remove it")
+    output.require_writable(args.output)
     old = layers.load([args.merge])[0] if args.merge else None
     asked_under = old or policy.Policy(args.output.stem[:_NAME_MAX], _handled(args), "deny", (), "learn")
     cli.require_root()
