@@ -275,8 +275,8 @@ MUTATIONS = (
     _kernel(
         "remembered",
         "remember.h",
-        "\t       walked->rename_seq == sequence(&rename_lock) &&\n\t       walked->mount_seq == sequence(&mount_lock);",
-        "\t       walked->mount_seq == sequence(&mount_lock);",
+        "walked->rename_seq == sequence(&rename_lock) &&\n\t       walked->mount_seq",
+        "walked->mount_seq",
         "test_races.py::test_moved_into_a_denied_tree",
     ),
     _kernel(
