@@ -6,19 +6,19 @@ from __future__ import annotations
 import errno
 import struct
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Iterator
 
 from landlock_bpf import abi, engine, errors, identity, merging, record, ruleset
 
 _TAIL = struct.Struct("=II")  # what fsview_key has after the object
+_KEY = identity.OBJECT.size + _TAIL.size  # and view_key is as long
 _NUMBERED = struct.Struct("=II")  # pattern_key and command_key: the ruleset's index, and a number
-_INO = struct.Struct(f"=Q{identity.OBJECT.size - 8}x")  # of an object
+_CLASS = struct.Struct("=I")  # what commands has for a command
 _SERIAL = struct.Struct("=Q")  # what view_key has there
 _WORD = 64
+_FLIP = 0 if sys.byteorder == "little" else 7  # where in a word the octet of its lowest bits is
 # Bits that no key has only cost a look-up: so many are left before the filter is made anew (1.6 % of it).
 _STALE_BITS = 1 << 16
-_T = TypeVar("_T")
 
 
 def install(live: engine.Engine, made: record.Record) -> None:
@@ -27,19 +27,18 @@ def install(live: engine.Engine, made: record.Record) -> None:
     if live.ruleset(made.index).serial:
         remove(live, made.index)  # left by a killed controller, and its record lost
     live.rulesets.update(made.index, merging.record(made.layers, made.serial))
-    for device in ruleset.devices_of(merged.rules):
-        live.superblocks.update(device, 1)
-    set_bits(live.filter, merged.rules, made.index)
     tail = _TAIL.pack(made.index, 0)
+    announce(live, _joined(merged.rules, tail), made.index)
     fill = (
-        (live.fsview, {object + tail: rule for object, rule in merged.rules.items()}, abi.Limit.OBJECTS, "objects"),
-        (live.names, {head + tail: rule for head, rule in merged.names.items()}, abi.Limit.NAMES, "names"),
-        (live.patterns, _numbered(made.index, enumerate(merged.patterns)), abi.Limit.NAMES, "patterns of names"),
-        (live.commands, _numbered(made.index, merged.commands.items()), abi.Limit.COMMANDS, "ioctl commands"),
+        ("fsview", tail, merged.rules, abi.Limit.OBJECTS, "objects"),
+        ("names", tail, merged.names, abi.Limit.NAMES, "names"),
+        ("patterns", b"", _patterns(made.index, merged), abi.Limit.NAMES, "patterns of names"),
+        ("commands", b"", _commands(made.index, merged), abi.Limit.COMMANDS, "ioctl commands"),
     )
-    for target, entries, limit, what in fill:
+    for name, rest, entries, limit, what in fill:
         try:
-            target.update_batch(entries)
+            if entries:  # else the map need not be opened
+                getattr(live, name).update_joined(_joined(entries, rest), list(entries.values()))
         except errors.KernelError as cause:
             remove(live, made.index, made)
             if cause.errno != errno.E2BIG:
@@ -62,10 +61,10 @@ def remove(live: engine.Engine, index: int, made: record.Record | None = None) -
         patterns, commands = (
             [key for key, _ in each.items() if key.startswith(first)] for each in (live.patterns, live.commands)
         )
-    live.fsview.delete_batch([object + tail for object in objects])
-    live.names.delete_batch([head + tail for head in heads])
-    live.patterns.delete_batch(patterns)
-    live.commands.delete_batch(commands)
+    surplus = (("fsview", tail, objects), ("names", tail, heads), ("patterns", b"", patterns), ("commands", b"", commands))
+    for name, rest, keys in surplus:
+        if keys:
+            getattr(live, name).delete_joined(_joined(keys, rest))
     live.rulesets.update(index, abi.Ruleset())
     count_removed(live, len(objects))
 
@@ -101,16 +100,29 @@ def refresh_filter(live: engine.Engine) -> None:
     live.filter[:] = fresh
 
 
-def set_bits(words: memoryview, objects: Iterable[bytes], number: int) -> None:
-    """Set the bits of the filter for objects that rules of a ruleset, or marks of a set of views, are about to be on."""
-    inos = (ino for (ino,) in _INO.iter_unpack(b"".join(objects)))
-    for bit in ruleset.filter_bits(inos, number):
-        words[bit // _WORD] |= 1 << bit % _WORD
+def announce(live: engine.Engine, keys: bytes, number: int) -> None:
+    """Tell the engine that rules of a ruleset, or marks of a set of views, are about to be on the objects of keys.
+
+    These are fsview_keys or view_keys, one after another. Their filesystems are noted, and their bits of the filter set.
+    """
+    for device in identity.devices(keys, _KEY):
+        live.superblocks.update(device, 1)
+    octets, flip = live.filter.cast("B"), _FLIP  # Python's numbers of 64 bits take twice as long
+    for bit in ruleset.filter_bits(identity.inos(keys, _KEY), number):
+        octets[bit >> 3 ^ flip] |= 1 << (bit & 7)
 
 
-def _numbered(index: int, values: Iterable[tuple[int, _T]]) -> dict[bytes, _T]:
-    """Give the entries of a map whose keys are a ruleset's index and a number."""
-    return {_NUMBERED.pack(index, number): value for number, value in values}
+def _joined(keys: Collection[bytes], tail: bytes) -> bytes:
+    """Give keys one after another, each with its tail."""
+    return tail.join(keys) + tail if keys else b""
+
+
+def _patterns(index: int, merged: merging.Merged) -> dict[bytes, bytes]:
+    return {_NUMBERED.pack(index, number): bytes(each) for number, each in enumerate(merged.patterns)}
+
+
+def _commands(index: int, merged: merging.Merged) -> dict[bytes, bytes]:
+    return {_NUMBERED.pack(index, command): _CLASS.pack(number) for command, number in merged.commands.items()}
 
 
 def _hashed(live: engine.Engine) -> Iterator[tuple[int, int]]:

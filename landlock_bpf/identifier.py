@@ -25,15 +25,14 @@ class Identifier:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         os.close(self._link)
 
-    def identify(self, fds: Iterable[int]) -> dict[int, identity.Named]:
+    def identify(self, fds: Iterable[int]) -> identity.Names:
         """Name the objects behind open descriptors, O_PATH ones too."""
-        wanted = set(fds)
-        found = self._read(wanted)
-        if not all(named.known for named in found.values()):
+        found = self._read()
+        # Others of ours may be open where that never gets known.
+        if not found.all_known and not all(found[fd].known for fd in fds):
             self._learn()
-            found = self._read(wanted)
+            found = self._read()
         return found
 
-    def _read(self, wanted: set[int]) -> dict[int, identity.Named]:
-        records = identity.NAMED.iter_unpack(bpf.iter_read(self._link, "identify"))
-        return {record[0]: identity.Named._make(record) for record in records if record[0] in wanted}
+    def _read(self) -> identity.Names:
+        return identity.Names(bpf.iter_read(self._link, "identify"))

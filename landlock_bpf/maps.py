@@ -9,7 +9,7 @@ import errno
 import mmap
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ctypes import c_uint32
 from pathlib import Path
 from typing import Any, Union
@@ -19,7 +19,7 @@ from landlock_bpf import bpf, errors, libbpf
 ANY = 0  # BPF_ANY: set the entry whether or not it is there
 # The kernel's own "not supported", which errno.h lacks: what a map type without batch commands answers.
 ENOTSUPP = 524
-_BATCH = 4096
+_BATCH = 1024  # entries of one call: what they take is used again for the next
 
 Data = Union[bytes, int, ctypes.Structure]
 
@@ -53,7 +53,7 @@ class Map:
         self._compare("values", self.info.value_size, value)
 
     @classmethod
-    def open(cls, path: Path, *, key: type[Any] | None = None, value: type[Any] | None = None, raw: bool = False) -> Map:
+    def open(cls, path: Path | str, *, key: type[Any] | None = None, value: type[Any] | None = None, raw: bool = False) -> Map:
         """Open a pinned map."""
         return cls(bpf.obj_get(path), key=key, value=value, raw=raw)
 
@@ -82,18 +82,22 @@ class Map:
         self._check(result, "update")
 
     def update_batch(self, entries: Mapping[Any, Data]) -> None:
-        """Set many entries in one call; not atomic: after an error those before the failing one are set."""
-        if not entries:
-            return
-        count = c_uint32(len(entries))
-        keys, values = b"".join(map(self._pack_key, entries)), b"".join(map(self._pack_value, entries.values()))
+        """Set many entries; not atomic: after an error those before the failing one are set."""
+        self.update_joined(b"".join(map(self._pack_key, entries)), list(map(self._pack_value, entries.values())))
+
+    def update_joined(self, keys: bytes, values: Sequence[bytes]) -> None:
+        """Do the same with keys that stand one after another, in few calls where the map type can."""
         opts = libbpf.MapBatchOpts(ctypes.sizeof(libbpf.MapBatchOpts), ANY, 0)
-        result = self._lib.bpf_map_update_batch(self.fd, keys, values, ctypes.byref(count), ctypes.byref(opts))
-        if result == -ENOTSUPP:
-            for key, value in entries.items():
-                self.update(key, value)
-            return
-        self._check(result, f"update (entry {count.value + 1} of {len(entries)})")
+        size = self._key_size
+        for start in range(0, len(values), _BATCH):
+            some, those = values[start : start + _BATCH], keys[start * size : (start + _BATCH) * size]
+            count = c_uint32(len(some))
+            result = self._lib.bpf_map_update_batch(self.fd, those, b"".join(some), ctypes.byref(count), ctypes.byref(opts))
+            if result == -ENOTSUPP:
+                for number, value in enumerate(some):
+                    self.update(those[number * size : (number + 1) * size], value)
+                continue
+            self._check(result, f"update (entry {start + count.value + 1} of {len(values)})")
 
     def lookup(self, key: Data) -> Any | None:
         """Read one entry; None where there is none."""
@@ -132,9 +136,10 @@ class Map:
                 return
             if result != -errno.ENOENT:
                 self._check(result, "read")
+            raw_keys, raw_values = (buffer.raw if count.value else b"" for buffer in (keys, values))  # each time a copy
             for index in range(count.value):
-                key = keys.raw[index * key_size : (index + 1) * key_size]
-                value = values.raw[index * value_size : (index + 1) * value_size]
+                key = raw_keys[index * key_size : (index + 1) * key_size]
+                value = raw_values[index * value_size : (index + 1) * value_size]
                 yield self._unpack(key, self._key), self._unpack(value, self._value)
             position = ctypes.create_string_buffer(following.raw, len(following))
 
@@ -147,19 +152,23 @@ class Map:
         return True
 
     def delete_batch(self, keys: Iterable[Data]) -> None:
-        """Delete many entries in one call where the map type can; those that are not there are no error."""
-        left = [self._pack_key(key) for key in keys]
-        while left:
-            count = c_uint32(len(left))
-            result = self._lib.bpf_map_delete_batch(self.fd, b"".join(left), ctypes.byref(count), None)
+        """Delete many entries; those that are not there are no error."""
+        self.delete_joined(b"".join(map(self._pack_key, keys)))
+
+    def delete_joined(self, keys: bytes) -> None:
+        """Do the same with keys that stand one after another, in one call where the map type can."""
+        size = self._key_size
+        while keys:
+            count = c_uint32(len(keys) // size)
+            result = self._lib.bpf_map_delete_batch(self.fd, keys, ctypes.byref(count), None)
             if result == -ENOTSUPP:
-                for key in left:
-                    self.delete(key)
+                for start in range(0, len(keys), size):
+                    self.delete(keys[start : start + size])
                 return
             if result != -errno.ENOENT:
                 self._check(result, "delete from")
                 return
-            left = left[count.value + 1 :]  # the kernel stops at the first that is missing
+            keys = keys[(count.value + 1) * size :]  # the kernel stops at the first that is missing
 
     def mmap(self, *, writable: bool = False) -> mmap.mmap:
         """Map an array with BPF_F_MMAPABLE (.bss and .data are) into memory; the caller closes it."""

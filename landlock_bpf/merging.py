@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from landlock_bpf import abi, errors, names, ruleset
+from landlock_bpf import abi, errors, names, rows, ruleset
 
 _LAYERS = int(abi.Limit.LAYERS)
 _RULE = struct.Struct(f"={_LAYERS}Q{_LAYERS}QQII")
@@ -92,6 +92,8 @@ def record(layers: Sequence[ruleset.Layer], serial: int) -> abi.Ruleset:
 def merge(layers: Sequence[ruleset.Layer]) -> Merged:
     """Unite what all layers say of each object, each name and each pattern."""
     classes = Classes(layers)
+    if (alone := _alone(layers, classes)) is not None:
+        return Merged(alone, {}, (), {})
     objects: dict[bytes, tuple[_Said, ...]] = {}
     paths: dict[bytes, tuple[_Said, ...]] = {}
     patterns: list[abi.Pattern] = []
@@ -122,8 +124,23 @@ def name_head(name: ruleset.Name) -> bytes:
 
 def _lists(layer: ruleset.Layer) -> Iterator[Commands]:
     """Give the lists of commands in rules that a layer has."""
-    for said in (layer.entries, layer.names, layer.patterns):
+    yield from set(filter(None, rows.column(layer.entries, ruleset.COMMANDS)))
+    for said in (layer.names, layer.patterns):
         yield from (each.commands for each in said if each.commands)
+
+
+def _alone(layers: Sequence[ruleset.Layer], classes: Classes) -> dict[bytes, bytes] | None:
+    """Merge where there is nothing to unite, in columns: one layer that speaks once of each object. Else None."""
+    if len(layers) != 1 or layers[0].names or layers[0].trees or layers[0].patterns or classes.commands:
+        return None
+    objects, *said = (rows.column(layers[0].entries, number) for number in range(4))
+    if all(each.count(each[0]) == len(each) for each in said if each):
+        united = dict.fromkeys(objects, _pack([(0, *(each[0] for each in said), 0, 0)]) if objects else b"")
+    else:
+        words = list(zip(*said))
+        packed = {each: _pack([(0, *each, 0, 0)]) for each in set(words)}
+        united = dict(zip(objects, map(packed.__getitem__, words)))
+    return united if len(united) == len(objects) else None
 
 
 def _objects(layer: ruleset.Layer, classes: Classes, first: int) -> dict[bytes, tuple[int, int, int, int, int]]:

@@ -13,20 +13,22 @@ import errno
 import fcntl
 import json
 import os
-import struct
+import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from landlock_bpf import engine, errors, identity, ruleset
+from landlock_bpf import engine, errors, rows, ruleset
 
 RUN = engine.RUN
 RULESETS = RUN / "rulesets"
 # Records of rulesets that were: denials are often read after their domain has ended.
 PAST = RUN / "past"
 _PAST_KEPT = 256
-_OBJECTS = struct.Struct(f"{identity.OBJECT.size}s")
+_SUFFIX = "record"
+# What a layer may say of very many objects.
+_KINDS = (ruleset.Entry, ruleset.Name, ruleset.Tree, ruleset.Mark)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,16 +58,20 @@ class Record:
 @contextlib.contextmanager
 def locked() -> Iterator[None]:
     """Hold the lock that every command takes before it looks at or changes what is in the kernel."""
-    with _open_lock("lock") as lock:
-        RULESETS.mkdir(exist_ok=True)
+    lock = os.open(_lock("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not os.path.isdir(RULESETS):
+            RULESETS.mkdir()
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 @contextlib.contextmanager
 def alone(name: str, what: str) -> Iterator[None]:
     """Be the only one who does something for a longer time; BusyError names the process that does it already."""
-    with _open_lock(f"{name}.lock") as lock:
+    with open(_lock(f"{name}.lock"), "a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as cause:
@@ -88,7 +94,7 @@ def serials() -> list[int]:
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(RULESETS):
             stem, _, suffix = name.partition(".")
-            if suffix == "json":
+            if suffix == _SUFFIX:
                 found.append(int(stem))
             else:
                 (RULESETS / name).unlink()
@@ -97,26 +103,36 @@ def serials() -> list[int]:
 
 def write(record: Record) -> None:
     """Write a record: it appears whole or not at all."""
-    # Two lines: what is asked often, and what is long: all that is said of objects.
-    heads = [_head(layer) for layer in record.layers]
-    long = [[_columns(each) for each in _long(layer)] for layer in record.layers]
-    path = _path(record.serial)
-    part = path.with_suffix(".part")
+    # A line of what is asked often, and of how to read what comes after it and is long: all that is said of objects.
+    heads, parts = [], []
+    for layer in record.layers:
+        packed = [rows.pack(kind, said) for kind, said in zip(_KINDS, _long(layer))]
+        heads.append({**_head(layer), "long": [told for told, _data in packed]})
+        parts += [data for _told, data in packed]
+    head = json.dumps({**vars(record), "layers": heads}).encode()
+    path, part = _path(RULESETS, record.serial), f"{RULESETS}/{record.serial}.part"
     try:
-        part.write_text(f"{json.dumps({**vars(record), 'layers': heads})}\n{json.dumps(long)}")
-        part.rename(path)
+        with open(part, "wb") as file:
+            file.writelines([head, b"\n", *parts])
+        os.rename(part, path)
     except OSError as cause:
-        raise errors.KernelError("write", str(path), cause.errno or errno.EIO, "make room there") from cause
+        raise errors.KernelError("write", path, cause.errno or errno.EIO, "make room there") from cause
 
 
 def read(serial: int, *, whole: bool = True) -> Record | None:
     """Read a record, a past one too, or its head alone; None where somebody removed it."""
-    for path in (_path(serial), PAST / _path(serial).name):
-        with contextlib.suppress(FileNotFoundError), open(path) as lines:
-            told = json.loads(lines.readline())
-            long = json.loads(lines.readline()) if whole else [[[]] * 4 for _ in told["layers"]]
-            layers = (_layer(head, *map(_rows, each)) for head, each in zip(told["layers"], long))
-            return Record(**{**told, "layers": tuple(layers)})
+    for folder in (RULESETS, PAST):
+        with contextlib.suppress(FileNotFoundError), open(_path(folder, serial), "rb") as file:
+            head = json.loads(file.readline())
+            data = memoryview(file.read() if whole else b"")
+            layers = []
+            for each in head["layers"]:
+                long: list[Sequence[Any]] = []
+                for kind, told in zip(_KINDS, each.pop("long")):
+                    said, data = rows.unpack(kind, told if whole else (), data)
+                    long.append(said)
+                layers.append(_layer(each, *long))
+            return Record(**{**head, "layers": tuple(layers)})
     return None
 
 
@@ -124,10 +140,12 @@ def count_stale(keys: int) -> int:
     """Count keys removed since the filter was last made anew. The count may get lost: it only says when that pays."""
     path = RUN / "stale"
     try:
-        before = int(path.read_text())
+        with open(path, "rb") as file:
+            before = int(file.read())
     except (FileNotFoundError, ValueError):
         before = 0
-    path.write_text(str(before + keys))
+    with open(path, "wb") as file:
+        file.write(b"%d" % (before + keys))
     return before + keys
 
 
@@ -138,20 +156,26 @@ def forget_stale() -> None:
 
 def remove(serial: int) -> None:
     """Make a record a past one; of those, the newest are kept."""
-    PAST.mkdir(mode=0o700, exist_ok=True)
+    if not os.path.isdir(PAST):
+        PAST.mkdir(mode=0o700)
     with contextlib.suppress(FileNotFoundError):
-        _path(serial).rename(PAST / _path(serial).name)
+        os.rename(_path(RULESETS, serial), _path(PAST, serial))
     kept = os.listdir(PAST)
     if len(kept) > _PAST_KEPT:
         for name in sorted(kept, key=lambda name: int(name.partition(".")[0]))[: -_PAST_KEPT // 2]:
             (PAST / name).unlink()
 
 
-def _open_lock(name: str) -> TextIO:
-    """Open a lock file that nobody else can: a descriptor for reading is enough to hold a lock for ever."""
-    RUN.mkdir(mode=0o700, exist_ok=True)
-    RUN.chmod(0o700)
-    return open(RUN / name, "a+")
+def _lock(name: str) -> str:
+    """Name a lock file that nobody else can open: a descriptor for reading is enough to hold a lock for ever."""
+    try:
+        mode = os.stat(RUN).st_mode
+    except FileNotFoundError:
+        RUN.mkdir(mode=0o700, exist_ok=True)
+        mode = 0  # the umask may have taken from it
+    if stat.S_IMODE(mode) != 0o700:
+        RUN.chmod(0o700)
+    return f"{RUN}/{name}"
 
 
 def guard(live: engine.Engine) -> None:
@@ -162,8 +186,8 @@ def guard(live: engine.Engine) -> None:
     live.state.records_ino = found.st_ino
 
 
-def _path(serial: int) -> Path:
-    return RULESETS / f"{serial}.json"
+def _path(folder: Path, serial: int) -> str:
+    return f"{folder}/{serial}.{_SUFFIX}"
 
 
 def _head(layer: ruleset.Layer) -> dict[str, Any]:
@@ -176,47 +200,34 @@ def _head(layer: ruleset.Layer) -> dict[str, Any]:
     return head
 
 
-def _long(layer: ruleset.Layer) -> Iterator[Iterable[tuple[Any, ...]]]:
-    """Give what is long of a layer: each begins with an object."""
-    yield from (layer.entries, layer.names, layer.trees, layer.programs.marks if layer.programs else ())
-
-
-def _columns(said: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """Turn rows into columns, of which the first is one text: there are many rows, and JSON takes its time for each list."""
-    objects, *others = zip(*said) if said else [()]
-    return [b"".join(objects).hex(), *others] if objects else []
-
-
-def _rows(columns: list[Any]) -> Iterable[tuple[Any, ...]]:
-    if not columns:
-        return ()
-    objects, *others = columns
-    return zip((object for (object,) in _OBJECTS.iter_unpack(bytes.fromhex(objects))), *others)
+def _long(layer: ruleset.Layer) -> tuple[Sequence[tuple[Any, ...]], ...]:
+    """Give what is long of a layer, as _KINDS has it."""
+    return layer.entries, layer.names, layer.trees, layer.programs.marks if layer.programs else ()
 
 
 def _layer(
     head: dict[str, Any],
-    entries: Iterable[tuple[Any, ...]],
-    names: Iterable[tuple[Any, ...]],
-    trees: Iterable[tuple[Any, ...]],
-    marks: Iterable[tuple[Any, ...]],
+    entries: Sequence[ruleset.Entry],
+    names: Sequence[ruleset.Name],
+    trees: Sequence[ruleset.Tree],
+    marks: Sequence[ruleset.Mark],
 ) -> ruleset.Layer:
     said = {
         "spread": tuple((bytes.fromhex(one), rules) for one, rules in head["spread"]),
-        "entries": tuple(ruleset.Entry._make((*each, tuple(commands))) for *each, commands in entries),
-        "names": tuple(ruleset.Name._make((*each, tuple(commands))) for *each, commands in names),
-        "trees": tuple(map(ruleset.Tree._make, trees)),
+        "entries": entries,
+        "names": tuple(names),
+        "trees": tuple(trees),
         "patterns": tuple(ruleset.Pattern._make((*each[:-1], tuple(each[-1]))) for each in head["patterns"]),
         "notes": tuple(head["notes"]),
-        "programs": _programs(head["programs"], marks) if head["programs"] else None,
+        "programs": _programs(head["programs"], tuple(marks)) if head["programs"] else None,
     }
     return ruleset.Layer(**{**head, **said})
 
 
-def _programs(head: dict[str, Any], marks: Iterable[tuple[Any, ...]]) -> ruleset.Programs:
+def _programs(head: dict[str, Any], marks: tuple[ruleset.Mark, ...]) -> ruleset.Programs:
     lists = {
         "rules": tuple(ruleset.RuleProgram(*rule) for rule in head["rules"]),
         "views": tuple(ruleset.View(*view) for view in head["views"]),
-        "marks": tuple(map(ruleset.Mark._make, marks)),
+        "marks": marks,
     }
     return ruleset.Programs(**{**head, **lists})

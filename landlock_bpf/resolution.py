@@ -6,21 +6,26 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import Any
 
 from landlock_bpf import (
     abi,
     errors,
+    flocks,
     hardlinks,
     hooks,
     identity,
     mountinfo,
     mounts,
     names,
+    objections,
     overlays,
     policy,
     realpaths,
     route,
+    rows,
     ruleset,
     ways,
 )
@@ -36,12 +41,17 @@ def resolve(
 
     `filesystems` holds all that the rules are on: close it when the rules are in the kernel.
     """
-    mounted, reals = mountinfo.read(), realpaths.Realpaths()
+    split = [flocks.split(each.rules) for each in policies]
+    reals = realpaths.Realpaths()
+    # Where filesystems are mounted matters to denials alone.
+    mounted = mountinfo.read() if any(flock.denies for each in split for flock in each) else ()
     twins = [overlays.twins(each.rules, mounted, reals) for each in policies]
-    rules = [rule for each, twin in zip(policies, twins) for rule in (*each.rules, *twin.rules)]
-    denied = {rule.path for rule in rules if rule.denied}
-    wish = ways.Wish(dict.fromkeys(rule.path for rule in rules), denied, {rule.path for rule in rules if rule.names})
     with route.many_descriptors():
+        flocks.find((flock for each in split for flock in each), identify, filesystems)
+        single = (rule for each in split for flock in each if not flock.alike for rule in flock.rules)
+        rules = [*single, *(rule for twin in twins for rule in twin.rules)]
+        denied = {rule.path for rule in rules if rule.denied}
+        wish = ways.Wish(dict.fromkeys(rule.path for rule in rules), denied, {rule.path for rule in rules if rule.names})
         found = ways.find(wish, identify, filesystems)
         doubtful = [path for path, way in found.items() if isinstance(way, ways.Way) and ways.is_doubtful(way)]
         if doubtful:
@@ -52,7 +62,7 @@ def resolve(
         else:
             unstable = set()
         problems: list[errors.Problem] = []
-        makers = [_Maker(each, twin, found, unstable, problems) for each, twin in zip(policies, twins)]
+        makers = [_Maker(*each, found, unstable, problems) for each in zip(policies, split, twins)]
         if problems:
             raise errors.PolicyError(problems)
         for maker in makers:
@@ -68,26 +78,42 @@ class _Maker:
     def __init__(
         self,
         each: policy.Policy,
+        split: Sequence[flocks.Flock],
         twins: overlays.Twins,
         found: Mapping[str, ways.Found],
         unstable: set[str],
         problems: list[errors.Problem],
     ) -> None:
         self.policy, self.rules = each, (*each.rules, *twins.rules)
-        self.denies = any(rule.denied for rule in each.rules)
+        self.denies = any(flock.denies for flock in split)
         self.notes = list(twins.notes)
         self._spread: dict[bytes, tuple[bytes, int]] = {}
-        self._entries: list[ruleset.Entry] = []
+        self._columns: tuple[list[Any], ...] = tuple([] for _ in ruleset.Entry._fields)
         self._names: list[ruleset.Name] = []
         self._numbers: dict[tuple[str, str, int, ruleset.Pattern], int] = {}
         self._twins = twins
         self._trees: list[ruleset.Tree] = []
-        for rule in self.rules:
+        for flock in split:
+            if flock.alike:
+                self._add_flock(flock, flock.alike)
+            else:
+                self._look(flock.rules, found, unstable, problems)
+        self._look(twins.rules, found, unstable, None)
+
+    def _look(
+        self,
+        rules: Iterable[policy.Rule],
+        found: Mapping[str, ways.Found],
+        unstable: set[str],
+        problems: list[errors.Problem] | None,
+    ) -> None:
+        """Add rules that were resolved one by one, or what is wrong with them; None for twins, where it is told as a note."""
+        for rule in rules:
             way = found[rule.path]
-            if not (wrong := _wrong(rule, way, unstable)):
+            if not (wrong := objections.to(rule, way, unstable)):
                 assert isinstance(way, ways.Way)
                 self._add(rule, way)
-            elif rule in twins.rules:
+            elif problems is None:
                 self.notes.append(f"{rule.path} {wrong[0]}: what is denied on the overlay is not denied there")
             else:
                 what, remedy = wrong
@@ -107,7 +133,7 @@ class _Maker:
             len(each.rules),
             self.denies,
             tuple(self._spread.values()),
-            tuple(self._entries),
+            rows.Rows(ruleset.Entry, self._columns) if self._columns[0] else (),
             permissive=each.permissive,
             names=tuple(self._names),
             patterns=tuple(pattern for *_, pattern in self._numbers),
@@ -139,16 +165,17 @@ class _Maker:
         search = hardlinks.Search(self.rules, mounted, reals)
         self.notes += search.notes
         allowed: dict[bytes, int] = {}
-        for entry in self._entries if search.files else ():
-            allowed[entry.object] = allowed.get(entry.object, 0) | entry.allowed
+        for object, mask in zip(*self._columns[:2]) if search.files else ():
+            allowed[object] = allowed.get(object, 0) | mask
         for start in range(0, len(search.files), ways.BATCH):
             opened = {}
             try:
                 for file in search.files[start : start + ways.BATCH]:
                     with contextlib.suppress(FileNotFoundError):
                         opened[os.open(file.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)] = file
-                for fd, named in identify(opened).items():
-                    self._cover(opened[fd], named, allowed.get(named.object, 0))
+                named = identify(opened)
+                for fd, file in opened.items():
+                    self._cover(file, named[fd], allowed.get(named[fd].object, 0))
             finally:
                 for fd in opened:
                     os.close(fd)
@@ -162,6 +189,25 @@ class _Maker:
             if denied := mask & ~allowed & _usable(named):
                 for object in {named.object, named.beneath, named.upper} - {identity.NOTHING}:
                     self._entry(rule, object, 0, denied, sealed=False)
+
+    def _add_flock(self, flock: flocks.Flock, alike: identity.Alike) -> None:
+        """Add what the rules of a flock say of their objects."""
+        first, objects = flock.rules[0], alike.objects
+        rules = len(objects) if len(alike.devices) == 1 else 1
+        for object in objects[-1:] if len(alike.devices) == 1 else objects:
+            device = object[identity.DEVICE]
+            self._spread[device] = object, self._spread.get(device, (b"", 0))[1] + rules
+        same = _allowed(first, alike.type), 0, False
+        columns = (
+            objects,
+            *(repeat(value, len(objects)) for value in same),
+            [rule.path for rule in flock.rules],
+            repeat(first.location.file, len(objects)),
+            flock.lines,
+            repeat(first.commands, len(objects)),
+        )
+        for column, values in zip(self._columns, columns):
+            column.extend(values)
 
     def _add(self, rule: policy.Rule, way: ways.Way) -> None:
         """Add what a rule says of its object, its names, and the way to them."""
@@ -177,10 +223,7 @@ class _Maker:
         elif rule.names:
             self._plant(rule, last)
         else:
-            usable = _usable(last)
-            allowed, usably_denied = int(rule.allowed) & usable, denied & usable
-            if stat.S_ISBLK(last.mode) and allowed & _OPENING:
-                allowed |= abi.Action.OPEN_BLOCK
+            allowed, usably_denied = _allowed(rule, last.mode), denied & _usable(last)
             self._entry(rule, last.object, allowed, usably_denied, sealed=bool(usably_denied))
             if usably_denied:
                 # The same file, seen without overlayfs.
@@ -206,7 +249,15 @@ class _Maker:
 
     def _entry(self, rule: policy.Rule, object: bytes, allowed: int, denied: int, *, sealed: bool) -> None:
         at = rule.location
-        self._entries.append(ruleset.Entry(object, allowed, denied, sealed, rule.path, at.file, at.line, rule.commands))
+        said = object, allowed, denied, sealed, rule.path, at.file, at.line, rule.commands
+        for column, value in zip(self._columns, said):
+            column.append(value)
+
+
+def _allowed(rule: policy.Rule, mode: int) -> int:
+    """Say what a rule allows of its object."""
+    allowed = int(rule.allowed) & (_ALL if stat.S_ISDIR(mode) else _FILE)
+    return allowed | int(abi.Action.OPEN_BLOCK) if stat.S_ISBLK(mode) and allowed & _OPENING else allowed
 
 
 def _place(rule: policy.Rule) -> tuple[str, str, int]:
@@ -220,54 +271,3 @@ def _usable(named: identity.Named) -> int:
 def _aliases(named: identity.Named) -> list[bytes]:
     """Give the names of an object, its own first, then those of what is beneath it on overlayfs."""
     return [object for object in dict.fromkeys((named.object, named.beneath, named.upper)) if object != identity.NOTHING]
-
-
-def _wrong(rule: policy.Rule, way: ways.Found, unstable: set[str]) -> tuple[str, str] | None:
-    """Say what is wrong with the object of a rule, and the remedy; None if it can be ruled on."""
-    if not isinstance(way, ways.Way):
-        return _missing(rule, way)
-    for named in way.places:
-        if named.refusal:
-            return named.refusal, "put the rule on an object of another filesystem"
-    if rule.path in unstable:
-        what = f"is on a filesystem of type {way.last.magic:#x}, which names an object anew once it has left the cache"
-        return what, "put the rule on an object of another filesystem"
-    if way.missing or rule.names:
-        return _wrong_name(rule, way)
-    if not stat.S_ISDIR(way.places[-1].mode):
-        ruled = int(rule.allowed) | int(rule.denied)
-        stray = ruled & int(rule.explicit) & ~_FILE
-        if stray:
-            return f"is not a directory, and {', '.join(hooks.names(stray))} is asked of directories", "leave it out"
-        if not ruled & _FILE:
-            return "is not a directory, and all actions of its rule are asked of directories", "name the directory"
-    return None
-
-
-def _wrong_name(rule: policy.Rule, way: ways.Way) -> tuple[str, str] | None:
-    """Say that of a rule on names."""
-    if rule.names and way.missing:
-        return "does not exist, and names are looked for beneath what does", "create it first, or name a directory above it"
-    if rule.allowed:
-        return "does not exist, and only what exists can be allowed", "create it first, or leave the permission out"
-    if not way.last.directory:
-        return "is not a directory, and has no names beneath it", "name the directory"
-    if len(way.missing) > abi.Limit.MISSING:
-        what = f"does not exist, nor do the {len(way.missing) - 1} directories above it"
-        return what, f"at most {int(abi.Limit.MISSING)} names of a path may be missing: create some of them first"
-    if any(len(name) > names.LONGEST for name in way.missing):
-        return f"has a name of more than {names.LONGEST} bytes", "no filesystem has it; leave the rule out"
-    if way.folding:
-        return f"cannot be ruled on by name: {way.folding}", "create it first, or deny the directory"
-    return None
-
-
-def _missing(rule: policy.Rule, error: OSError) -> tuple[str, str]:
-    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return f"cannot be opened: {error.strerror}", "check the path as root"
-    if rule.denied:
-        return (
-            "does not exist, and cannot as long as a part of it is no directory or ..",
-            "leave the rule out, or mend the path",
-        )
-    return "does not exist, and only what exists can be allowed", "create it first, or leave the rule out"

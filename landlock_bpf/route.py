@@ -9,7 +9,6 @@ import os
 import resource
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 
 from landlock_bpf import errors, identity
@@ -17,7 +16,7 @@ from landlock_bpf import errors, identity
 # As the kernel's own walk (fs/namei.c, MAXSYMLINKS).
 _LINKS = 40
 _FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-Identify = Callable[[Iterable[int]], dict[int, identity.Named]]
+Identify = Callable[[Iterable[int]], identity.Names]
 
 
 class Node:
@@ -74,14 +73,11 @@ class Routes:
         folder, _, last = path.rpartition("/")
         if last in ("", ".", ".."):
             return self._walk(path)
-        # Rules come in flocks: of many in one folder, the way to it is walked once.
-        known = self._folders.get(folder)
-        if known is None:
-            try:
-                known = self._folders[folder] = self._walk(folder, through=True)
-            except MissingError as error:
-                error.names.append(last)
-                raise
+        try:
+            known = self._folder(folder)
+        except MissingError as error:
+            error.names.append(last)
+            raise
         parent = known[-1]
         child = parent.children.get(last) if parent.children else None
         if child is None:
@@ -92,6 +88,25 @@ class Routes:
         if child.target is not None:
             return self._walk(path)
         return [*(known[:-1] if parent is self.root else known), child]
+
+    @contextlib.contextmanager
+    def opened(self, folder: str, names: Iterable[str]) -> Iterator[list[int]]:
+        """Open what a folder has under some names, while the block runs; OSError where one cannot be."""
+        at, enter, flags = self._folder(folder)[-1].fd, os.open, _FLAGS
+        fds: list[int] = []
+        try:
+            for name in names:
+                fds.append(enter(name, flags, dir_fd=at))
+            yield fds
+        finally:
+            _close(fds)
+
+    def _folder(self, path: str) -> list[Node]:
+        """Walk to a folder: of many paths in one, once."""
+        known = self._folders.get(path)
+        if known is None:
+            known = self._folders[path] = self._walk(path, through=True)
+        return known
 
     def _walk(self, path: str, *, through: bool = False) -> list[Node]:
         """Walk a path; with `through` to a directory that more is to be walked from."""
@@ -186,7 +201,8 @@ class Routes:
 def many_descriptors() -> Iterator[None]:
     """Let this process open as many descriptors as it may while the block runs; LimitError where those are too few."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = int(Path("/proc/sys/fs/nr_open").read_text())
+    with open("/proc/sys/fs/nr_open", "rb") as setting:
+        most = int(setting.read())
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     except (ValueError, PermissionError):  # a container may refuse root this
@@ -201,6 +217,15 @@ def many_descriptors() -> Iterator[None]:
         raise errors.LimitError(f"{what}; raise `ulimit -Hn`") from cause
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def _close(fds: list[int]) -> None:
+    """Close descriptors: mostly they follow one another, and then in one call."""
+    fds.sort()
+    while fds and fds[-1] - fds[0] != len(fds) - 1:
+        os.close(fds.pop(0))  # others, not of this list, are among those after it
+    if fds:
+        os.closerange(fds[0], fds[-1] + 1)
 
 
 def _ending(way: list[Node], node: Node) -> list[Node]:

@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from landlock_bpf import abi, identity
+from landlock_bpf import abi, rows
 
 ENGINE, LSM_CGROUP = "engine", "lsm_cgroup"
 # The hash of bpf/walk.h, may_have_rule().
 _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 _ALL_64 = (1 << 64) - 1
 _SHIFT = 64 - int(abi.Limit.FILTER_BITS)
+_BITS = (1 << abi.Limit.FILTER_BITS) - 1
 
 
 class Entry(NamedTuple):
@@ -31,6 +31,9 @@ class Entry(NamedTuple):
     file: str
     line: int
     commands: tuple[int, ...] = ()
+
+
+COMMANDS = Entry._fields.index("commands")
 
 
 class Name(NamedTuple):
@@ -143,7 +146,7 @@ class Layer:
     rules: int
     denies: bool
     spread: tuple[tuple[bytes, int], ...]
-    entries: tuple[Entry, ...] = ()
+    entries: Sequence[Entry] = ()
     programs: Programs | None = None
     permissive: bool = False
     names: tuple[Name, ...] = ()
@@ -153,7 +156,7 @@ class Layer:
 
     def objects(self) -> set[bytes]:
         """Collect the objects that it speaks of, or of names in them."""
-        said = {entry.object for entry in self.entries}
+        said = set(rows.column(self.entries, 0))
         return said.union((name.parent for name in self.names), (tree.object for tree in self.trees))
 
     def keep(self, objects: set[bytes]) -> Layer:
@@ -210,12 +213,6 @@ def view_marks(marks: Iterable[Mark], views: int) -> dict[bytes, bytes]:
     return {object: bytes(here) for object, here in said.items()}
 
 
-def devices_of(objects: Iterable[bytes]) -> set[int]:
-    """Read the super_block.s_dev of objects."""
-    devices = {object[identity.DEVICE] for object in objects}
-    return {int.from_bytes(device, sys.byteorder) for device in devices}
-
-
 def handled(layers: Iterable[Layer]) -> int:
     """Unite what the layers handle."""
     union = 0
@@ -231,5 +228,6 @@ def low_word(serial: int) -> int:
 
 def filter_bits(inos: Iterable[int], index: int) -> list[int]:
     """Give the bits of the filter that must be set before rules on these inode numbers hold in ruleset `index`."""
-    second, all_64, shift, plus = _SECOND, _ALL_64, _SHIFT, index * _FIRST
-    return [((ino + plus) * second & all_64) >> shift for ino in inos]
+    # (ino + index * _FIRST) * _SECOND, with less to multiply.
+    second, shift, bits, plus = _SECOND, _SHIFT, _BITS, index * _FIRST * _SECOND & _ALL_64
+    return [ino * second + plus >> shift & bits for ino in inos]

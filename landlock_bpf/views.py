@@ -16,12 +16,11 @@ _SERIAL = struct.Struct("=Q")  # what view_key has after the object
 def install(live: engine.Engine, programs: ruleset.Programs) -> None:
     """Put the marks of a layer into the kernel; LimitError where there is no room, and then nothing is left of them."""
     said = ruleset.view_marks(programs.marks, len(programs.views))
-    for device in ruleset.devices_of(said):
-        live.superblocks.update(device, 1)
-    fsview.set_bits(live.filter, said, ruleset.low_word(programs.serial))
     tail = _SERIAL.pack(programs.serial)
+    entries = {object + tail: marks for object, marks in said.items()}
+    fsview.announce(live, b"".join(entries), ruleset.low_word(programs.serial))
     try:
-        live.views.update_batch({object + tail: marks for object, marks in said.items()})
+        live.views.update_batch(entries)
     except errors.KernelError as cause:
         remove(live, programs.serial)
         if cause.errno != errno.E2BIG:

@@ -55,6 +55,13 @@ class Filesystems:
         if device not in self._fds:
             self._fds[device] = os.dup(fd)
 
+    def hold_all(self, alike: identity.Alike, fds: Iterable[int]) -> None:
+        """Keep the filesystems of objects, which are open."""
+        if not alike.devices <= self._fds.keys():
+            for object, fd in zip(alike.objects, fds):
+                if object[identity.DEVICE] not in self._fds:
+                    self._fds[object[identity.DEVICE]] = os.dup(fd)
+
 
 def drop_caches() -> None:
     """Have what nobody holds leave the cache of inodes."""

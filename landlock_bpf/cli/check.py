@@ -71,9 +71,9 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _identify(fds: Iterable[int]) -> dict[int, identity.Named]:
+def _identify(fds: Iterable[int]) -> identity.Names:
     """Name objects without the kernel's help: enough to tell directories, files and links apart, not to tie rules to them."""
-    return {fd: _named(fd, os.fstat(fd)) for fd in fds}
+    return identity.Names.of(_named(fd, os.fstat(fd)) for fd in fds)
 
 
 def _named(fd: int, status: os.stat_result) -> identity.Named:

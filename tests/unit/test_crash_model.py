@@ -11,7 +11,7 @@ import dataclasses
 import errno
 import os
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ctypes import c_uint32, c_uint64, sizeof
 from pathlib import Path
 from typing import Any, cast
@@ -68,6 +68,9 @@ class Kernel:
     def attached(self) -> set[str]:
         return set(self.links)
 
+    def unattached(self, rows: Iterable[hooks.HookRow]) -> list[hooks.HookRow]:
+        return [row for row in rows if row.name not in self.links]
+
     def attach(self, rows: Iterable[hooks.HookRow]) -> None:
         for row in rows:
             if row.name not in self.links:
@@ -98,6 +101,10 @@ class Map:
         for key, value in entries.items():
             self.update(key, value)
 
+    def update_joined(self, keys: bytes, values: Sequence[bytes]) -> None:
+        size = len(keys) // len(values)
+        self.update_batch({keys[size * place : size * (place + 1)]: value for place, value in enumerate(values)})
+
     def delete(self, key: Any) -> None:
         self.delete_batch([key])
 
@@ -105,6 +112,11 @@ class Map:
         for key in keys:
             self.kernel.step()
             self.entries.pop(getattr(key, "value", key), None)
+
+    def delete_joined(self, keys: bytes) -> None:
+        if self.entries:
+            size = len(next(iter(self.entries)))
+            self.delete_batch([keys[start : start + size] for start in range(0, len(keys), size)])
 
     def items(self) -> Iterator[tuple[Any, Any]]:
         return iter([(c_uint64(key) if isinstance(key, int) else key, self.wrap(value)) for key, value in self.entries.items()])

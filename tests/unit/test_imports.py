@@ -15,7 +15,7 @@ PACKAGE = Path(landlock_bpf.__file__).parent
 
 # From the bottom up. A module imports from its own layer and from those before it, never from one after it.
 LAYERS = (
-    ("numbers and words", ("abi", "errors", "identity", "terminal")),
+    ("numbers and words", ("abi", "errors", "identity", "rows", "terminal")),
     (
         "values",
         ("hooks", "invoker", "ioctl_commands", "launch", "merging", "mountinfo", "names", "questions", "ruleset"),
@@ -53,9 +53,11 @@ LAYERS = (
         (
             "ascent",
             "explanation",
+            "flocks",
             "hardlinks",
             "marking",
             "mounts",
+            "objections",
             "overlays",
             "realpaths",
             "resolution",

@@ -63,7 +63,7 @@ def test_a_domain_in_full(live: engine.Engine) -> None:
 
 
 def test_without_its_record_a_domain_is_listed_but_not_shown(live: engine.Engine) -> None:
-    (record.RULESETS / "7.json").unlink()
+    (record.RULESETS / "7.record").unlink()
     assert inventory.describe(live, SLOT).rules == 0
     with pytest.raises(errors.NotFoundError, match="the record of the domain x"):
         inventory.detail(live, SLOT, [SLOT])

@@ -22,8 +22,8 @@ def named(fd: int) -> identity.Named:
     return identity.Named(fd, found.st_mode, object, identity.NOTHING, identity.NOTHING, 0xEF53, 1, 1)
 
 
-def identify(fds: Iterable[int]) -> dict[int, identity.Named]:
-    return {fd: named(fd) for fd in fds}
+def identify(fds: Iterable[int]) -> identity.Names:
+    return identity.Names.of(map(named, fds))
 
 
 def resolve(*trees: Tree) -> tuple[ruleset.Mark, ...]:

@@ -19,14 +19,14 @@ NONE = Action(0)
 EXT4 = 0xEF53
 
 
-def identify(fds: Iterable[int], magic: int = EXT4) -> dict[int, identity.Named]:
+def identify(fds: Iterable[int], magic: int = EXT4) -> identity.Names:
     """Name objects as the iterator does, by what stat(2) says."""
-    named = {}
+    named = []
     for fd in fds:
         found = os.fstat(fd)
         name = identity.OBJECT.pack(found.st_ino, 0, found.st_dev & 0xFFFFFFFF, 7)
-        named[fd] = identity.Named(fd, found.st_mode, name, identity.NOTHING, identity.NOTHING, magic, 1, 1)
-    return named
+        named.append(identity.Named(fd, found.st_mode, name, identity.NOTHING, identity.NOTHING, magic, 1, 1))
+    return identity.Names.of(named)
 
 
 def object_of(path: Path) -> bytes:
@@ -135,11 +135,11 @@ def test_an_object_without_a_stable_name_is_refused(tree: Path, monkeypatch: pyt
     monkeypatch.setattr(ways, "DROP_CACHES", "/dev/null")
     count = 0
 
-    def unstable(fds: Iterable[int]) -> dict[int, identity.Named]:
+    def unstable(fds: Iterable[int]) -> identity.Names:
         nonlocal count
         count += 1
-        found = identify(fds, magic=0x6969)
-        return {fd: each._replace(object=each.object[:-4] + struct.pack("=I", count)) for fd, each in found.items()}
+        found = identify(fds, magic=0x6969).values()
+        return identity.Names.of(each._replace(object=each.object[:-4] + struct.pack("=I", count)) for each in found)
 
     with ways.Filesystems() as filesystems, pytest.raises(errors.PolicyError, match="0x6969"):
         resolution.resolve((make((tree, Action.READ_FILE, NONE)),), "d", 1, unstable, filesystems)
@@ -223,9 +223,9 @@ def test_patterns_hold_beneath_their_trees(tree: Path) -> None:
 
 
 def test_who_may_read_or_write_a_block_device_may_open_it(tree: Path) -> None:
-    def as_block(fds: Iterable[int]) -> dict[int, identity.Named]:
-        found = identify(fds)
-        return {fd: each._replace(mode=stat.S_IFBLK) if stat.S_ISREG(each.mode) else each for fd, each in found.items()}
+    def as_block(fds: Iterable[int]) -> identity.Names:
+        found = identify(fds).values()
+        return identity.Names.of(each._replace(mode=stat.S_IFBLK) if stat.S_ISREG(each.mode) else each for each in found)
 
     file = tree / "a" / "b" / "file"
     for actions, bit in ((Action.READ_FILE, Action.OPEN_BLOCK), (Action.IOCTL_DEV, NONE)):

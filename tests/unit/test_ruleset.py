@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,8 @@ def test_structs_are_as_the_engine_has_them() -> None:
     (found,) = identity.NAMED.iter_unpack(bytes(named))
     assert identity.Named._make(found) == (3, 5, bytes(named.object), bytes(named.beneath), bytes(named.upper), 13, 1, 1)
     assert identity.OBJECT.unpack(bytes(named.object)) == (1, 2, 3, 4)
-    assert ruleset.devices_of([bytes(named.object)]) == {3}
+    assert identity.devices(bytes(named.object)) == {named.object.dev.to_bytes(4, sys.byteorder)}
+    assert identity.inos(bytes(named.object)) == [named.object.ino]
 
 
 def test_own_layers_are_the_last_made_at_once() -> None:

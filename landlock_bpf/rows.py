@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rows of one kind, kept as columns: a domain may have ten thousand, and a column is made, packed and read at once."""
+
+from __future__ import annotations
+
+import array
+import functools
+import itertools
+import json
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar, overload
+
+from landlock_bpf import identity
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
+Column = Sequence[Any]
+
+_OBJECTS = struct.Struct(f"{identity.OBJECT.size}s")
+_BETWEEN = "\0"  # of texts: no path has it
+
+
+class Rows(Sequence[Row], Generic[Row]):
+    """Named tuples, made once they are asked for; the columns are their fields, or what gives one once it is asked for."""
+
+    def __init__(self, kind: Callable[..., Row], columns: Sequence[Column | Callable[[], Column]]) -> None:
+        self._kind, self._columns = kind, list(columns)
+
+    def column(self, number: int) -> Column:
+        """Give the values of one field."""
+        found = self._columns[number]
+        if callable(found):
+            found = self._columns[number] = found()
+        return found
+
+    def __len__(self) -> int:
+        return len(self.column(0))
+
+    @functools.cached_property
+    def _rows(self) -> tuple[Row, ...]:
+        return tuple(itertools.starmap(self._kind, zip(*map(self.column, range(len(self._columns))))))
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Row, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Row | tuple[Row, ...]:
+        return self._rows[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._rows == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._rows)
+
+
+def column(said: Sequence[tuple[Any, ...]], number: int) -> Column:
+    """Give the values of one field of any rows."""
+    return said.column(number) if isinstance(said, Rows) else [row[number] for row in said]
+
+
+def pack(kind: type[Any], said: Sequence[tuple[Any, ...]]) -> tuple[list[Any], bytes]:
+    """Turn rows into bytes, and what tells in JSON how to read them: for each column its form, and its length there."""
+    told: list[Any] = []
+    parts = []
+    for number in range(len(kind._fields) if said else 0):
+        values = column(said, number)
+        if not isinstance(values[0], bytes) and values[0] == values[-1] and values.count(values[0]) == len(values):
+            told.append(("same", [len(values), values[0]]))
+            continue
+        form, part = _packed(values)
+        told.append((form, len(part)))
+        parts.append(part)
+    return told, b"".join(parts)
+
+
+def unpack(kind: Callable[..., Row], told: Sequence[Any], data: memoryview) -> tuple[Sequence[Row], memoryview]:
+    """Read rows from the beginning of bytes, and give the bytes after them. What nobody asks for is not looked at."""
+    columns: list[Column | Callable[[], Column]] = []
+    for form, length in told:
+        if form == "same":
+            columns.append([_plain(length[1])] * length[0])
+        else:
+            columns.append(functools.partial(_READERS[form], data[:length]))
+            data = data[length:]
+    return Rows(kind, columns) if columns else (), data
+
+
+def _packed(values: Column) -> tuple[str, bytes]:
+    first = values[0]
+    if isinstance(first, bytes):
+        return "objects", b"".join(values)
+    if isinstance(first, int):
+        return "numbers", array.array("Q", values).tobytes()
+    if isinstance(first, str):
+        text = _BETWEEN.join(values)
+        if text.count(_BETWEEN) == len(values) - 1:  # else one has it in it, and they cannot be told apart
+            # Any half of a UTF-16 pair is kept: some stand for bytes that are no UTF-8.
+            return "texts", text.encode(errors="surrogatepass")
+    return "json", json.dumps(values).encode()
+
+
+def _plain(value: Any) -> Any:
+    """Give a value as it was before it became JSON, which has lists alone."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+_READERS: Mapping[str, Callable[[memoryview], Column]] = {
+    "objects": lambda data: list(itertools.chain.from_iterable(_OBJECTS.iter_unpack(data))),
+    "numbers": lambda data: data.cast("Q").tolist(),
+    "texts": lambda data: str(data, "utf-8", "surrogatepass").split(_BETWEEN),
+    "json": lambda data: list(map(_plain, json.loads(bytes(data)))),
+}
