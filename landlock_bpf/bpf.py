@@ -16,6 +16,7 @@ from landlock_bpf import libbpf
 
 PROG_TYPE_LSM = 29  # enum bpf_prog_type
 INSTRUCTION = 8  # bytes of one; a load of 64 bits takes two
+_READ = 1 << 15  # what the kernel gives of an iterator at once (bpf_seq_read)
 _LOG = 1 << 24  # bytes of the verifier's log that are kept: the last ones
 
 _Info = TypeVar("_Info", bound=ctypes.Structure)
@@ -54,9 +55,10 @@ class MapInfo(ctypes.Structure):
     ]
 
 
-def obj_get(path: Path) -> int:
+def obj_get(path: Path | str) -> int:
     """Open a pin under the bpffs."""
-    return libbpf.check(libbpf.library().bpf_obj_get(bytes(path)), "open the pin", str(path))
+    name = str(path)
+    return libbpf.check(libbpf.library().bpf_obj_get(os.fsencode(name)), "open the pin", name)
 
 
 def obj_pin(fd: int, path: Path) -> None:
@@ -121,17 +123,19 @@ def link_create_iter(program: int, what: str, *, tid: int = 0, pid: int = 0) -> 
 def iter_read(link: int, what: str) -> bytes:
     """Run an iterator program from its link to the end and give back all that it wrote."""
     fd = libbpf.check(libbpf.library().bpf_iter_create(link), "start the iterator", what)
-    with open(fd, "rb", buffering=0) as stream:
-        parts: list[bytes] = []
+    parts: list[bytes] = []
+    try:
         # EAGAIN is not the end: the kernel gives it after a million objects without output (bpf_seq_read).
         while True:
             try:
-                part = os.read(stream.fileno(), 1 << 16)
+                part = os.read(fd, _READ)
             except BlockingIOError:
                 continue
             if not part:
                 return b"".join(parts)
             parts.append(part)
+    finally:
+        os.close(fd)
 
 
 def _info(fd: int, info: _Info, kind: str) -> _Info:

@@ -34,10 +34,10 @@ def check(path: Path) -> Path:
     """Give the full path of a control group; NotFoundError where there is none."""
     full = path if path.is_absolute() else mount_point() / path
     # Every cgroup2 directory has it, no version 1 one has.
-    if not (full / "cgroup.controllers").exists():
+    if not os.path.exists(f"{full}/cgroup.controllers"):
         what = "is no cgroup2 directory" if full.exists() else "does not exist"
         raise errors.NotFoundError(f"the control group {full} {what}; make it with mkdir beneath {mount_point()}")
-    return full.resolve()
+    return Path(os.path.realpath(full))
 
 
 def id_of(path: Path) -> int:
@@ -193,8 +193,13 @@ def _directory(number: int, path: str) -> Iterator[int | None]:
             os.close(fd)
 
 
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _open_id(number: int, flags: int) -> int | None:
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = _libc()
     handle = _HANDLE.pack(8, _FILEID_KERNFS, number)
     mount = os.open(mount_point(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -135,10 +135,10 @@ def prepared(
         _install_programs(live, wanted, loaded)
         undo.callback(detach_surplus, live)
         for each, new in zip(wanted, made):
-            needed = list(_hooks(new, each.slot.kind))
-            # Those that ask rule programs have been loaded with these.
-            installation.load_hooks(live, (row for row in needed if row in hooks.HOOKS))
-            live.attach(needed)
+            if missing := live.unattached(_hooks(new, each.slot.kind)):
+                # Those that ask rule programs have been loaded with these.
+                installation.load_hooks(live, (row for row in missing if row in hooks.HOOKS))
+                live.attach(missing)
         yield made
         undo.pop_all()
 
@@ -147,10 +147,11 @@ def _install_programs(live: engine.Engine, wanted: Sequence[Wanted], loaded: rul
     """Fill the slot and the views of the layer that is new; nothing refers to either yet."""
     if loaded:
         rule_slots.install(live, loaded)
-    known: set[int] = set().union(*rule_slots.used(live).values())
-    for layer in wanted[0].layers if wanted else ():
-        if layer.programs and layer.programs.serial and layer.programs.serial not in known:
-            views.install(live, layer.programs)
+    seeing = [layer.programs for layer in (wanted[0].layers if wanted else ()) if layer.programs and layer.programs.serial]
+    known: set[int] = set().union(*rule_slots.used(live).values()) if seeing else set()
+    for programs in seeing:
+        if programs.serial not in known:
+            views.install(live, programs)
 
 
 def _hooks(new: record.Record, kind: abi.Kind) -> Iterator[hooks.HookRow]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -314,8 +315,20 @@ class Controller:
 
 
 @contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Do without Python's collector of garbage: nothing of ten thousand rules is any, and it would look at all of them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@contextlib.contextmanager
 def _loaded() -> Iterator[tuple[engine.Engine, Slots]]:
-    with record.locked(), installation.load() as live:
+    with _without_collector(), record.locked(), installation.load() as live:
         record.guard(live)
         yield live, sweep.sweep(live)
 
@@ -323,7 +336,7 @@ def _loaded() -> Iterator[tuple[engine.Engine, Slots]]:
 @contextlib.contextmanager
 def _found() -> Iterator[tuple[engine.Engine, Slots]]:
     """As _loaded(), for commands that have nothing to do where no engine is loaded."""
-    with record.locked(), _engine() as live:
+    with _without_collector(), record.locked(), _engine() as live:
         yield live, sweep.sweep(live)
 
 

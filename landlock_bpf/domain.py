@@ -40,10 +40,13 @@ class Slot:
 
 def slots(live: engine.Engine) -> list[Slot]:
     """Read the slots in use, half-made ones as well."""
-    words = live.domains.cast("Q")
-    # Of 1,000 slots few are used: the first word is ruleset and kind.
-    heads = words[::_PER_SLOT].tolist()
-    return [_read(live, index) for index, head in enumerate(heads) if head]
+    # Of 1,000 slots few are used: the first word is ruleset and kind, and C passes by those that have none.
+    heads = live.domains.cast("Q")[::_PER_SLOT].tolist()
+    found, place = [], -1
+    for head in filter(None, heads):
+        place = heads.index(head, place + 1)
+        found.append(_read(live, place))
+    return found
 
 
 def free_slot(used: Iterable[Slot]) -> int:
@@ -121,9 +124,12 @@ def take_cgroups(live: engine.Engine, index: int, heir: int) -> None:
         cgroup.settle(cgroup.mount_point())
 
 
-def spread_sticky(live: engine.Engine) -> None:
-    """Make the domains inside sticky ones sticky as well: who is moved out of both would leave the outer one."""
-    found = {slot.index: slot for slot in slots(live)}
+def spread_sticky(live: engine.Engine, known: Iterable[Slot] | None = None) -> None:
+    """Make the domains inside sticky ones sticky as well: who is moved out of both would leave the outer one.
+
+    `known` are the slots, where they have just been read.
+    """
+    found = {slot.index: slot for slot in (slots(live) if known is None else known)}
     for slot in found.values():
         wanted, outer = int(slot.sticky), found.get(slot.parent)
         while outer and slot.kind == abi.Kind.CGROUP:
@@ -157,14 +163,21 @@ def holds(live: engine.Engine, group: int) -> bool:
     """Whether the domain of a control group, by its id, may hold tasks that left it by themselves: see bpf/leaving.h."""
     if not live.state.escaped:
         return False
-    if os.stat("/proc/self/ns/pid").st_ino != _INIT_PID_NS:
-        return True  # /proc does not show us all
+    if not _sees_all():
+        return True
     before = live.state.escaped
     # Twice, and nobody new meanwhile: as in left_by_all().
     return any(_holds(live, group) for _ in range(2)) or live.state.escaped != before
 
 
+def _sees_all() -> bool:
+    """Whether /proc shows us all processes."""
+    return os.stat("/proc/self/ns/pid").st_ino == _INIT_PID_NS
+
+
 def _holds(live: engine.Engine, group: int) -> bool:
+    if any(each.held == group for each in departed(live).values()):
+        return True
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
@@ -177,10 +190,22 @@ def _holds(live: engine.Engine, group: int) -> bool:
     return False
 
 
+def departed(live: engine.Engine) -> dict[int, abi.Departed]:
+    """Read what is kept of threads that could have no storage when they were moved, by id; of ended ones it is forgotten."""
+    if not live.state.departed:
+        return {}
+    found = {int(thread.value): kept for thread, kept in live.departures.items()}
+    ended = [thread for thread in found if _sees_all() and not os.path.exists(f"/proc/{thread}")]
+    for thread in ended:
+        live.departures.delete(thread)
+        del found[thread]
+    return found
+
+
 def left_by_all(live: engine.Engine, index: int) -> bool:
     """Whether no process is in a process domain, wherever it is and however fast it forks; False where that cannot be seen."""
-    if os.stat("/proc/self/ns/pid").st_ino != _INIT_PID_NS:
-        return False  # /proc does not show us all
+    if not _sees_all():
+        return False
     before = _forks(live, index)
     # Whoever is in it all the while is listed, unless it is a new one: then the engine has counted a fork, or did so just
     # before we looked; that one is there for the second list.

@@ -89,6 +89,11 @@ class Engine:
         return self._map("tasks", None, abi.Task)
 
     @functools.cached_property
+    def departures(self) -> maps.Map:
+        """From the id of a thread to what is kept of it."""
+        return self._map("departures", ctypes.c_uint32, abi.Departed)
+
+    @functools.cached_property
     def rooms(self) -> maps.Map:
         """From pidfd to room."""
         return self._map("rooms", None, abi.Room)
@@ -133,7 +138,7 @@ class Engine:
     @contextlib.contextmanager
     def identifier(self) -> Iterator[identifier.Identifier]:
         """Open the iterator that names objects."""
-        program = bpf.obj_get(self.pins / "progs" / "identify")
+        program = bpf.obj_get(f"{self.pins}/progs/identify")
         try:
             with identifier.Identifier(program, self.learn_layout) as opened:
                 yield opened
@@ -148,7 +153,12 @@ class Engine:
 
     def attached(self) -> set[str]:
         """Name the hooks that are attached."""
-        return set(os.listdir(self.pins / "links"))
+        return set(os.listdir(f"{self.pins}/links"))
+
+    def unattached(self, rows: Iterable[hooks.HookRow]) -> list[hooks.HookRow]:
+        """Give those of some hooks that are not attached, but not what this kernel is known to lack."""
+        known = {*self.attached(), *os.listdir(f"{self.pins}/absent")}
+        return [row for row in rows if row.name not in known]
 
     def attach(self, rows: Iterable[hooks.HookRow]) -> None:
         """Attach hooks that are not attached yet, each in force from its own link on."""
@@ -200,15 +210,15 @@ class Engine:
         """Do that if a module came in since."""
         told = self.state.layout
         unknown = [name for name, known in (("btrfs", told.btrfs), ("overlay", told.overlay)) if not known]
-        if any((MODULES_BTF / name).exists() for name in unknown):
+        if any(os.path.exists(f"{MODULES_BTF}/{name}") for name in unknown):
             self.learn_layout()
 
     def _map(self, name: str, key: type[Any] | None, value: type[Any] | None, *, raw: bool = False) -> maps.Map:
-        path = self.pins / "maps" / name
-        return self._stack.enter_context(maps.Map.open(path, key=key, value=value, raw=raw))
+        opened = maps.Map.open(f"{self.pins}/maps/{name}", key=key, value=value, raw=raw)
+        return self._stack.enter_context(opened)
 
     def _memory(self, name: str, value: type[ctypes.Structure] | type[ctypes.c_uint64]) -> memoryview:
-        with maps.Map.open(self.pins / "maps" / name, value=value) as opened:
+        with maps.Map.open(f"{self.pins}/maps/{name}", value=value) as opened:
             mapped = opened.mmap(writable=True)
         return memoryview(mapped)
 

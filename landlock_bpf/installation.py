@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import sys
 from pathlib import Path
@@ -52,12 +53,18 @@ def load() -> engine.Engine:
 
 def _is_known() -> bool:
     """Whether the loaded engine is of this version, as it was when that was asked last: no source was written to since."""
-    try:
-        version, module, *looks = KNOWN.read_text().split("\n")
-        same = module == __file__ and all(look == _look(look.split(" ", 2)[2]) for look in looks)
-    except (FileNotFoundError, ValueError):
-        return False
-    return same and (PINS / version).is_dir()
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return os.path.isdir(f"{PINS}/{_version()}")
+    return False
+
+
+@functools.cache
+def _version() -> str:
+    """Give the version that was compared last; ValueError where it is not this one. What we run is read once: so is this."""
+    version, module, *looks = KNOWN.read_text().split("\n")
+    if module != __file__ or any(look != _look(look.split(" ", 2)[2]) for look in looks) or not looks:
+        raise ValueError
+    return version
 
 
 def _look(path: str) -> str:
@@ -189,7 +196,10 @@ def _load(compiled: Path) -> engine.Engine:
 
 def _check_ftrace() -> None:
     """Refuse where programs attach and never run: Linux 6.12 detaches all trampolines when somebody turns this off."""
-    if FTRACE.exists() and FTRACE.read_text().strip() == "0":
+    off = False
+    with contextlib.suppress(FileNotFoundError), open(FTRACE, "rb") as setting:
+        off = setting.read().strip() == b"0"
+    if off:
         raise errors.UnsupportedError(f"{FTRACE} is 0, so nothing would be enforced", "sysctl kernel.ftrace_enabled=1")
 
 

@@ -105,13 +105,12 @@ def release(live: engine.Engine, places: Iterable[ruleset.Place]) -> None:
 
 def remove_surplus_links(live: engine.Engine) -> None:
     """Remove the links whose slot no ruleset in force has; no record is needed for that."""
-    folder = live.pins / _LINKS
     with contextlib.suppress(FileNotFoundError):
-        names = os.listdir(folder)
+        names = os.listdir(f"{live.pins}/{_LINKS}")
         kept = used(live) if names else {}
         for name in names:
             if int(name.partition("-")[0]) not in kept:
-                (folder / name).unlink()
+                (live.pins / _LINKS / name).unlink()
 
 
 def linked(live: engine.Engine, slot: int) -> tuple[str, ...]:

@@ -26,14 +26,19 @@ def sweep(live: engine.Engine) -> list[domain.Slot]:
     if unknown:
         _forget(live, unknown, slots)
     rule_slots.remove_surplus_links(live)
-    _mend_inner(live, slots)
+    mended = _mend_inner(live, slots)
+    # Confinements may have been finished.
+    if mended or any(slot.kind == abi.Kind.PROCESS for slot in slots):
+        slots = domain.slots(live)
     count_process_domains(live, slots)
-    domain.spread_sticky(live)
+    domain.spread_sticky(live, slots)
     if not slots and live.state.orphans:
         live.state.orphans = 0
     if not slots and live.state.escaped:
         live.state.escaped = 0  # a task is held in a domain, and there is none
-    return domain.slots(live)
+    if not domain.departed(live) and not slots:
+        live.state.departed = 0
+    return slots
 
 
 def end(live: engine.Engine, slot: domain.Slot) -> None:
@@ -131,8 +136,9 @@ def _forget(live: engine.Engine, serials: set[int], slots: Sequence[domain.Slot]
         record.remove(serial)
 
 
-def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
-    """Give domains inside others the layers that those have now, where a killed controller had not come to it."""
+def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> bool:
+    """Give domains inside others the layers that those have now, where a killed controller had not come to it: to any?"""
+    mended = False
     by_index = {slot.index: slot for slot in slots}
     for index in [slot.index for slot in slots if slot.parent]:
         slot = by_index[index]
@@ -146,6 +152,8 @@ def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> None:
         if _origins(inherited) != _origins(around.layers):
             change.replace(live, list(change.inner(live, list(by_index.values()), [slot], change.living_layers(live, outer))))
             by_index = {slot.index: slot for slot in domain.slots(live)}  # those inside it are mended, too
+            mended = True
+    return mended
 
 
 def _around(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot]) -> tuple[ruleset.Layer, ...]:

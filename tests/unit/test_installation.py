@@ -19,6 +19,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(installation, "KNOWN", tmp_path / "known")
     (tmp_path / "pins" / "engine-1").mkdir(parents=True)
     know(installation.__file__, source)
+    installation._version.cache_clear()
     return source
 
 
