@@ -42,6 +42,7 @@ enum limit {
 	LIMIT_COMMAND_CLASSES = 15, /* sets of ioctl commands that rules tell apart, in a ruleset */
 	LIMIT_COMMANDS = 65536,	    /* ioctl commands named by rules, all domains together */
 	LIMIT_CREATORS = 4096,	    /* overlay filesystems that are mounted */
+	LIMIT_DEPARTED = 4096,	    /* tasks that could have no storage when they were moved */
 };
 
 /* What a rule program of 2017 is asked about: the event of its subtype. */
@@ -565,6 +566,14 @@ struct task {
 		       */
 };
 
+/* The same of a task that could have no storage when it was moved between cgroups. */
+struct departed {
+	__u64 start; /* task_struct.start_boottime, ns: process ids are used again */
+	__u64 held;
+	__u32 drawn;
+	__u32 pad;
+};
+
 /* Room for a task's hook calls to work in: the BPF stack has 512 bytes. */
 struct room {
 	struct sight sight;
@@ -647,7 +656,7 @@ struct state {
 	__u32 rate;    /* denials a second that a domain may report; 0: all */
 	__u64 records_ino; /* of the folder of the controller's records; 0: not told */
 	__u32 records_dev; /* super_block.s_dev of that */
-	__u32 pad;
+	__u32 departed;	   /* entries ever made in the map departures: 0 spares all a look-up */
 	struct layout layout;
 };
 

@@ -67,6 +67,27 @@ static __always_inline __u32 cgroup_domain(struct task_struct *task, const struc
 	return !domain && state->orphans ? ancestor_domain(cgroup) : domain;
 }
 
+/* What is kept of a task that could have no storage when it was moved, or NULL. */
+static __always_inline struct departed *departed_of(struct task_struct *task)
+{
+	struct state *state = the_state();
+	struct departed *departed;
+	__u32 pid = task->pid;
+
+	if (!state || !state->departed)
+		return NULL;
+	departed = bpf_map_lookup_elem(&departures, &pid);
+	return departed && departed->start == task->start_boottime ? departed : NULL;
+}
+
+/* Whether a member of its cgroup's domain put a task there; own: its storage, or NULL. */
+static __always_inline _Bool is_drawn(struct task_struct *task, const struct task *own)
+{
+	struct departed *departed = departed_of(task);
+
+	return (own && own->drawn) || (departed && departed->drawn);
+}
+
 /*
  * The cgroup that a task left by itself, and in whose domain it stays; 0: none. A thread that
  * was made while its process left knows it of the process alone.
@@ -74,11 +95,18 @@ static __always_inline __u32 cgroup_domain(struct task_struct *task, const struc
 static __noinline __u64 held_cgroup(struct task_struct *task)
 {
 	struct task *own = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct departed *departed;
 
 	if (own && own->held)
 		return own->held;
+	departed = departed_of(task);
+	if (departed && departed->held)
+		return departed->held;
 	own = bpf_task_storage_get(&tasks, task->group_leader, NULL, 0);
-	return own ? own->held : 0;
+	if (own && own->held)
+		return own->held;
+	departed = departed_of(task->group_leader);
+	return departed ? departed->held : 0;
 }
 
 /* The domain of a cgroup that a task left by itself, 0 for none. */

@@ -276,6 +276,7 @@ struct task_struct {
 	struct css_set *cgroups;
 	int pid; /* in the first pid namespace, unlike getpid(2) */
 	struct task_struct *group_leader;
+	__u64 start_boottime;
 	const struct cred *real_cred;
 	const struct cred *cred;
 	struct nsproxy *nsproxy;

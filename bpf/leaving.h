@@ -70,6 +70,30 @@ static __noinline _Bool is_inside(__u32 domain, __u32 around)
 	return 0;
 }
 
+/*
+ * Keep what must be known of a task that is moved where it can have no storage right now: for lack
+ * of memory, or since another task was preempted while it made its own. Where there is no room
+ * either, who moves it is killed.
+ */
+static __noinline void keep_departed(struct task_struct *task, __u64 held, __u32 drawn)
+{
+	struct departed departed = { .start = task->start_boottime, .held = held, .drawn = drawn };
+	struct departed *before = departed_of(task);
+	struct state *state = the_state();
+	__u32 pid = task->pid;
+
+	if (before) {
+		departed.held |= before->held;
+		departed.drawn |= before->drawn;
+	}
+	if (!state || bpf_map_update_elem(&departures, &pid, &departed, BPF_ANY)) {
+		bpf_send_signal(SIGKILL);
+		return;
+	}
+	__sync_fetch_and_add(&state->departed, 1);
+	__sync_fetch_and_add(&state->escaped, 1);
+}
+
 struct departure {
 	__u32 member; /* the domains of who moves, by his cgroup and held */
 	__u32 held;
@@ -84,9 +108,13 @@ struct departure {
 static __always_inline void draw(struct state *state, struct task_struct *task, struct task *own,
 				 __u32 domain, const struct departure *departure)
 {
+	struct departed *departed = departed_of(task);
+
 	if (!(departure->member | departure->held)) {
 		if (own)
 			own->drawn = 0;
+		if (departed)
+			departed->drawn = 0;
 		return;
 	}
 	if ((!departure->member || is_inside(domain, departure->member)) &&
@@ -94,7 +122,7 @@ static __always_inline void draw(struct state *state, struct task_struct *task, 
 		return;
 	own = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!own) {
-		bpf_send_signal(SIGKILL); /* to who moves it */
+		keep_departed(task, 0, 1);
 		return;
 	}
 	own->drawn = 1;
@@ -105,14 +133,17 @@ static __always_inline void draw(struct state *state, struct task_struct *task, 
 static __noinline void depart(struct task_struct *task, const struct departure *departure)
 {
 	struct task *own = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct departed *departed = departed_of(task);
 	struct state *state = the_state();
 	struct domain *entry;
 	__u32 domain, held;
 	_Bool stays;
+	__u64 group;
 
 	if (!state)
 		return;
-	held = own && own->held ? domain_of(own->held) : 0;
+	group = own && own->held ? own->held : departed ? departed->held : 0;
+	held = group ? domain_of(group) : 0;
 	domain = held ? held : cgroup_domain(task, state);
 	draw(state, task, own, domain, departure);
 	entry = domain ? bpf_map_lookup_elem(&domains, &domain) : NULL;
@@ -121,16 +152,20 @@ static __noinline void depart(struct task_struct *task, const struct departure *
 	stays = departure->escapes || (entry->sticky && departure->arrives != domain);
 	if (!stays) {
 		/* Only who is outside lets somebody go, or he himself by coming back. */
-		if (own && (held == departure->member || held == departure->held ||
-			    !(departure->member | departure->held)))
-			own->held = 0;
+		if (held == departure->member || held == departure->held ||
+		    !(departure->member | departure->held)) {
+			if (own)
+				own->held = 0;
+			if (departed)
+				departed->held = 0;
+		}
 		return;
 	}
 	if (held)
 		return;
 	own = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!own) {
-		bpf_send_signal(SIGKILL); /* to who moves it */
+		keep_departed(task, entry->cgroup, 0);
 		return;
 	}
 	own->held = entry->cgroup;
@@ -211,7 +246,7 @@ static __always_inline int on_task_alloc(struct task_struct *child, unsigned lon
 		return 0;
 	parent = bpf_task_storage_get(&tasks, current, NULL, 0);
 	domain = parent ? parent->domain : 0;
-	drawn = parent ? parent->drawn : 0;
+	drawn = is_drawn(current, parent);
 	held = state->escaped ? held_cgroup(current) : 0;
 	if (!domain && !held && !drawn)
 		return 0;
@@ -246,7 +281,7 @@ static __always_inline int on_task_newtask(struct task_struct *child, unsigned l
 	parent = bpf_task_storage_get(&tasks, current, NULL, 0);
 	domain = parent ? parent->domain : 0;
 	held = state->escaped ? held_cgroup(current) : 0;
-	drawn = parent ? parent->drawn : 0;
+	drawn = is_drawn(current, parent);
 	if (!domain && !held && !drawn)
 		return 0;
 	task = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);

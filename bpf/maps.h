@@ -106,6 +106,14 @@ struct {
 	__type(value, struct task);
 } tasks SEC(".maps");
 
+/* By process id (of a thread, in the first pid namespace). It always has room: see leaving.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LIMIT_DEPARTED);
+	__type(key, __u32);
+	__type(value, struct departed);
+} departures SEC(".maps");
+
 /* Of tasks that had to be walked for. */
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -37,7 +37,7 @@ static __noinline int ask_ptrace(__u32 hook, struct task_struct *tracer, struct 
 		return 0;
 	own = bpf_task_storage_get(&tasks, tracee, NULL, 0);
 	find_domains(&below, tracee, own);
-	if (own && own->drawn)
+	if (is_drawn(tracee, own))
 		below.cgroup = below.held = 0;
 	for_each_domain(domain, &above)
 	{

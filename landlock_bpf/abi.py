@@ -39,6 +39,7 @@ class Limit(enum.IntEnum):
     COMMAND_CLASSES = 15
     COMMANDS = 65536
     CREATORS = 4096
+    DEPARTED = 4096
 
 
 class Event(enum.IntEnum):
@@ -636,6 +637,17 @@ class Task(ctypes.Structure):
     ]
 
 
+class Departed(ctypes.Structure):
+    """struct departed: 24 bytes."""
+
+    _fields_ = [
+        ("start", ctypes.c_uint64),
+        ("held", ctypes.c_uint64),
+        ("drawn", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+    ]
+
+
 class Room(ctypes.Structure):
     """struct room: 3280 bytes."""
 
@@ -736,7 +748,7 @@ class State(ctypes.Structure):
         ("rate", ctypes.c_uint32),
         ("records_ino", ctypes.c_uint64),
         ("records_dev", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("departed", ctypes.c_uint32),
         ("layout", Layout),
     ]
 
@@ -822,6 +834,7 @@ RECORDS = {
     "inquiry": Inquiry,
     "viewing": Viewing,
     "task": Task,
+    "departed": Departed,
     "room": Room,
     "names": Names,
     "refusal": Refusal,
