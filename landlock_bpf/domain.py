@@ -163,14 +163,21 @@ def holds(live: engine.Engine, group: int) -> bool:
     """Whether the domain of a control group, by its id, may hold tasks that left it by themselves: see bpf/leaving.h."""
     if not live.state.escaped:
         return False
-    if os.stat("/proc/self/ns/pid").st_ino != _INIT_PID_NS:
-        return True  # /proc does not show us all
+    if not _sees_all():
+        return True
     before = live.state.escaped
     # Twice, and nobody new meanwhile: as in left_by_all().
     return any(_holds(live, group) for _ in range(2)) or live.state.escaped != before
 
 
+def _sees_all() -> bool:
+    """Whether /proc shows us all processes."""
+    return os.stat("/proc/self/ns/pid").st_ino == _INIT_PID_NS
+
+
 def _holds(live: engine.Engine, group: int) -> bool:
+    if any(each.held == group for each in departed(live).values()):
+        return True
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
@@ -183,10 +190,22 @@ def _holds(live: engine.Engine, group: int) -> bool:
     return False
 
 
+def departed(live: engine.Engine) -> dict[int, abi.Departed]:
+    """Read what is kept of threads that could have no storage when they were moved, by id; of ended ones it is forgotten."""
+    if not live.state.departed:
+        return {}
+    found = {int(thread.value): kept for thread, kept in live.departures.items()}
+    ended = [thread for thread in found if _sees_all() and not os.path.exists(f"/proc/{thread}")]
+    for thread in ended:
+        live.departures.delete(thread)
+        del found[thread]
+    return found
+
+
 def left_by_all(live: engine.Engine, index: int) -> bool:
     """Whether no process is in a process domain, wherever it is and however fast it forks; False where that cannot be seen."""
-    if os.stat("/proc/self/ns/pid").st_ino != _INIT_PID_NS:
-        return False  # /proc does not show us all
+    if not _sees_all():
+        return False
     before = _forks(live, index)
     # Whoever is in it all the while is listed, unless it is a new one: then the engine has counted a fork, or did so just
     # before we looked; that one is there for the second list.

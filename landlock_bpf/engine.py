@@ -89,6 +89,11 @@ class Engine:
         return self._map("tasks", None, abi.Task)
 
     @functools.cached_property
+    def departures(self) -> maps.Map:
+        """From the id of a thread to what is kept of it."""
+        return self._map("departures", ctypes.c_uint32, abi.Departed)
+
+    @functools.cached_property
     def rooms(self) -> maps.Map:
         """From pidfd to room."""
         return self._map("rooms", None, abi.Room)

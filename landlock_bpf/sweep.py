@@ -36,6 +36,8 @@ def sweep(live: engine.Engine) -> list[domain.Slot]:
         live.state.orphans = 0
     if not slots and live.state.escaped:
         live.state.escaped = 0  # a task is held in a domain, and there is none
+    if not domain.departed(live) and not slots:
+        live.state.departed = 0
     return slots
 
 
