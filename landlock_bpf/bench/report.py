@@ -15,7 +15,7 @@ from landlock_bpf.bench.mechanisms import ENGINE, SYSCALLS, UNRESTRICTED
 HEAD = "Linux {kernel}, {cpus} CPU, LSMs {lsms}; {unit}, the median; on {filesystem}; engine {engine}, {date}"
 CASES = f"""\
 open(2) and close(2), by cases: what each mechanism adds. warm: one file again and again; cold: {tree.SIBLINGS} files in as
-many directories in turn, more than a task under the engine remembers. {cases.RULE}: a rule program instead of policies"""
+many directories in turn, more than a processor under the engine remembers. {cases.RULE}: a rule program instead of policies"""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 
 A file at depth N has N directories above it, the filesystem's root not counted; the topmost carries the rule, so that a
 walk passes them all. Its last directory has siblings: the file of the first is opened again and again (warm), or those of all
-in turn (cold), more than a task under the engine remembers. Depth 1 has no siblings: they would need a rule each.
+in turn (cold), more than a processor under the engine remembers. Depth 1 has no siblings: they would need a rule each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from landlock_bpf import abi, errors
 
-SIBLINGS = 4 * abi.Limit.WALKED
+SIBLINGS = 2 * abi.Limit.WALKED
 MNT_DETACH = 2
 PROGRAM = "program"  # in the first of the siblings
 PAGE = bytes(4096)
