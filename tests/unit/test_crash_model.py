@@ -187,7 +187,7 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
             "domains": memoryview(bytearray(sizeof(abi.Domain) * (abi.Limit.DOMAINS + 1))),
             "filter": memoryview(bytearray(1 << abi.Limit.FILTER_BITS - 3)).cast("Q"),
             "marks": Marks(kernel),
-            "state": types.SimpleNamespace(process_domains=0, orphans=0, escaped=0),
+            "state": types.SimpleNamespace(process_domains=0, orphans=0, escaped=0, departed=0),
             "fsview": Map(kernel),
             "names": Map(kernel),
             "patterns": Map(kernel),
