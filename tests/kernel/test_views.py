@@ -69,7 +69,7 @@ def questions_of(pid: int) -> Iterator[abi.Question]:
     with found:
         pidfd = os.pidfd_open(pid)
         try:
-            inquiry = found.tasks.lookup(pidfd).inquiry
+            inquiry = found.rooms.lookup(pidfd).inquiry
         finally:
             os.close(pidfd)
     yield from inquiry.question[: inquiry.questions]
