@@ -113,7 +113,7 @@ class Controller:
         self, name: str, policies: Sequence[policy.Policy], *, rules: rule_request.Request | None = None
     ) -> inventory.DomainInfo:
         """Replace all that a domain was given: each access is decided by the old layers or the new ones, whole."""
-        with _loaded() as (live, slots):
+        with _changing() as (live, slots):
             slot = _named(name, slots)
             serial = record.new_serial()
 
@@ -128,7 +128,7 @@ class Controller:
         """Mark anew what is in views of a domain's rule programs, at once; views that `trees` does not name stay."""
         from landlock_bpf import marking
 
-        with _loaded() as (live, slots):
+        with _changing() as (live, slots):
             slot = _named(name, slots)
             given = ruleset.own(change.living_layers(live, slot))
             programs = next((layer.programs for layer in given if layer.programs), None)
@@ -150,7 +150,7 @@ class Controller:
         """
         from landlock_bpf import amendment
 
-        with _loaded() as (live, slots):
+        with _changing() as (live, slots):
             slot, serial = _named(name, slots), record.new_serial()
             layers = [*change.living_layers(live, slot)]
             place = amendment.choose(layers, layer)
@@ -168,7 +168,7 @@ class Controller:
         """Remove what a domain's policies, or the one with that number in `show`, say of a path; at once."""
         from landlock_bpf import amendment
 
-        with _loaded() as (live, slots):
+        with _changing() as (live, slots):
             slot, serial = _named(name, slots), record.new_serial()
             layers = [*change.living_layers(live, slot)]
             own = len(ruleset.own(layers))
@@ -243,7 +243,7 @@ class Controller:
         from landlock_bpf import live_domain
 
         target = threads.find(pidfd, thread)
-        with _loaded() as (live, slots):
+        with _changing() as (live, slots):
             slot = _named(name, slots)
             if slot.kind == abi.Kind.PROCESS and threads.shared_domain(live, target) == slot.parent:
                 confinement.join(live, slot, target)
@@ -331,6 +331,13 @@ def _loaded() -> Iterator[tuple[engine.Engine, Slots]]:
     with _without_collector(), record.locked(), installation.load() as live:
         record.guard(live)
         yield live, sweep.sweep(live)
+
+
+@contextlib.contextmanager
+def _changing() -> Iterator[tuple[engine.Engine, Slots]]:
+    """As _loaded(), for commands that change a domain: without an engine there is none, and none is loaded to say so."""
+    with _engine(), _loaded() as found:
+        yield found
 
 
 @contextlib.contextmanager
