@@ -96,5 +96,5 @@ def _inquiry(pid: int) -> abi.Inquiry | None:
     if found is None:
         return None
     with found, contextlib.closing(open(os.pidfd_open(pid), "rb", closefd=True)) as pidfd:
-        task = found.tasks.lookup(pidfd.fileno())
-        return task.inquiry if task else None
+        room = found.rooms.lookup(pidfd.fileno())
+        return room.inquiry if room else None
