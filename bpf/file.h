@@ -53,7 +53,7 @@ static __always_inline _Bool is_for_swap(const struct file *file, const struct i
 
 	if (inode->i_flags & S_SWAPFILE)
 		return 1;
-	return (file->f_flags & (O_EXCL | O_CREAT)) == O_EXCL &&
+	return (file->f_flags & (O_ACCMODE | O_EXCL | O_CREAT | O_TMPFILE)) == (O_RDWR | O_EXCL) &&
 	       current->cred->cap_effective.val & 1ULL << CAP_SYS_ADMIN;
 }
 

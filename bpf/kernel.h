@@ -33,9 +33,12 @@ typedef unsigned short umode_t;
 #define FMODE_READ	    (1U << 0)
 #define FMODE_WRITE	    (1U << 1)
 #define FMODE_EXEC	    (1U << 5) /* in f_flags, as __FMODE_EXEC */
+#define O_ACCMODE	    03U
+#define O_RDWR		    02U
 #define O_CREAT		    0100U
 #define O_EXCL		    0200U
 #define O_TRUNC		    01000U
+#define O_TMPFILE	    020000000U /* __O_TMPFILE: without O_DIRECTORY */
 #define S_SWAPFILE	    (1U << 8)
 #define S_PRIVATE	    (1U << 9)
 #define SB_NOUSER	    (1UL << 31)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 
 import chance
@@ -46,6 +47,13 @@ DIFFERENCES = (
         "no block device is opened in a domain without a rule of its own: what is denied on its filesystem is there to be read",
         lambda: True,
         lambda case: any(step.kind == "block" for step in case.steps) or any(each.word == "block" for each in case.operations),
+    ),
+    Difference(
+        "swaps",
+        False,
+        "no file is opened for swapping without open_block: so swapon(2) opens one, with O_EXCL and without O_CREAT",
+        lambda: True,
+        lambda case: any(each.flags & os.O_EXCL for each in case.operations),
     ),
 )
 

@@ -46,10 +46,11 @@ def bits(mask: int) -> list[int]:
 class Prediction:
     """A world that operations change, under layers."""
 
-    def __init__(self, world: World, layers: Layers, names: naming.Names) -> None:
+    def __init__(self, world: World, layers: Layers, names: naming.Names, *, swaps: bool = False) -> None:
         self.world = world
         self.layers = layers
         self.names = names
+        self.swaps = swaps
         self._answers: dict[tuple[object, Dentry, int, int], bool] = {}
         self._walks: dict[Place, oracle.Walk] = {}
 
@@ -376,6 +377,8 @@ class Prediction:
         self.ask(place, _opening(flags, kind))
         if kind == BLOCK and not self.has_rule(place):
             fail(GUARDED)
+        if kind == FILE and self.swaps and flags & (os.O_ACCMODE | os.O_EXCL) == os.O_RDWR | os.O_EXCL:
+            fail(errno.EACCES)
         if kind in (SOCK, BLOCK):
             fail(errno.ENXIO)
         if kind == FIFO and flags & os.O_ACCMODE == os.O_WRONLY:
