@@ -122,8 +122,8 @@ static __always_inline _Bool list_asked(struct inquiry *inquiry, __u32 domain, _
 }
 
 /*
- * List who is to be asked: of the process domain first, of each the newest first.
- * Returns 0 for nobody, 1, or -EPERM. A task in more layers than can be asked, or without
+ * List who is to be asked: of the process domain first, of the held one last, of each the newest
+ * first. Returns 0 for nobody, 1, or -EPERM. A task in more layers than can be asked, or without
  * storage, may do nothing that a rule program of its could deny.
  */
 static __noinline int begin_inquiry(__u32 hook, struct room **found)
@@ -135,7 +135,8 @@ static __noinline int begin_inquiry(__u32 hook, struct room **found)
 	_Bool asks = 0;
 
 	hook &= 63;
-	find_subject(&subject);
+	if (!find_subject(&subject))
+		return 0;
 	for_each_domain(domain, &subject)
 	{
 		if (!asks && see_asking(&sight, domain, 1ULL << hook))

@@ -83,7 +83,8 @@ static __noinline void keep_departed(struct task_struct *task, __u64 held, __u32
 	__u32 pid = task->pid;
 
 	if (before) {
-		departed.held |= before->held;
+		if (!held)
+			departed.held = before->held;
 		departed.drawn |= before->drawn;
 	}
 	if (!state || bpf_map_update_elem(&departures, &pid, &departed, BPF_ANY)) {
@@ -285,8 +286,13 @@ static __always_inline int on_task_newtask(struct task_struct *child, unsigned l
 	if (!domain && !held && !drawn)
 		return 0;
 	task = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!task)
+	if (!task) {
+		/* In a process domain that the parent came to meanwhile it is not: it was made
+		 * before. */
+		if (held || drawn)
+			keep_departed(child, held, drawn);
 		return 0;
+	}
 	/* It may have been moved itself by now. */
 	if (held)
 		task->held = held;

@@ -106,7 +106,10 @@ struct {
 	__type(value, struct task);
 } tasks SEC(".maps");
 
-/* By process id (of a thread, in the first pid namespace). It always has room: see leaving.h. */
+/*
+ * By process id (of a thread, in the first pid namespace). Its memory is there from the beginning:
+ * see leaving.h.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, LIMIT_DEPARTED);

@@ -195,7 +195,7 @@ def departed(live: engine.Engine) -> dict[int, abi.Departed]:
     if not live.state.departed:
         return {}
     found = {int(thread.value): kept for thread, kept in live.departures.items()}
-    ended = [thread for thread in found if _sees_all() and not os.path.exists(f"/proc/{thread}")]
+    ended = [thread for thread in found if not os.path.exists(f"/proc/{thread}")] if _sees_all() else []
     for thread in ended:
         live.departures.delete(thread)
         del found[thread]
