@@ -380,6 +380,20 @@ struct domain {
 	char name[LIMIT_NAME];
 };
 
+/* Moves of files: what rename_lock counts of them moves no directory. */
+struct moves {
+	__u32 files;
+	__u32 rename_seq; /* of rename_lock in the last one */
+};
+
+/* The state of all directories and mounts at a moment. */
+struct epoch {
+	__u32 rename_seq; /* of rename_lock */
+	__u32 tree_seq;	  /* that less what moves of files have added to it */
+	__u32 mount_seq;  /* of mount_lock */
+	__u32 pad;
+};
+
 /* A walk up from a directory, remembered. */
 struct walked {
 	__u64 dentry;
@@ -387,7 +401,7 @@ struct walked {
 	struct object object;
 	__u64 serial;
 	__u64 refused;
-	__u32 rename_seq;
+	__u32 tree_seq; /* see struct epoch */
 	__u32 mount_seq;
 	__u32 quick; /* whether its files may be decided by ino and generation alone: see remember.h
 		      */
@@ -416,24 +430,23 @@ struct walk {
 	__u64 from_mount;
 	__u64 dentry; /* where it is */
 	__u64 mount;
-	__u64 own;	  /* a dentry on the filesystem's own way */
-	__u64 root;	  /* of the mount where it is: a dentry */
-	__u32 end;	  /* enum end */
-	__u32 hidden;	  /* whether dentry lies beneath a mount */
-	__u32 depth;	  /* directories walked so far */
-	__u32 own_depth;  /* the same on the filesystem's own way */
-	__u32 rename_seq; /* of rename_lock and mount_lock when it began */
-	__u32 mount_seq;
-	__u32 unnamed;	 /* whether it met an object whose identity is not known */
-	__u32 index;	 /* of the ruleset */
-	__u32 mode;	 /* enum walk_mode */
-	__u32 sealed;	 /* collected: mask of layers that deny anything to the name */
-	__u32 way;	 /* collected: mask of layers in which it leads to such a name */
-	__u32 plain;	 /* whether here only objects with a rule of their own count */
-	__u64 trees;	 /* mask of the patterns of names in whose trees it is */
-	__u64 gathered;	 /* that mask for where it begins */
-	__u64 own_trees; /* the same on the filesystem's own way */
-	__u64 lengths;	 /* of the ruleset */
+	__u64 own;	    /* a dentry on the filesystem's own way */
+	__u64 root;	    /* of the mount where it is: a dentry */
+	__u32 end;	    /* enum end */
+	__u32 hidden;	    /* whether dentry lies beneath a mount */
+	__u32 depth;	    /* directories walked so far */
+	__u32 own_depth;    /* the same on the filesystem's own way */
+	struct epoch epoch; /* when it began */
+	__u32 unnamed;	    /* whether it met an object whose identity is not known */
+	__u32 index;	    /* of the ruleset */
+	__u32 mode;	    /* enum walk_mode */
+	__u32 sealed;	    /* collected: mask of layers that deny anything to the name */
+	__u32 way;	    /* collected: mask of layers in which it leads to such a name */
+	__u32 plain;	    /* whether here only objects with a rule of their own count */
+	__u64 trees;	    /* mask of the patterns of names in whose trees it is */
+	__u64 gathered;	    /* that mask for where it begins */
+	__u64 own_trees;    /* the same on the filesystem's own way */
+	__u64 lengths;	    /* of the ruleset */
 	__u64 tails;
 	struct name_key name_key;
 	struct pattern_key pattern_key;
@@ -553,9 +566,8 @@ struct viewing {
 	__u32 aliases; /* names looked at so far */
 	__u32 mounts;  /* mounts looked at for this name */
 	__u32 depth;
-	__u32 rename_seq; /* of rename_lock and mount_lock when it began */
-	__u32 mount_seq;
 	__u32 pad;
+	struct epoch epoch; /* when it began */
 };
 
 /* What the engine keeps for a task. */

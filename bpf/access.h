@@ -205,45 +205,41 @@ __noinline int ask_domain(struct room *room, __u32 domain)
 	return 0;
 }
 
+/* The same to something in a directory that is touched there: that may be sealed. */
+static __always_inline __u64 refused_touching(const struct sight *sight, const struct epoch *epoch,
+					      __u64 mount, struct dentry *dir,
+					      struct dentry *touched)
+{
+	struct inode *inode = touched->d_inode;
+
+	if (sight->lengths | sight->tails || (inode && may_have_rule(inode->i_ino, sight->index)))
+		return UNKNOWN;
+	return recall_near(sight, epoch, mount, dir);
+}
+
 /*
- * What all domains refuse to an object, if that takes few instructions, else UNKNOWN. Not
- * inline, for its stack is needed again by what comes after.
+ * What all domains refuse to an object, or where something is touched in it, if that takes few
+ * instructions, else UNKNOWN. Not inline, for its stack is needed again by what comes after.
  */
 static __noinline __u64 refused_in_place(const struct subject *subject, __u64 mount,
-					 struct dentry *dentry)
+					 struct dentry *dentry, struct dentry *touched)
 {
 	struct inode *inode = dentry->d_inode;
+	struct epoch epoch;
 	__u64 refused = 0;
 	struct sight sight;
 
 	if (!inode)
 		return UNKNOWN;
-	for_each_domain(domain, subject)
-	{
-		if (see(&sight, domain))
-			refused |= refused_quickly(&sight, mount, dentry, inode);
-	}
-	return refused;
-}
-
-/* The same of an object in a directory that is touched there: that may be sealed. */
-static __noinline __u64 refused_touching(const struct subject *subject, __u64 mount,
-					 struct dentry *dir, struct dentry *touched)
-{
-	struct inode *inode = touched->d_inode;
-	__u64 refused = 0;
-	struct sight sight;
-
+	begin_epoch(&epoch);
 	for_each_domain(domain, subject)
 	{
 		if (!see(&sight, domain))
 			continue;
-		if (sight.lengths | sight.tails ||
-		    (inode && may_have_rule(inode->i_ino, sight.index)))
-			return UNKNOWN;
-		refused |= recall_quickly(&sight, mount, dir);
+		refused |= touched ? refused_touching(&sight, &epoch, mount, dentry, touched)
+				   : refused_quickly(&sight, &epoch, mount, dentry, inode);
 	}
-	return refused;
+	return is_unmoved(&epoch) ? refused : UNKNOWN;
 }
 
 /* Ask all domains of the current task for room->access. */

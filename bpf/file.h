@@ -84,7 +84,8 @@ static __always_inline int on_file_open(struct file *file)
 		asked |= MASK(ACTION_OPEN_BLOCK);
 	dentry = file->f_path.dentry;
 	mount = real_mount(file->f_path.mnt);
-	if (!(refused_in_place(&subject, (__u64)mount, dentry) & (UNKNOWN | asked | optional)))
+	if (!(refused_in_place(&subject, (__u64)mount, dentry, NULL) &
+	      (UNKNOWN | asked | optional)))
 		return 0;
 	error = refuse_vital_file(file, HOOK_FILE_OPEN);
 	if (error)
@@ -198,7 +199,7 @@ static __always_inline int ask_file_as(struct file *file, __u64 asked, __u32 hoo
 
 	if (!find_subject(&subject))
 		return 0;
-	if (!(refused_in_place(&subject, (__u64)real_mount(mnt), dentry) &
+	if (!(refused_in_place(&subject, (__u64)real_mount(mnt), dentry, NULL) &
 	      (UNKNOWN | asked | (ioctl ? ACTIONS_OF_IOCTL : 0))))
 		return 0;
 	/* Only a stacking filesystem has files on a private mount that are in a tree. */

@@ -119,9 +119,14 @@ struct super_block {
 	void *s_fs_info;
 };
 
+struct inode_operations {
+	struct dentry *(*lookup)(struct inode *, struct dentry *, unsigned int);
+};
+
 struct inode {
 	umode_t i_mode;
 	unsigned int i_flags;
+	const struct inode_operations *i_op;
 	struct super_block *i_sb;
 	unsigned long i_ino; /* u64 since 7.1; the same eight bytes */
 	__u32 i_generation;

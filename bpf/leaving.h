@@ -287,8 +287,7 @@ static __always_inline int on_task_newtask(struct task_struct *child, unsigned l
 		return 0;
 	task = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!task) {
-		/* In a process domain that the parent came to meanwhile it is not: it was made
-		 * before. */
+		/* A process domain that its parent came to meanwhile is too late for it. */
 		if (held || drawn)
 			keep_departed(child, held, drawn);
 		return 0;

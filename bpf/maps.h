@@ -133,6 +133,13 @@ struct {
 	__type(value, struct walked);
 } remembered SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct moves);
+} moves SEC(".maps");
+
 /* Rights refused at open, by the address of the struct file; no entry: none refused. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

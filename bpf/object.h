@@ -8,7 +8,7 @@
 #ifndef LANDLOCK_BPF_OBJECT_H
 #define LANDLOCK_BPF_OBJECT_H
 
-#include "maps.h"
+#include "epoch.h"
 
 #define SEEN_THROUGH_OVERLAY (1ULL << SUBVOL_OVERLAY)
 

@@ -13,8 +13,8 @@
 static __always_inline int ask_path_as(const struct path *path, struct dentry *target, __u64 asked,
 				       __u32 hook, enum touch touches, int error)
 {
+	struct dentry *dentry, *touched;
 	struct subject subject;
-	struct dentry *dentry;
 	struct mount *mount;
 	struct room *room;
 	int refused;
@@ -22,20 +22,15 @@ static __always_inline int ask_path_as(const struct path *path, struct dentry *t
 	if (!find_subject(&subject))
 		return 0;
 	mount = real_mount(path->mnt);
-	if (touches != TOUCH_NOTHING) {
-		dentry = target ? target : path->dentry;
-		refused = refuse_pin(path, dentry, dentry, hook);
+	dentry = path->dentry;
+	touched = touches == TOUCH_NOTHING ? NULL : target ? target : dentry;
+	if (touched) {
+		refused = refuse_pin(path, touched, touched, hook);
 		if (refused)
 			return refused;
-		if (!(refused_touching(&subject, (__u64)mount, path->dentry, dentry) &
-		      (UNKNOWN | asked)))
-			return 0;
-		dentry = path->dentry;
-	} else {
-		dentry = path->dentry;
-		if (!(refused_in_place(&subject, (__u64)mount, dentry) & (UNKNOWN | asked)))
-			return 0;
 	}
+	if (!(refused_in_place(&subject, (__u64)mount, dentry, touched) & (UNKNOWN | asked)))
+		return 0;
 	if (!is_ruled(dentry->d_sb, dentry->d_inode) || is_private_mount(mount))
 		return 0;
 	overlay_seen(dentry->d_sb);

@@ -181,17 +181,14 @@ static __noinline int ask_parents(struct room *room, const struct sight *sight, 
 {
 	struct refer *refer = &room->refer;
 	__u64 leaves = refer->leaves, arrives = refer->arrives, old_all, old_refused, new_refused;
-	_Bool keep;
 	int error;
 
 	if (across) {
 		leaves |= MASK(ACTION_REFER);
 		arrives |= MASK(ACTION_REFER);
 	}
-	/* A rename ends all that is remembered; across directories it is asked again before. */
-	keep = across || !refer->removes;
-	old_all = refused_beneath(room, sight, refer->mount, CAST(struct dentry, refer->old_parent),
-				  keep);
+	old_all =
+		refused_beneath(room, sight, refer->mount, CAST(struct dentry, refer->old_parent));
 	old_refused = old_all & leaves;
 	if (old_refused & ~MASK(ACTION_REFER)) {
 		error = deny_parent(room, sight, refer->old_parent, old_refused);
@@ -201,7 +198,7 @@ static __noinline int ask_parents(struct room *room, const struct sight *sight, 
 	new_refused = (refer->new_parent == refer->old_parent
 			       ? old_all
 			       : refused_beneath(room, sight, refer->mount,
-						 CAST(struct dentry, refer->new_parent), keep)) &
+						 CAST(struct dentry, refer->new_parent))) &
 		      arrives;
 	if (new_refused & ~MASK(ACTION_REFER)) {
 		error = deny_parent(room, sight, refer->new_parent, new_refused);
@@ -271,6 +268,7 @@ __noinline int glance(const struct subject *subject, const struct refer *refer)
 	struct dentry *old_parent, *new_parent;
 	struct inode *inode, *replaced;
 	__u64 refused, unwanted = UNKNOWN;
+	struct epoch epoch;
 	struct sight sight;
 	int seen = GLANCE_ALLOWED;
 	_Bool across;
@@ -289,6 +287,7 @@ __noinline int glance(const struct subject *subject, const struct refer *refer)
 		seen = GLANCE_UNSEALED;
 	if (across)
 		unwanted |= MASK(ACTION_REFER) | gainable(inode);
+	begin_epoch(&epoch);
 	for_each_domain(domain, subject)
 	{
 		if (!see(&sight, domain))
@@ -298,14 +297,14 @@ __noinline int glance(const struct subject *subject, const struct refer *refer)
 			return GLANCE_NOTHING;
 		if (seen != GLANCE_ALLOWED)
 			continue;
-		refused = recall_quickly(&sight, refer->mount, old_parent);
+		refused = recall_near(&sight, &epoch, refer->mount, old_parent);
 		if (refused & (unwanted | refer->leaves | (across ? 0 : refer->arrives)))
 			seen = GLANCE_UNSEALED;
-		else if (across && recall_quickly(&sight, refer->mount, new_parent) &
+		else if (across && recall_near(&sight, &epoch, refer->mount, new_parent) &
 					   (UNKNOWN | MASK(ACTION_REFER) | refer->arrives))
 			seen = GLANCE_UNSEALED;
 	}
-	return seen;
+	return is_unmoved(&epoch) ? seen : GLANCE_NOTHING;
 }
 
 static __always_inline int ask_refer(struct dentry *old_dentry, const struct path *new_dir,

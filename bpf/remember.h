@@ -67,45 +67,18 @@ static __always_inline struct walked *walked_slot(__u64 serial, __u64 ino)
 	return bpf_map_lookup_elem(&remembered, &slot);
 }
 
-/* Whether it is of a directory, and holds still. */
-static __always_inline _Bool is_of(const volatile struct walked *walked, __u64 serial, __u64 mount,
-				   struct dentry *dir, __u64 ino, __u32 generation)
-{
-	/* Renames end most of them, so that is asked first. */
-	return walked->rename_seq == sequence(&rename_lock) &&
-	       walked->mount_seq == sequence(&mount_lock) && walked->dentry == (__u64)dir &&
-	       walked->mount == mount && walked->serial == serial && walked->object.ino == ino &&
-	       walked->object.generation == generation;
-}
-
 /*
- * What is refused beneath a directory by a walk that is remembered, else UNKNOWN. A task may
- * be preempted while it reads or writes there, by one that writes: the version tells.
+ * What is refused beneath a directory by a walk that is remembered and held in an epoch, else
+ * UNKNOWN. object: the directory's; NULL: numbers that belong to one filesystem will do. A task
+ * may be preempted while it reads or writes there, by one that writes: the version tells.
  */
-static __always_inline __u64 recall(const volatile struct walked *walked, const struct sight *sight,
+static __always_inline __u64 recall(const struct sight *sight, const struct epoch *epoch,
 				    __u64 mount, struct dentry *dir, const struct object *object)
-{
-	__u64 refused;
-	__u32 version;
-
-	if (!walked)
-		return UNKNOWN;
-	version = walked->version;
-	if (!is_of(walked, sight->serial, mount, dir, object->ino, object->generation) ||
-	    walked->object.subvol != object->subvol || walked->object.dev != object->dev)
-		return UNKNOWN;
-	refused = walked->refused;
-	return version & 1 || walked->version != version ? UNKNOWN : refused;
-}
-
-/* The same in fewer instructions, where numbers that belong to one filesystem will do. */
-static __always_inline __u64 recall_quickly(const struct sight *sight, __u64 mount,
-					    struct dentry *dir)
 {
 	struct inode *inode = dir->d_inode;
 	const volatile struct walked *walked;
 	__u64 ino, refused;
-	__u32 version;
+	__u32 version, generation;
 
 	if (!inode)
 		return UNKNOWN;
@@ -113,8 +86,18 @@ static __always_inline __u64 recall_quickly(const struct sight *sight, __u64 mou
 	walked = walked_slot(sight->serial, ino);
 	if (!walked)
 		return UNKNOWN;
+	generation = object ? object->generation : inode->i_generation;
+	if (object)
+		ino = object->ino;
 	version = walked->version;
-	if (!walked->quick || !is_of(walked, sight->serial, mount, dir, ino, inode->i_generation))
+	/* Moves of directories end most of them, so that is asked first. */
+	if (walked->tree_seq != epoch->tree_seq || walked->mount_seq != epoch->mount_seq ||
+	    walked->dentry != (__u64)dir || walked->mount != mount ||
+	    walked->serial != sight->serial || walked->object.ino != ino ||
+	    walked->object.generation != generation)
+		return UNKNOWN;
+	if (object ? walked->object.subvol != object->subvol || walked->object.dev != object->dev
+		   : !walked->quick)
 		return UNKNOWN;
 	refused = walked->refused;
 	return version & 1 || walked->version != version ? UNKNOWN : refused;
@@ -124,10 +107,12 @@ static __always_inline __u64 recall_quickly(const struct sight *sight, __u64 mou
  * Files in it may be decided quickly where neither a stacking filesystem nor subvolumes have
  * a say in what they are, and where none is vital.
  */
-static __always_inline void remember(struct walked *walked, const struct sight *sight, __u64 mount,
-				     struct dentry *dir, const struct object *object,
-				     const struct walk *walk, __u64 refused)
+static __always_inline void remember(const struct sight *sight, const struct epoch *epoch,
+				     __u64 mount, struct dentry *dir, const struct object *object,
+				     __u64 refused)
 {
+	struct inode *inode = dir->d_inode;
+	struct walked *walked = inode ? walked_slot(sight->serial, inode->i_ino) : NULL;
 	volatile struct walked *kept = walked;
 	__u64 magic = dir->d_sb->s_magic;
 	__u32 version;
@@ -145,8 +130,8 @@ static __always_inline void remember(struct walked *walked, const struct sight *
 	kept->object.generation = object->generation;
 	kept->serial = sight->serial;
 	kept->refused = refused;
-	kept->rename_seq = walk->rename_seq;
-	kept->mount_seq = walk->mount_seq;
+	kept->tree_seq = epoch->tree_seq;
+	kept->mount_seq = epoch->mount_seq;
 	kept->quick = magic != OVERLAYFS_SUPER_MAGIC && magic != BTRFS_SUPER_MAGIC &&
 		      !may_be_vital(magic) && !is_record(dir);
 	kept->version = version + 2;
@@ -161,48 +146,56 @@ static __always_inline _Bool is_unruled(const struct sight *sight, __u64 mount, 
 	       !may_have_rule(inode->i_ino, sight->index);
 }
 
+/* The same as recall() in few instructions, by what is remembered of the directory or its parent.
+ */
+static __always_inline __u64 recall_near(const struct sight *sight, const struct epoch *epoch,
+					 __u64 mount, struct dentry *dir)
+{
+	__u64 refused = recall(sight, epoch, mount, dir, NULL);
+	struct inode *inode = dir->d_inode;
+
+	if (refused != UNKNOWN || !inode || !is_unruled(sight, mount, dir, inode) || is_record(dir))
+		return refused;
+	return recall(sight, epoch, mount, dir->d_parent, NULL);
+}
+
 /*
  * All actions refused in a directory, to what lies in it and has no rule of its own, nor
  * a name with one. Those that are withheld count as refused: they are asked by themselves.
  *
- * Remembered until anything is renamed or mounted: no other change moves a directory, and a
- * ruleset in force never changes. A dentry's address is used again, so the directory must
- * also be the same object; where there is no generation, that cannot be told, and nothing is
- * remembered. A directory without a rule is as its parent, which is remembered as well, for
- * its other directories. keep: unless the next thing that happens is a rename.
+ * Remembered until a directory is renamed or anything is mounted: no other change moves a
+ * directory, and a ruleset in force never changes. A dentry's address is used again, so the
+ * directory must also be the same object; where there is no generation, that cannot be told, and
+ * nothing is remembered. A directory without a rule is as its parent, which is remembered as
+ * well, for its other directories.
  */
 static __always_inline __u64 refused_beneath(struct room *room, const struct sight *sight,
-					     __u64 mount, struct dentry *dir, _Bool keep)
+					     __u64 mount, struct dentry *dir)
 {
 	struct inode *inode = dir->d_inode, *outer;
 	struct walk *walk = &room->walks[0];
 	struct object *object = &walk->key.object;
-	struct walked *walked, *above;
 	struct dentry *parent;
 	__u64 refused;
+	_Bool keep;
 	int still;
 
 	if (!inode)
 		return ~0ULL;
-	walked = keep ? walked_slot(sight->serial, inode->i_ino) : NULL;
-	if (walked) {
-		name_object(object, inode, inode->i_sb);
-		refused = recall(walked, sight, mount, dir, object);
-		if (refused != UNKNOWN)
-			return refused;
-		keep = object->generation != 0;
-	}
-	walk->rename_seq = sequence(&rename_lock);
-	walk->mount_seq = sequence(&mount_lock);
+	begin_epoch(&walk->epoch);
+	name_object(object, inode, inode->i_sb);
+	refused = recall(sight, &walk->epoch, mount, dir, object);
+	if (refused != UNKNOWN && is_unmoved(&walk->epoch))
+		return refused;
+	keep = object->generation != 0;
 	parent = keep && is_unruled(sight, mount, dir, inode) ? dir->d_parent : NULL;
 	outer = parent ? parent->d_inode : NULL;
 	if (outer) {
 		name_inode(object, outer, outer->i_sb);
-		refused = recall(walked_slot(sight->serial, outer->i_ino), sight, mount, parent,
-				 object);
-		if (refused != UNKNOWN) {
+		refused = recall(sight, &walk->epoch, mount, parent, object);
+		if (refused != UNKNOWN && is_unmoved(&walk->epoch)) {
 			name_inode(object, inode, inode->i_sb);
-			remember(walked, sight, mount, dir, object, walk, refused);
+			remember(sight, &walk->epoch, mount, dir, object, refused);
 			return refused;
 		}
 	}
@@ -211,37 +204,37 @@ static __always_inline __u64 refused_beneath(struct room *room, const struct sig
 	if (!still || !keep)
 		return refused;
 	name_object(object, inode, inode->i_sb);
-	remember(walked, sight, mount, dir, object, walk, refused);
-	/* Asked only now: if that has changed meanwhile, so has rename_lock. */
+	remember(sight, &walk->epoch, mount, dir, object, refused);
+	/* Asked only now: if that has changed meanwhile, so has the tree. */
 	parent = outer ? dir->d_parent : NULL;
 	outer = parent ? parent->d_inode : NULL;
-	if (!outer || !outer->i_generation)
-		return refused;
-	above = walked_slot(sight->serial, outer->i_ino);
-	if (above == walked)
+	if (!outer || !outer->i_generation || !((inode->i_ino ^ outer->i_ino) & (LIMIT_WALKED - 1)))
 		return refused;
 	name_inode(object, outer, outer->i_sb);
-	remember(above, sight, mount, parent, object, walk, refused);
+	remember(sight, &walk->epoch, mount, parent, object, refused);
 	return refused;
 }
 
 /*
  * All actions refused to an object, and a directory's to what lies in it, in few instructions:
- * UNKNOWN unless the walk up from the directory is remembered, and a file has neither a rule
- * nor a name with one.
+ * UNKNOWN unless the walk up from the directory or its parent is remembered, and a file has
+ * neither a rule nor a name with one.
  * A walk is remembered only for mounts and objects that are ruled at all, and never
  * for a file that is the root of its mount: that one has no directory there.
  */
-static __always_inline __u64 refused_quickly(const struct sight *sight, __u64 mount,
-					     struct dentry *dentry, struct inode *inode)
+static __always_inline __u64 refused_quickly(const struct sight *sight, const struct epoch *epoch,
+					     __u64 mount, struct dentry *dentry,
+					     struct inode *inode)
 {
-	if (S_ISDIR(inode->i_mode))
-		return recall_quickly(sight, mount, dentry);
-	if (may_have_rule(inode->i_ino, sight->index))
-		return UNKNOWN;
-	if (sight->lengths | sight->tails && may_be_named(sight->lengths, sight->tails, dentry))
-		return UNKNOWN;
-	return recall_quickly(sight, mount, dentry->d_parent);
+	if (!S_ISDIR(inode->i_mode)) {
+		if (may_have_rule(inode->i_ino, sight->index))
+			return UNKNOWN;
+		if (sight->lengths | sight->tails &&
+		    may_be_named(sight->lengths, sight->tails, dentry))
+			return UNKNOWN;
+		dentry = dentry->d_parent;
+	}
+	return recall_near(sight, epoch, mount, dentry);
 }
 
 /* All actions refused to an object, and a directory's to what lies in it. */
@@ -255,7 +248,7 @@ static __always_inline __u64 refused_object(struct room *room, const struct sigh
 	if (!inode)
 		return ~0ULL;
 	if (S_ISDIR(inode->i_mode))
-		return refused_beneath(room, sight, mount_address, dentry, 1);
+		return refused_beneath(room, sight, mount_address, dentry);
 	room->walks[0].unnamed = 0;
 	if (dentry != mount->mnt.mnt_root) {
 		rule = rule_of(&room->walks[0], sight->index, inode, inode->i_sb, &beneath);
@@ -264,8 +257,8 @@ static __always_inline __u64 refused_object(struct room *room, const struct sigh
 			barrier_var(beneath);
 			if (!beneath && !room->walks[0].unnamed &&
 			    !may_be_named(sight->lengths, sight->tails, dentry))
-				return refused_beneath(room, sight, mount_address, dentry->d_parent,
-						       1);
+				return refused_beneath(room, sight, mount_address,
+						       dentry->d_parent);
 		}
 	}
 	walk_from(&room->walks[0], sight, mount_address, (__u64)dentry, ~ACTIONS_WITHHELD);

@@ -191,8 +191,7 @@ static long try_to_view(__u32 index, struct looking *looking)
 		}
 		viewing->start = (__u64)dentry_of(viewing->alias);
 	}
-	viewing->rename_seq = sequence(&rename_lock);
-	viewing->mount_seq = sequence(&mount_lock);
+	begin_epoch(&viewing->epoch);
 	viewing->step = VIEWING_STEP_MOUNT;
 	viewing->single = 0;
 	if (question->mount && !is_private_mount(CAST(struct mount, question->mount))) {
@@ -200,9 +199,7 @@ static long try_to_view(__u32 index, struct looking *looking)
 		begin_walk(viewing, question->mount, 1);
 	}
 	bpf_loop(VIEWING_STEPS, view_step, &viewing, 0);
-	looking->still = !((viewing->rename_seq | viewing->mount_seq) & 1) &&
-			 viewing->rename_seq == sequence(&rename_lock) &&
-			 viewing->mount_seq == sequence(&mount_lock);
+	looking->still = is_still(&viewing->epoch);
 	return looking->still;
 }
 

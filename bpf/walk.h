@@ -313,15 +313,6 @@ __noinline int begin_decision(struct walk *walk, const struct ruleset *ruleset, 
 	return decide_begin(&walk->decision, ruleset, asked);
 }
 
-/* Whether nothing was renamed or mounted since the walk began; an odd sequence is a change under
- * way. */
-static __always_inline _Bool is_still(const struct walk *walk)
-{
-	return !((walk->rename_seq | walk->mount_seq) & 1) &&
-	       walk->rename_seq == sequence(&rename_lock) &&
-	       walk->mount_seq == sequence(&mount_lock);
-}
-
 /*
  * Decide all actions in asked for an object; the answer is in walk->decision.
  * Returns whether it held from the walk's begin to its end.
@@ -351,8 +342,7 @@ __noinline int walk_up(struct walk *walk, const struct sight *sight, __u64 asked
 	bpf_iter_num_new(&passes, 0, 2 * WALK_TRIES);
 	while (!still && bpf_iter_num_next(&passes)) {
 		if (walk->mode != WALK_MODE_GATHER) {
-			walk->rename_seq = sequence(&rename_lock);
-			walk->mount_seq = sequence(&mount_lock);
+			begin_epoch(&walk->epoch);
 			if (!begin_decision(walk, ruleset, asked)) {
 				still = 1;
 				break;
@@ -367,7 +357,7 @@ __noinline int walk_up(struct walk *walk, const struct sight *sight, __u64 asked
 		if (walk->mode == WALK_MODE_GATHER)
 			continue;
 		end_walk_up(walk, ruleset);
-		still = is_still(walk);
+		still = is_still(&walk->epoch);
 	}
 	bpf_iter_num_destroy(&passes);
 	if (still)

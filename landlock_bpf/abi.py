@@ -416,6 +416,26 @@ class Domain(ctypes.Structure):
     ]
 
 
+class Moves(ctypes.Structure):
+    """struct moves: 8 bytes."""
+
+    _fields_ = [
+        ("files", ctypes.c_uint32),
+        ("rename_seq", ctypes.c_uint32),
+    ]
+
+
+class Epoch(ctypes.Structure):
+    """struct epoch: 16 bytes."""
+
+    _fields_ = [
+        ("rename_seq", ctypes.c_uint32),
+        ("tree_seq", ctypes.c_uint32),
+        ("mount_seq", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+    ]
+
+
 class Walked(ctypes.Structure):
     """struct walked: 72 bytes."""
 
@@ -425,7 +445,7 @@ class Walked(ctypes.Structure):
         ("object", Object),
         ("serial", ctypes.c_uint64),
         ("refused", ctypes.c_uint64),
-        ("rename_seq", ctypes.c_uint32),
+        ("tree_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
         ("quick", ctypes.c_uint32),
         ("version", ctypes.c_uint32),
@@ -450,7 +470,7 @@ class Decision(ctypes.Structure):
 
 
 class Walk(ctypes.Structure):
-    """struct walk: 904 bytes."""
+    """struct walk: 912 bytes."""
 
     _fields_ = [
         ("decision", Decision),
@@ -465,8 +485,7 @@ class Walk(ctypes.Structure):
         ("hidden", ctypes.c_uint32),
         ("depth", ctypes.c_uint32),
         ("own_depth", ctypes.c_uint32),
-        ("rename_seq", ctypes.c_uint32),
-        ("mount_seq", ctypes.c_uint32),
+        ("epoch", Epoch),
         ("unnamed", ctypes.c_uint32),
         ("index", ctypes.c_uint32),
         ("mode", ctypes.c_uint32),
@@ -601,7 +620,7 @@ class Inquiry(ctypes.Structure):
 
 
 class Viewing(ctypes.Structure):
-    """struct viewing: 200 bytes."""
+    """struct viewing: 208 bytes."""
 
     _fields_ = [
         ("key", ViewKey),
@@ -621,9 +640,8 @@ class Viewing(ctypes.Structure):
         ("aliases", ctypes.c_uint32),
         ("mounts", ctypes.c_uint32),
         ("depth", ctypes.c_uint32),
-        ("rename_seq", ctypes.c_uint32),
-        ("mount_seq", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
+        ("epoch", Epoch),
     ]
 
 
@@ -649,7 +667,7 @@ class Departed(ctypes.Structure):
 
 
 class Room(ctypes.Structure):
-    """struct room: 3280 bytes."""
+    """struct room: 3304 bytes."""
 
     _fields_ = [
         ("sight", Sight),
@@ -790,7 +808,7 @@ class Explained(ctypes.Structure):
 
 
 class Explaining(ctypes.Structure):
-    """struct explaining: 4520 bytes."""
+    """struct explaining: 4544 bytes."""
 
     _fields_ = [
         ("asked", ctypes.c_uint64),
@@ -822,6 +840,8 @@ RECORDS = {
     "view_key": ViewKey,
     "view_marks": ViewMarks,
     "domain": Domain,
+    "moves": Moves,
+    "epoch": Epoch,
     "walked": Walked,
     "decision": Decision,
     "walk": Walk,

@@ -358,6 +358,14 @@ HOOKS = (
         void=True,
     ),
     HookRow(
+        "__d_move",
+        "fentry",
+        parameters("struct dentry *dentry, struct dentry *target, _Bool exchange"),
+        need=Need.DOMAIN,
+        void=True,
+        optional=True,
+    ),
+    HookRow(
         "task_newtask",
         "tp_btf",
         parameters("struct task_struct *task, unsigned long clone_flags"),

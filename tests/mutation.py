@@ -270,14 +270,32 @@ MUTATIONS = (
         "test_bypass.py::test_caches_dropped",
     ),
     _kernel(
-        "race", "walk.h", "still = is_still(walk);", "still = 1;", "test_races.py::test_always_in_one_denied_tree_or_another"
+        "race",
+        "walk.h",
+        "still = is_still(&walk->epoch);",
+        "still = 1;",
+        "test_races.py::test_always_in_one_denied_tree_or_another",
     ),
     _kernel(
         "remembered",
         "remember.h",
-        "walked->rename_seq == sequence(&rename_lock) &&\n\t       walked->mount_seq",
-        "walked->mount_seq",
+        "walked->tree_seq != epoch->tree_seq || ",
+        "",
         "test_races.py::test_moved_into_a_denied_tree",
+    ),
+    _kernel(
+        "moves",
+        "epoch.h",
+        "if (!inode || has_names(inode))",
+        "if (!inode)",
+        "test_races.py::test_moved_into_a_denied_tree",
+    ),
+    _kernel(
+        "exchanged",
+        "epoch.h",
+        "if (replaced && has_names(replaced))",
+        "if (0)",
+        "test_races.py::test_exchanged_with_a_file_in_a_denied_tree",
     ),
     _kernel(
         "open-read",

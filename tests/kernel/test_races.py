@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import operation
 import pytest
 import rule
 import trial
@@ -102,7 +103,7 @@ def test_always_in_one_denied_tree_or_another(
 
 
 def test_moved_into_a_denied_tree(tree: Path, inside: Member, attach: rule.Attach) -> None:
-    """A walk that is remembered ends with any rename."""
+    """A walk that is remembered ends where a directory is renamed."""
     for name in ("open/inner", "secret"):
         (tree / name).mkdir(parents=True)
     (tree / "open/inner/file").write_text("")
@@ -113,3 +114,20 @@ def test_moved_into_a_denied_tree(tree: Path, inside: Member, attach: rule.Attac
             assert inside.errno(read_in, held) == expected
         other = "secret" if place == "open" else "open"
         os.rename(tree / place / "inner", tree / other / "inner")
+
+
+def test_exchanged_with_a_file_in_a_denied_tree(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """Renames of files end no walk that is remembered; where a file changes places with a directory, one is moved."""
+    for name in ("open/inner", "secret"):
+        (tree / name).mkdir(parents=True)
+    for name in ("open/inner/file", "open/other", "secret/inner"):
+        (tree / name).write_text("")
+    held = inside.ask(hold, tree / "open/inner")
+    attach(rule.make(READ, rule.deny(tree / "secret", READ), default="allow"))
+    for expected in (0, errno.EACCES) * 2:
+        for _ in range(3):
+            os.rename(tree / "open/other", tree / "open/another")
+            assert inside.errno(read_in, held) == expected
+            os.rename(tree / "open/another", tree / "open/other")
+            assert inside.errno(read_in, held) == expected
+        operation.swap(tree / "open/inner", tree / "secret/inner")
