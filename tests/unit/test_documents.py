@@ -22,7 +22,7 @@ DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text() for path in sorted([*
 by_document = pytest.mark.parametrize("document", DOCUMENTS)
 
 # Functions of the kernel that ARCHITECTURE.md speaks of.
-KERNEL = {"security_file_open", "maybe_wait_bpf_programs", "bpf_cgrp_storage_get", "bpf_loop"}
+KERNEL = {"security_file_open", "maybe_wait_bpf_programs", "bpf_cgrp_storage_get", "bpf_loop", "__d_move"}
 PLACEHOLDERS = {"on_HOOK", "SEC"}
 
 
