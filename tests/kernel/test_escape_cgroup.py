@@ -19,9 +19,11 @@ import trial
 import way
 from member import Member
 
-from landlock_bpf import controller, engine, events
+from landlock_bpf import controller, events
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls, programs, uring
+
+pytestmark = pytest.mark.usefixtures("forgotten")
 
 LISTS = ("cgroup.procs", "cgroup.threads")
 
@@ -54,16 +56,6 @@ def bound(secret: Path, home: Path, attach: rule.Attach) -> str:
     return attach(deny(secret), cgroup=home)
 
 
-@pytest.fixture(autouse=True)
-def forget(live: controller.Controller) -> Iterator[None]:
-    """Let tasks of other tests pay for none of this."""
-    yield
-    found = engine.find()
-    assert found
-    with found:
-        found.state.escaped = 0
-
-
 def deny(secret: Path) -> object:
     return rule.make(Action.READ_FILE, rule.deny(secret, Action.READ_FILE), default="allow")
 
@@ -74,10 +66,6 @@ def read(path: Path) -> None:
 
 def enter(group: Path) -> None:
     (group / "cgroup.procs").write_text("0")
-
-
-def use(descriptor: int) -> None:
-    os.write(descriptor, b"0")
 
 
 def at(group: Path) -> bool:
@@ -153,9 +141,9 @@ def inherited(elsewhere: Path) -> Iterator[int]:
 def test_inherited_descriptor(inherited: int, secret: Path, home: Path, elsewhere: Path, attach: rule.Attach) -> None:
     """It moves him, as the kernel asks nobody; but he stays in the domain, and so does what he forks."""
     with Member(home) as member, Member(home) as never_bound:
-        assert never_bound.errno(use, inherited) == 0
+        assert never_bound.errno(way.enter_by, inherited) == 0
         attach(deny(secret), cgroup=home)
-        assert member.errno(use, inherited) == 0
+        assert member.errno(way.enter_by, inherited) == 0
         assert member.ask(at, elsewhere)
         assert member.errno(read, secret) == errno.EACCES
         assert member.errno(in_child, secret) == errno.EACCES
@@ -278,17 +266,35 @@ def test_return(inherited: int, secret: Path, home: Path, elsewhere: Path, attac
     with Member(home) as member:
         name = attach(deny(secret), cgroup=home)
         assert name
-        member.ask(use, inherited)
+        member.ask(way.enter_by, inherited)
         assert member.errno(enter, home) == 0
         assert member.ask(at, home)
         assert member.errno(read, secret) == errno.EACCES
+
+
+def test_leaves_one_domain_after_another(
+    inherited: int, secret: Path, tree: Path, home: Path, elsewhere: Path, attach: rule.Attach, live: controller.Controller
+) -> None:
+    """He is held in the one that he left last, once the other has ended."""
+    beyond = os.open(elsewhere.parent / "cgroup.procs", os.O_WRONLY)
+    with Member(home) as member:
+        name = attach(deny(secret), cgroup=home)
+        assert member.errno(way.enter_by, inherited) == 0
+        live.detach(name)
+        assert member.errno(read, secret) == 0
+        attach(deny(secret), cgroup=elsewhere)
+        assert member.errno(read, secret) == errno.EACCES
+        assert member.errno(way.enter_by, beyond) == 0
+        assert member.ask(at, elsewhere.parent)
+        assert member.errno(read, secret) == errno.EACCES
+    os.close(beyond)
 
 
 def test_moved_by_somebody_outside(inherited: int, bound: str, secret: Path, home: Path, elsewhere: Path) -> None:
     with Member(home) as member, Member(home) as escaped:
         (elsewhere / "cgroup.procs").write_text(str(member.pid))
         assert member.errno(read, secret) == 0
-        escaped.ask(use, inherited)
+        escaped.ask(way.enter_by, inherited)
         assert escaped.errno(read, secret) == errno.EACCES
         (elsewhere.parent / "cgroup.procs").write_text(str(escaped.pid))
         assert escaped.errno(read, secret) == 0
@@ -297,7 +303,7 @@ def test_moved_by_somebody_outside(inherited: int, bound: str, secret: Path, hom
 def test_domain_ends(inherited: int, secret: Path, home: Path, attach: rule.Attach, live: controller.Controller) -> None:
     name = attach(deny(secret), cgroup=home)
     with Member(home) as member:
-        member.ask(use, inherited)
+        member.ask(way.enter_by, inherited)
         assert member.errno(read, secret) == errno.EACCES
         live.detach(name)
         assert member.errno(read, secret) == 0
@@ -312,7 +318,7 @@ def test_inner_domain_ends(
     write = Action.WRITE_FILE
     name = attach(rule.make(write, rule.deny(secret, write), default="allow"), cgroup=inner)
     with Member(inner) as member:
-        member.ask(use, inherited)
+        member.ask(way.enter_by, inherited)
         assert member.errno(read, secret) == errno.EACCES
         assert member.errno(way.write_only, secret) == errno.EACCES
         live.detach(name)
@@ -324,7 +330,7 @@ def test_cgroup_removed(inherited: int, secret: Path, home: Path, attach: rule.A
     """The domain lasts while somebody is held in it, though its control group is empty and gone; then it ends."""
     name = attach(deny(secret), cgroup=home)
     with Member(home) as member:
-        member.ask(use, inherited)
+        member.ask(way.enter_by, inherited)
         home.rmdir()
         assert name in [info.name for info in live.list()]
         assert member.errno(read, secret) == errno.EACCES

@@ -14,6 +14,7 @@ import locking
 import operation
 import pytest
 import rule
+import way
 from locking import ENGINE, LSM_CGROUP, NO
 from member import Member
 from test_crash import state
@@ -38,6 +39,25 @@ def test_inside_and_outside(file: Path, cgroup: Path, attach: rule.Attach) -> No
         assert locking.seen(moving, file) == (NO, 0)
         (cgroup.parent / "cgroup.procs").write_text(str(moving.pid))
         assert locking.seen(moving, file) == (0, 0)
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_who_leaves_by_an_inherited_descriptor(file: Path, cgroup: Path, attach: rule.Attach) -> None:
+    """The kernel moves him, as it asks nobody; the rule programs that he leaves are still asked, and those he comes to."""
+    home, elsewhere = cgroup / "home", cgroup / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    descriptor = os.open(elsewhere / "cgroup.procs", os.O_WRONLY)
+    with Member(home) as leaving, Member(home) as never_bound:
+        assert never_bound.errno(way.enter_by, descriptor) == 0
+        attach(rules=rule.programs("shared"), cgroup=home)
+        assert locking.seen(leaving, file) == (NO, 0) and locking.seen(never_bound, file) == (0, 0)
+        assert leaving.errno(way.enter_by, descriptor) == 0
+        assert "/elsewhere" in Path(f"/proc/{leaving.pid}/cgroup").read_text()
+        assert locking.seen(leaving, file) == (NO, 0) and locking.seen(never_bound, file) == (0, 0)
+        attach(rules=rule.programs("exclusive"), cgroup=elsewhere)
+        assert locking.seen(leaving, file) == (NO, NO) and locking.seen(never_bound, file) == (0, NO)
+    os.close(descriptor)
 
 
 def test_one_denial_of_several_is_enough(file: Path, inside: Member, attach: rule.Attach) -> None:

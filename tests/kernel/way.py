@@ -233,6 +233,11 @@ def clone_into(cgroup: Path) -> None:
         os.close(place)
 
 
+def enter_by(descriptor: int) -> None:
+    """Move to the control group whose list of tasks is open."""
+    os.write(descriptor, b"0")
+
+
 def receive(channel: socket.socket) -> int:
     """Receive one descriptor, or raise: what may not be received is not there."""
     _data, ancillary, _flags, _address = channel.recvmsg(1, socket.CMSG_SPACE(4))
