@@ -10,12 +10,14 @@ from typing import Any
 
 import markupsafe
 
-from landlock_bpf.bench import mechanisms
+from landlock_bpf.bench import mechanisms, startup
 from landlock_bpf.compare import plot
 
 DIMENSIONS = {"depth": "directories above the file", "rules": "rules", "layers": "layers"}
 # What sets a row apart from those that a plot compares, whatever its dimensions are.
 APART = ("process", "programs")
+# Starts under a mechanism have its colour.
+STARTED = {startup.RUN: mechanisms.ENGINE, startup.RUN_FIRST: mechanisms.ENGINE}
 FILES = {"warm": "one file again and again", "cold": "many directories in turn"}
 Rows = Sequence[Mapping[str, Any]]
 
@@ -60,7 +62,7 @@ def draw(bench: Mapping[str, Any]) -> tuple[Chapter, ...]:
         Chapter(
             "Starts",
             f"The {unit} of starting a command with 10 rules, warm, of all processes; in brackets, in terms of Python's start.",
-            tuple(_starts(bench["starts"])),
+            tuple(_starts(bench["starts"], names)),
             wide=True,
         ),
         Chapter(
@@ -115,15 +117,21 @@ def _added(row: Mapping[str, Any]) -> dict[str, float]:
 def _operations(operations: Rows, names: _Names) -> Iterator[Figure]:
     for row in operations:
         ratios = row["ratios"] if row["compared"] else {}
-        bars = [names.bar(name, value, ratios.get(name)) for name, value in _added(row).items()]
+        added = _added(row)
+        bars = [names.bar(name, added[name], ratios.get(name)) for name in names.slots if name in added]
         if bars:
             yield Figure(f"{row['name']}: {row['text']}", plot.bars(row["name"], bars))
 
 
-def _starts(starts: Rows) -> Iterator[Figure]:
-    bars = [plot.Bar(row["text"], at, row["median"], _figure(row["median"], row["times"])) for at, row in enumerate(starts)]
+def _starts(starts: Rows, names: _Names) -> Iterator[Figure]:
+    bars = [_start(row["name"], row, names) for row in starts]
     if bars:
         yield Figure("Start of a command", plot.bars("Start of a command", bars, plot.WIDTH))
+
+
+def _start(name: str, row: Mapping[str, Any], names: _Names) -> plot.Bar:
+    slot = names.slots.get(STARTED.get(name, name), len(names.slots))  # the last for what is no mechanism
+    return plot.Bar(row["text"], slot, row["median"], _figure(row["median"], row["times"]))
 
 
 def _changes(changes: Rows, names: _Names) -> Iterator[Figure]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TABLE = Table("descriptors")
 SYS_PIDFD_GETFD = 438  # include/uapi/asm-generic/unistd.h
 RNDGETENTCNT, FIONREAD = 0x80045200, 0x541B
-_OPENED = "Landlock, AppArmor and our policies decide at open(2); 2017's rules are asked at each use."
+_OPENED = "Landlock, AppArmor, TOMOYO and our policies decide at open(2); 2017's rules are asked at each use."
 
 
 @TABLE.at(INSIDE, need=READ, why=_OPENED)
@@ -60,7 +60,9 @@ def ioctl_inherited(_folder: Path, scene: Scene) -> None:
 
 
 @TABLE.at(
-    INSIDE, need=READ, why="fstat(2) opens nothing and takes no right; only a hook on it can refuse, and Landlock has none."
+    INSIDE,
+    need=READ,
+    why="It takes a hook on fstat(2); AppArmor's refuses a file of another mount namespace, which has no path here.",
 )
 def fstat_inherited(_folder: Path, scene: Scene) -> None:
     """fstat(2) a denied file that was left open at the start."""

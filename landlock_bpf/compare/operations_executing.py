@@ -40,7 +40,9 @@ def run_script(folder: Path, _scene: Scene) -> None:
 
 
 @TABLE.at(
-    INSIDE, need=READ, why="O_PATH opens nothing, so that is refused nowhere; what is executed is opened then, and asked about."
+    INSIDE,
+    need=READ,
+    why="What is executed is opened then, and asked about; TOMOYO asks by the name /dev/fd/N, whatever it leads to.",
 )
 def execute_descriptor(folder: Path, _scene: Scene) -> None:
     """execveat(2) a program by a descriptor that was opened with O_PATH."""
@@ -61,7 +63,11 @@ def execute_memory(_folder: Path, _scene: Scene) -> None:
     _execveat(fd)
 
 
-@TABLE.at(READ_ONLY, need=READ, why="Reading allowed, code can be loaded: only our engine and AppArmor ask about PROT_EXEC.")
+@TABLE.at(
+    READ_ONLY,
+    need=READ,
+    why="What may be read may be loaded as code, unless PROT_EXEC is asked about: by AppArmor, 2017's rules and ours.",
+)
 def map_as_code(folder: Path, _scene: Scene) -> None:
     """mmap(2) a file with PROT_EXEC."""
     calls.map_file(os.open(folder / "file", os.O_RDONLY), mmap.PROT_READ | mmap.PROT_EXEC)

@@ -19,6 +19,7 @@ SYS_FCHMODAT2, SYS_FILE_SETATTR = 452, 469
 FS_IOC_SETFLAGS, FS_NODUMP = 0x40086602, 0x40
 FS_XFLAG_NODUMP = 0x80
 _LACKS = "Landlock has no right for metadata; seccomp can refuse the system call for all files or for none."
+_NO_RIGHT = "Landlock, AppArmor and TOMOYO have no right for it; seccomp can refuse the system call for all files or for none."
 
 
 @TABLE.at(INSIDE, BENEATH, BESIDE, READ_ONLY, need=METADATA, why=_LACKS)
@@ -75,7 +76,7 @@ def lchown(folder: Path, _scene: Scene) -> None:
     os.lchown(folder / "link", 1, 1)
 
 
-@TABLE.at(INSIDE, BESIDE, READ_ONLY, need=METADATA, why=_LACKS)
+@TABLE.at(INSIDE, BESIDE, READ_ONLY, need=METADATA, why=_NO_RIGHT)
 def utime(folder: Path, _scene: Scene) -> None:
     """utimensat(2): set a file's times."""
     os.utime(folder / "file", (1, 1))
@@ -84,20 +85,20 @@ def utime(folder: Path, _scene: Scene) -> None:
 @TABLE.at(
     READ_ONLY,
     need=METADATA,
-    why="Whoever may write may also set the times to now: the kernel asks differently, and so do mechanisms.",
+    why="The kernel lets whoever may write set the times to now; who has a right for times asks as for any other time.",
 )
 def utime_now(folder: Path, _scene: Scene) -> None:
     """utimensat(2): set a directory's times to now."""
     os.utime(folder / "folder")
 
 
-@TABLE.at(INSIDE, BESIDE, READ_ONLY, need=METADATA, why=_LACKS)
+@TABLE.at(INSIDE, BESIDE, READ_ONLY, need=METADATA, why=_NO_RIGHT)
 def setxattr(folder: Path, _scene: Scene) -> None:
     """setxattr(2)."""
     os.setxattr(folder / "file", "user.other", b"x")
 
 
-@TABLE.at(READ_ONLY, need=METADATA, why=_LACKS)
+@TABLE.at(READ_ONLY, need=METADATA, why=_NO_RIGHT)
 def removexattr(folder: Path, _scene: Scene) -> None:
     """removexattr(2)."""
     os.removexattr(folder / "file", ATTRIBUTE)
@@ -114,7 +115,11 @@ def setxattr_by_ring(folder: Path, _scene: Scene) -> None:
 
 
 @TABLE.at(
-    INSIDE, BESIDE, READ_ONLY, need=METADATA, why="An ACL is set as an attribute is, but asked about by a hook of its own."
+    INSIDE,
+    BESIDE,
+    READ_ONLY,
+    need=METADATA,
+    why="An ACL is set as an attribute is, but a hook of its own asks about it; Landlock, AppArmor and TOMOYO have none.",
 )
 def set_acl(folder: Path, _scene: Scene) -> None:
     """setxattr(2) an ACL, as setfacl(1) does."""

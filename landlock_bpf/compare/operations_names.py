@@ -107,7 +107,7 @@ def rename_tree(_folder: Path, scene: Scene) -> None:
     INSIDE,
     need=AROUND,
     also=(BESIDE,),
-    why="Path-based rules then speak of the impostor, and of the secret no more; at its restart a sandbox would, too.",
+    why="Path-based rules then speak of the impostor, and of the secret no more; so would a sandbox that is set up anew.",
 )
 def exchange_tree(_folder: Path, scene: Scene) -> None:
     """renameat2(2): exchange the denied directory with another."""

@@ -80,7 +80,7 @@ def access(folder: Path, _scene: Scene) -> None:
     INSIDE,
     BESIDE,
     need=READ,
-    why="Those with path rules ask no right for it, and this rule program lets links be read: they lead to its trees.",
+    why="Landlock, AppArmor and TOMOYO have no right for it; this rule program lets links be read: they lead to its trees.",
 )
 def readlink(folder: Path, _scene: Scene) -> None:
     """readlink(2)."""
@@ -98,7 +98,11 @@ def getxattr(folder: Path, _scene: Scene) -> None:
     os.getxattr(folder / "file", ATTRIBUTE)
 
 
-@TABLE.at(INSIDE, need=READ, why="Landlock has no right for extended attributes; their names tell of a file, too.")
+@TABLE.at(
+    INSIDE,
+    need=READ,
+    why="Landlock, AppArmor and TOMOYO have no right for extended attributes, whose names alone tell of a file.",
+)
 def listxattr(folder: Path, _scene: Scene) -> None:
     """listxattr(2): list the extended attributes."""
     os.listxattr(folder / "file")
@@ -121,7 +125,7 @@ def file_getattr(folder: Path, _scene: Scene) -> None:
     INSIDE,
     BESIDE,
     need=READ,
-    why="Going into a directory opens nothing: of those with paths only ours has a word for it, by a hook on each component.",
+    why="Going into a directory opens nothing: Landlock, AppArmor and TOMOYO are not asked; hooks on each component are.",
 )
 def chdir(folder: Path, _scene: Scene) -> None:
     """chdir(2) into a directory."""

@@ -219,7 +219,7 @@ def pivot_root(_folder: Path, scene: Scene) -> None:
     INSIDE,
     BESIDE,
     need=READ,
-    why="It changes what paths mean, and takes CAP_SYS_CHROOT alone; TOMOYO and our engine ask about the directory.",
+    why="It changes what paths mean, and takes CAP_SYS_CHROOT alone; TOMOYO, 2017's rules and ours ask about the directory.",
 )
 def chroot(folder: Path, _scene: Scene) -> None:
     """chroot(2)."""

@@ -40,7 +40,11 @@ def write(folder: Path, _scene: Scene) -> None:
     _write(folder / "file", os.O_WRONLY)
 
 
-@TABLE.at(READ_ONLY, need=WRITE, why="To append is to write for all of them; AppArmor alone has a right of its own for it.")
+@TABLE.at(
+    READ_ONLY,
+    need=WRITE,
+    why="To append is to write for all of them; AppArmor and TOMOYO alone have a right of its own for it.",
+)
 def append(folder: Path, _scene: Scene) -> None:
     """open(2) a file with O_APPEND and write to it."""
     _write(folder / "file", os.O_WRONLY | os.O_APPEND)

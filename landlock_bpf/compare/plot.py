@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 580, 320
 # Of the area that lines are drawn in; names of lines stand right of it, figures left and below.
 LEFT, RIGHT, TOP, BOTTOM = 60, 410, 28, 274
 # A name and a figure stand above each bar.
-BARS_WIDTH, BAR_HEIGHT = 290, 32
+BARS_WIDTH, BAR_HEIGHT = 320, 32
 # From one name of a line to the next.
 LINE = 16
 # How many lines the axis has beside the base at most.

@@ -17,11 +17,11 @@ import pytest
 import test_bench
 
 from landlock_bpf import features
-from landlock_bpf.bench import cases, changes, startup, workload
+from landlock_bpf.bench import cases, changes, mechanisms, startup, workload
 from landlock_bpf.bench import document as bench_document
 from landlock_bpf.bench import results as bench_results
 from landlock_bpf.compare import document as documents
-from landlock_bpf.compare import operations, page, results, statements
+from landlock_bpf.compare import operations, page, plot, results, statements
 
 ROOT = Path(__file__).parents[2]
 
@@ -175,7 +175,7 @@ CASES = (
 FIGURES = bench_results.Figures(
     test_bench.COLUMNS,
     CASES,
-    (test_bench.line("stat", 5_000, syscalls=0, engine=310), test_bench.line("rename", 9_000, syscalls=2_000, engine=900)),
+    (test_bench.line("stat", 5_000, engine=310, syscalls=0), test_bench.line("rename", 9_000, syscalls=2_000, engine=900)),
     (startup.Start("python", "python3 -c pass", 5e7, 5e7, 5e7), startup.Start("run", "landlock-bpf run", 2e8, 2e8, 2e8)),
     (changes.Change("attach", 10, "engine", 4_500_000),),
 )
@@ -370,6 +370,10 @@ def test_cost_is_shown_where_it_was_measured(document: dict[str, Any], bench: di
         "+900 (0.45)",
     ]
     assert shown["Start of a command"] == ["python3 -c pass", "50,000,000 (1.00)", "landlock-bpf run", "200,000,000 (4.00)"]
+    # A mechanism has its colour in every plot, and what is none has another.
+    colours = {each.one("text", class_="start").text: each.attributes["class"] for each in cost.all("g") if each.all("rect")}
+    assert colours["landlock-bpf run"] == colours["our engine"]
+    assert colours["python3 -c pass"] not in (colours["our engine"], colours["landlock system calls"])
     depth = cost.all("figure")[0]
     assert [each.text for each in depth.all("title")][1:] == [
         "landlock system calls: 1,780 at 4",
@@ -378,6 +382,12 @@ def test_cost_is_shown_where_it_was_measured(document: dict[str, Any], bench: di
         "our engine: 849 at 16",
     ]
     assert "Not measured: AppArmor: not among the LSMs" in [each.text for each in cost.all("p")]
+
+
+@pytest.mark.parametrize("title", [each.title for each in mechanisms.mechanisms()])
+def test_names_of_bars_leave_room_for_figures(title: str) -> None:
+    widest = 7  # of a character, on average
+    assert widest * len(title + "+27,098 (14.84)") < plot.BARS_WIDTH
 
 
 def test_what_was_not_measured_is_not_drawn(document: dict[str, Any]) -> None:
