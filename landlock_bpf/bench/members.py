@@ -63,8 +63,9 @@ def operations_of_engine(
     bench: rig.Rig, chosen: Sequence[operations.Operation], live: controller.Controller
 ) -> Iterator[Found]:
     """Measure operations in a domain with one policy; those that handle more come last."""
-    for also, group in itertools.groupby(sorted(chosen, key=lambda each: each.also), key=lambda each: each.also):
-        with mechanisms.engine(live, cases.BASE, bench.measured, operations.ALL | also) as way:
+    in_order = sorted(chosen, key=lambda each: (each.handled.bit_count(), each.handled))
+    for handled, group in itertools.groupby(in_order, key=lambda each: each.handled):
+        with mechanisms.engine(live, cases.BASE, bench.measured, handled) as way:
             yield from _operations(bench, list(group), mechanisms.ENGINE, way)
 
 

@@ -24,12 +24,18 @@ class Operation:
     times: int = 1
     batch: int = workload.BATCH
     also: Action = Action(0)  # handled beside all that `all` means
+    but: Action = Action(0)  # not handled
     compared: bool = True  # the system calls check the same
     hooks: tuple[str, ...] = ()  # of BPF_LSM_CGROUP, which is measured with an empty program at each
 
     @property
     def function(self) -> str:
         return self.does or self.name
+
+    @property
+    def handled(self) -> Action:
+        """What our engine handles."""
+        return (ALL | self.also) & ~self.but
 
     def subject(self, depth: int) -> tuple[str, str, str]:
         """Give what it is done to: a file, and two names, one beside it and one in another directory."""
@@ -48,7 +54,14 @@ OPERATIONS = (
     Operation("rename", "rename(2) within a directory", times=2, hooks=("path_rename",)),
     Operation("move", "rename(2) to another directory", times=2, hooks=("path_rename",)),
     Operation("truncate", "truncate(2) to the size it has", hooks=("path_truncate",)),
-    Operation("exec", "vfork(2), execve(2) of a program that ends, waitpid(2)", on=ON_PROGRAM, batch=1, hooks=("file_open",)),
+    Operation(
+        "exec", "vfork(2), execve(2) of a program that ends, waitpid(2); map_exec not handled", on=ON_PROGRAM, batch=1,
+        but=Action.MAP_EXEC, hooks=("file_open",),
+    ),
+    Operation(
+        "exec-map", "as exec, map_exec handled: asked at each mapping", does="exec", on=ON_PROGRAM, batch=1, compared=False,
+        hooks=("file_open", "mmap_file"),
+    ),
     Operation("stat", "stat(2)", compared=False, hooks=("inode_getattr",)),
     Operation("chmod", "chmod(2) to the mode it has", compared=False, hooks=("path_chmod",)),
     Operation("lock", "flock(2) of an open file, and its end", compared=False, times=2, hooks=("file_lock",)),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import cgroup, errors, landlock
+from landlock_bpf import cgroup, errors, hooks, landlock, record
 from landlock_bpf.bench import workload
 
 if TYPE_CHECKING:
@@ -55,12 +55,18 @@ class Rig:
 
 @contextlib.contextmanager
 def open_controller() -> Iterator[controller.Controller]:
-    """Open the engine; BusyError if domains are in force already, for they would be in every figure."""
-    from landlock_bpf import controller  # not for `--only syscalls`
+    """Open the engine, with all its programs loaded and none attached.
+
+    Raises BusyError if domains are in force already, for they would be in every figure.
+    """
+    from landlock_bpf import controller, installation  # not for `--only syscalls`
 
     with controller.Controller.open() as live:
         if live.list():
             raise errors.BusyError("domains are in force, and would be in every figure; detach them, or `landlock-bpf unload`")
+        # A program that starts takes thousands of instructions more or less with the memory that the kernel has at hand.
+        with record.locked(), installation.load() as loaded:
+            installation.load_hooks(loaded, hooks.HOOKS)
         yield live
 
 
