@@ -239,7 +239,7 @@ static __noinline __u64 refused_in_place(const struct subject *subject, __u64 mo
 		refused |= touched ? refused_touching(&sight, &epoch, mount, dentry, touched)
 				   : refused_quickly(&sight, &epoch, mount, dentry, inode);
 	}
-	return is_unmoved(&epoch) ? refused : UNKNOWN;
+	return is_untouched(&epoch) ? refused : UNKNOWN;
 }
 
 /* Ask all domains of the current task for room->access. */

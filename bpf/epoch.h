@@ -22,7 +22,10 @@ static __always_inline struct moves *the_moves(void)
 	return bpf_map_lookup_elem(&moves, &zero);
 }
 
-/* tree_seq holds only if is_still() says later that rename_seq does. */
+/*
+ * What comes between the two reads makes tree_seq smaller than it ever was, and in is_unmoved()
+ * greater: that they are the same tells that both are true.
+ */
 static __always_inline void begin_epoch(struct epoch *epoch)
 {
 	const volatile struct moves *counted = the_moves();
@@ -33,16 +36,23 @@ static __always_inline void begin_epoch(struct epoch *epoch)
 }
 
 /* Whether nothing was renamed since; an odd sequence is a change under way. */
-static __always_inline _Bool is_unmoved(const struct epoch *epoch)
+static __always_inline _Bool is_untouched(const struct epoch *epoch)
 {
 	return !(epoch->rename_seq & 1) && epoch->rename_seq == sequence(&rename_lock);
 }
 
-/* Whether nothing was renamed or mounted since. */
-static __always_inline _Bool is_still(const struct epoch *epoch)
+/* Whether no directory was renamed since. */
+static __always_inline _Bool is_unmoved(const struct epoch *epoch)
 {
-	return is_unmoved(epoch) && !(epoch->mount_seq & 1) &&
-	       epoch->mount_seq == sequence(&mount_lock);
+	const volatile struct moves *counted = the_moves();
+	__u32 files = counted ? counted->files : 0;
+
+	return !(epoch->tree_seq & 1) && epoch->tree_seq == sequence(&rename_lock) - 2 * files;
+}
+
+static __always_inline _Bool is_unmounted(const struct epoch *epoch)
+{
+	return !(epoch->mount_seq & 1) && epoch->mount_seq == sequence(&mount_lock);
 }
 
 /* Whether names lie beneath it. The mode alone does not tell: an inode gone bad has that of a file.

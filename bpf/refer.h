@@ -304,7 +304,7 @@ __noinline int glance(const struct subject *subject, const struct refer *refer)
 					   (UNKNOWN | MASK(ACTION_REFER) | refer->arrives))
 			seen = GLANCE_UNSEALED;
 	}
-	return is_unmoved(&epoch) ? seen : GLANCE_NOTHING;
+	return is_untouched(&epoch) ? seen : GLANCE_NOTHING;
 }
 
 static __always_inline int ask_refer(struct dentry *old_dentry, const struct path *new_dir,

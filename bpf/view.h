@@ -199,7 +199,7 @@ static long try_to_view(__u32 index, struct looking *looking)
 		begin_walk(viewing, question->mount, 1);
 	}
 	bpf_loop(VIEWING_STEPS, view_step, &viewing, 0);
-	looking->still = is_still(&viewing->epoch);
+	looking->still = is_untouched(&viewing->epoch) && is_unmounted(&viewing->epoch);
 	return looking->still;
 }
 

@@ -314,6 +314,20 @@ __noinline int begin_decision(struct walk *walk, const struct ruleset *ruleset, 
 }
 
 /*
+ * Whether the way up was there from the walk's begin to its end. No move of a file changes the one
+ * from a directory.
+ */
+static __always_inline _Bool is_still(const struct walk *walk)
+{
+	struct inode *inode = CAST(struct dentry, walk->from_dentry)->d_inode;
+
+	if (!is_unmounted(&walk->epoch))
+		return 0;
+	return inode && S_ISDIR(inode->i_mode) ? is_unmoved(&walk->epoch)
+					       : is_untouched(&walk->epoch);
+}
+
+/*
  * Decide all actions in asked for an object; the answer is in walk->decision.
  * Returns whether it held from the walk's begin to its end.
  *
@@ -357,7 +371,7 @@ __noinline int walk_up(struct walk *walk, const struct sight *sight, __u64 asked
 		if (walk->mode == WALK_MODE_GATHER)
 			continue;
 		end_walk_up(walk, ruleset);
-		still = is_still(&walk->epoch);
+		still = is_still(walk);
 	}
 	bpf_iter_num_destroy(&passes);
 	if (still)

@@ -272,7 +272,7 @@ MUTATIONS = (
     _kernel(
         "race",
         "walk.h",
-        "still = is_still(&walk->epoch);",
+        "still = is_still(walk);",
         "still = 1;",
         "test_races.py::test_always_in_one_denied_tree_or_another",
     ),

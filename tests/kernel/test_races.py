@@ -102,6 +102,34 @@ def test_always_in_one_denied_tree_or_another(
     assert found.keys() == {errno.EACCES} and found[errno.EACCES] > 50
 
 
+def rename(folder: Path, stop: Path) -> int:
+    """Rename a file there and back."""
+    count = 0
+    while not stop.exists():
+        os.rename(folder / "one", folder / "two")
+        os.rename(folder / "two", folder / "one")
+        count += 1
+    return count
+
+
+def test_moves_of_files_disturb_nobody(preempted: None, tree: Path, cgroup: Path, inside: Member, attach: rule.Attach) -> None:
+    """The longest walk is made in peace, however many files are renamed meanwhile."""
+    bottom = tree.joinpath("open", *["d"] * DEPTH)
+    bottom.mkdir(parents=True)
+    for path in (bottom / "file", tree / "one"):
+        path.write_text("")
+    held = inside.ask(hold, bottom)
+    attach(rule.make(READ | Action.MAKE_FIFO, rule.deny(tree, Action.MAKE_FIFO, "*xd"), default="allow"))
+    with Member() as mover:
+        mover.begin(rename, tree, tree / "stop")
+        try:
+            found = inside.ask(read_all_the_while, held, SECONDS)
+        finally:
+            (tree / "stop").write_text("")
+        assert mover.end() > 50
+    assert found.keys() == {0} and found[0] > 50
+
+
 def test_moved_into_a_denied_tree(tree: Path, inside: Member, attach: rule.Attach) -> None:
     """A walk that is remembered ends where a directory is renamed."""
     for name in ("open/inner", "secret"):
