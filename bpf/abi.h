@@ -361,6 +361,21 @@ struct view_key {
 	__u64 views; /* serial number of the set */
 };
 
+/* A rule, and on how many objects that follow one another it is. */
+struct rule_run {
+	struct rule rule;
+	__u32 objects;
+	__u32 pad;
+};
+
+/* What fill.h is told; addresses are in user space. */
+struct filling {
+	__u64 objects; /* struct object of each, one after another */
+	__u64 runs;    /* struct rule_run of them all, one after another; of marks 0 */
+	__u32 count;   /* of the runs; of marks that of the objects */
+	__u32 ruleset; /* index; of marks the low word of the serial number of their set */
+};
+
 /* What fsviews say of one object, by their numbers in the set. */
 struct view_marks {
 	__u32 marks[LIMIT_VIEWS];

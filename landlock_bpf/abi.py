@@ -390,6 +390,27 @@ class ViewKey(ctypes.Structure):
     ]
 
 
+class RuleRun(ctypes.Structure):
+    """struct rule_run: 280 bytes."""
+
+    _fields_ = [
+        ("rule", Rule),
+        ("objects", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+    ]
+
+
+class Filling(ctypes.Structure):
+    """struct filling: 24 bytes."""
+
+    _fields_ = [
+        ("objects", ctypes.c_uint64),
+        ("runs", ctypes.c_uint64),
+        ("count", ctypes.c_uint32),
+        ("ruleset", ctypes.c_uint32),
+    ]
+
+
 class ViewMarks(ctypes.Structure):
     """struct view_marks: 40 bytes."""
 
@@ -838,6 +859,8 @@ RECORDS = {
     "programs": Programs,
     "ruleset": Ruleset,
     "view_key": ViewKey,
+    "rule_run": RuleRun,
+    "filling": Filling,
     "view_marks": ViewMarks,
     "domain": Domain,
     "moves": Moves,

@@ -138,6 +138,19 @@ def iter_read(link: int, what: str) -> bytes:
         os.close(fd)
 
 
+def prog_run(program: int, context: ctypes.Structure, what: str) -> None:
+    """Run a program of the type syscall; KernelError for the -errno that it returns."""
+    size = ctypes.sizeof(libbpf.TestRunOpts)
+    opts = libbpf.TestRunOpts(sz=size, ctx_in=ctypes.addressof(context), ctx_size_in=ctypes.sizeof(context))
+    libbpf.check(libbpf.library().bpf_prog_test_run_opts(program, ctypes.byref(opts)), "run the program", what)
+    libbpf.check(opts.retval, "run the program", what)
+
+
+def address_of(data: bytes) -> int:
+    """Give where the kernel can read some bytes, for as long as they live."""
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+
+
 def _info(fd: int, info: _Info, kind: str) -> _Info:
     size = c_uint32(ctypes.sizeof(info))
     result = libbpf.library().bpf_obj_get_info_by_fd(fd, ctypes.byref(info), ctypes.byref(size))

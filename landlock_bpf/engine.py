@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from landlock_bpf import abi, bpf, errors, hooks, identifier, maps
+from landlock_bpf import abi, bpf, errors, hooks, identifier, identity, maps
 
 BPFFS = Path("/sys/fs/bpf")  # its names have no dots (kernel/bpf/inode.c, bpf_lookup)
 PINS = BPFFS / "landlock-bpf"
@@ -145,6 +145,15 @@ class Engine:
         finally:
             os.close(program)
 
+    def fill(self, objects: identity.Objects, runs: bytes, index: int) -> None:
+        """Put rules of a ruleset on objects: `runs` are struct rule_run, one after another. After an error some are there."""
+        told = abi.Filling(bpf.address_of(objects.block), bpf.address_of(runs), len(runs) // ctypes.sizeof(abi.RuleRun), index)
+        self._run("fill", told)
+
+    def announce(self, objects: identity.Objects, number: int) -> None:
+        """Say on which objects the marks of a set of views are about to be: the low word of its serial number."""
+        self._run("announce", abi.Filling(bpf.address_of(objects.block), 0, len(objects), number))
+
     def ruleset(self, index: int) -> abi.Ruleset:
         """Read a ruleset as the engine has it; index 0 is empty."""
         found = self.rulesets.lookup(index)
@@ -216,6 +225,13 @@ class Engine:
     def _map(self, name: str, key: type[Any] | None, value: type[Any] | None, *, raw: bool = False) -> maps.Map:
         opened = maps.Map.open(f"{self.pins}/maps/{name}", key=key, value=value, raw=raw)
         return self._stack.enter_context(opened)
+
+    def _run(self, name: str, context: ctypes.Structure) -> None:
+        program = bpf.obj_get(f"{self.pins}/progs/{name}")
+        try:
+            bpf.prog_run(program, context, name)
+        finally:
+            os.close(program)
 
     def _memory(self, name: str, value: type[ctypes.Structure] | type[ctypes.c_uint64]) -> memoryview:
         with maps.Map.open(f"{self.pins}/maps/{name}", value=value) as opened:

@@ -6,17 +6,16 @@ from __future__ import annotations
 import errno
 import struct
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from landlock_bpf import abi, engine, errors, identity, merging, record, ruleset
 
 _TAIL = struct.Struct("=II")  # what fsview_key has after the object
-_KEY = identity.OBJECT.size + _TAIL.size  # and view_key is as long
+_LENGTH = struct.Struct("=I4x")  # what struct rule_run has after the rule
 _NUMBERED = struct.Struct("=II")  # pattern_key and command_key: the ruleset's index, and a number
 _CLASS = struct.Struct("=I")  # what commands has for a command
 _SERIAL = struct.Struct("=Q")  # what view_key has there
 _WORD = 64
-_FLIP = 0 if sys.byteorder == "little" else 7  # where in a word the octet of its lowest bits is
 # Bits that no key has only cost a look-up: so many are left before the filter is made anew (1.6 % of it).
 _STALE_BITS = 1 << 16
 
@@ -28,17 +27,15 @@ def install(live: engine.Engine, made: record.Record) -> None:
         remove(live, made.index)  # left by a killed controller, and its record lost
     live.rulesets.update(made.index, merging.record(made.layers, made.serial))
     tail = _TAIL.pack(made.index, 0)
-    announce(live, _joined(merged.rules, tail), made.index)
-    fill = (
-        ("fsview", tail, merged.rules, abi.Limit.OBJECTS, "objects"),
-        ("names", tail, merged.names, abi.Limit.NAMES, "names"),
-        ("patterns", b"", _patterns(made.index, merged), abi.Limit.NAMES, "patterns of names"),
-        ("commands", b"", _commands(made.index, merged), abi.Limit.COMMANDS, "ioctl commands"),
+    steps: tuple[tuple[abi.Limit, str, Callable[[], None]], ...] = (
+        (abi.Limit.OBJECTS, "objects", lambda: _fill(live, merged, made.index)),
+        (abi.Limit.NAMES, "names", lambda: _put(live, "names", merged.names, tail)),
+        (abi.Limit.NAMES, "patterns of names", lambda: _put(live, "patterns", _patterns(made.index, merged))),
+        (abi.Limit.COMMANDS, "ioctl commands", lambda: _put(live, "commands", _commands(made.index, merged))),
     )
-    for name, rest, entries, limit, what in fill:
+    for limit, what, step in steps:
         try:
-            if entries:  # else the map need not be opened
-                getattr(live, name).update_joined(_joined(entries, rest), list(entries.values()))
+            step()
         except errors.KernelError as cause:
             remove(live, made.index, made)
             if cause.errno != errno.E2BIG:
@@ -100,16 +97,15 @@ def refresh_filter(live: engine.Engine) -> None:
     live.filter[:] = fresh
 
 
-def announce(live: engine.Engine, keys: bytes, number: int) -> None:
-    """Tell the engine that rules of a ruleset, or marks of a set of views, are about to be on the objects of keys.
+def _fill(live: engine.Engine, merged: merging.Merged, index: int) -> None:
+    if merged.objects:
+        runs = (rule + _LENGTH.pack(length) for rule, length in merged.rules.runs)
+        live.fill(merged.objects, b"".join(runs), index)
 
-    These are fsview_keys or view_keys, one after another. Their filesystems are noted, and their bits of the filter set.
-    """
-    for device in identity.devices(keys, _KEY):
-        live.superblocks.update(device, 1)
-    octets, flip = live.filter.cast("B"), _FLIP  # Python's numbers of 64 bits take twice as long
-    for bit in ruleset.filter_bits(identity.inos(keys, _KEY), number):
-        octets[bit >> 3 ^ flip] |= 1 << (bit & 7)
+
+def _put(live: engine.Engine, name: str, entries: Mapping[bytes, bytes], tail: bytes = b"") -> None:
+    if entries:  # else the map need not be opened
+        getattr(live, name).update_joined(_joined(entries, tail), list(entries.values()))
 
 
 def _joined(keys: Collection[bytes], tail: bytes) -> bytes:

@@ -3,22 +3,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import stat
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 # struct object as bytes is the name of an object everywhere in user space: it is hashed, compared and written, never read.
 OBJECT = struct.Struct("=QQII")
 NOTHING = bytes(OBJECT.size)
 DEVICE = slice(16, 20)  # of an object
 NAMED = struct.Struct(f"=II{OBJECT.size}s{OBJECT.size}s{OBJECT.size}sQII")
-# The same in words of 32 bits, of which columns are read: which of a record's has what; of 64 bits, the magic.
-_WORDS, _FD, _MODE, _DEVICE, _KNOWN, _MAGIC = NAMED.size // 4, 0, 1, 6, 22, 10
-_OBJECT_OF = struct.Struct(f"=8x{OBJECT.size}s{NAMED.size - 8 - OBJECT.size}x")
+# The same in words of 32 bits, of which columns are read: which of a record's has what; of 64 bits, the object and the magic.
+_WORDS, _FD, _MODE, _DEVICE, _KNOWN = NAMED.size // 4, 0, 1, 6, 22
+_LONGS, _OBJECT, _MAGIC = NAMED.size // 8, 1, 10
+_OBJECT_LONGS = OBJECT.size // 8
+_EACH = struct.Struct(f"{OBJECT.size}s")
 
 BTRFS_SUPER_MAGIC = 0x9123683E
 OVERLAYFS_SUPER_MAGIC = 0x794C7630
@@ -83,11 +86,46 @@ class Named(NamedTuple):
         return ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Objects(Sequence[bytes]):
+    """Objects that stand one after another in one block of memory: there may be ten thousand."""
+
+    block: bytes
+
+    def __len__(self) -> int:
+        return len(self.block) // OBJECT.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return itertools.chain.from_iterable(_EACH.iter_unpack(self.block))
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[bytes, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> bytes | tuple[bytes, ...]:
+        if isinstance(place, slice):
+            return tuple(map(self.__getitem__, range(len(self))[place]))
+        start = range(len(self))[place] * OBJECT.size
+        return self.block[start : start + OBJECT.size]
+
+    @classmethod
+    def of(cls, objects: Iterable[bytes]) -> Objects:
+        """Put objects together."""
+        return objects if isinstance(objects, cls) else cls(b"".join(objects))
+
+    @property
+    def inos(self) -> list[int]:
+        """Their inode numbers."""
+        return memoryview(self.block).cast("Q")[::_OBJECT_LONGS].tolist()
+
+
 class Alike(NamedTuple):
     """Objects that are all of one type (S_IFMT of their modes), and their devices: of none is there anything else to tell."""
 
     type: int
-    objects: list[bytes]
+    objects: Objects
     devices: set[bytes]
 
     @property
@@ -95,18 +133,11 @@ class Alike(NamedTuple):
         return stat.S_ISDIR(self.type)
 
 
-def devices(objects: bytes, size: int = OBJECT.size) -> set[bytes]:
-    """Give the devices of objects that stand one after another, each at the beginning of so many bytes."""
-    return _devices(memoryview(objects).cast("I")[DEVICE.start // 4 :: size // 4])
-
-
-def inos(objects: bytes, size: int = OBJECT.size) -> list[int]:
-    """Give the inode numbers of such objects."""
-    return memoryview(objects).cast("Q")[:: size // 8].tolist()
-
-
-def _devices(words: memoryview) -> set[bytes]:
-    return {device.to_bytes(4, sys.byteorder) for device in set(words.tolist())}
+def _different(column: memoryview) -> set[int]:
+    """Give the different values of a column; mostly all are the first one, which takes no number for each to be seen."""
+    values = column.tobytes()
+    same = values == values[: column.itemsize] * len(column)
+    return set((column[:1] if same else column).tolist())
 
 
 class Names(Mapping[int, Named]):
@@ -137,7 +168,7 @@ class Names(Mapping[int, Named]):
     @property
     def all_known(self) -> bool:
         """Whether the layout of each filesystem was given."""
-        return 0 not in self._words[_KNOWN::_WORDS].tolist()
+        return 0 not in _different(self._words[_KNOWN::_WORDS])
 
     def alike(self, fds: Sequence[int]) -> Alike | None:
         """Give the objects of descriptors, opened in this order; None where one of them needs a closer look.
@@ -147,13 +178,18 @@ class Names(Mapping[int, Named]):
         records = self._of(fds)
         if records is None:
             return None
-        words, long = memoryview(records).cast("I"), memoryview(records).cast("Q")
-        types = {stat.S_IFMT(mode) for mode in set(words[_MODE::_WORDS].tolist())}
-        magics, known = set(long[_MAGIC :: _WORDS // 2].tolist()), words[_KNOWN::_WORDS].tolist()
-        if len(types) != 1 or stat.S_IFLNK in types or 0 in known or not magics <= _PLAIN:
+        words, longs = memoryview(records).cast("I"), memoryview(records).cast("Q")
+        types = {stat.S_IFMT(mode) for mode in _different(words[_MODE::_WORDS])}
+        magics, known = _different(longs[_MAGIC::_LONGS]), _different(words[_KNOWN::_WORDS])
+        devices = _different(words[_DEVICE::_WORDS])
+        # Nothing but NOTHING is on device 0.
+        if len(types) != 1 or stat.S_IFLNK in types or 0 in known or 0 in devices or not magics <= _PLAIN:
             return None
-        objects = list(itertools.chain.from_iterable(_OBJECT_OF.iter_unpack(records)))
-        return None if NOTHING in objects else Alike(types.pop(), objects, _devices(words[_DEVICE::_WORDS]))
+        objects = memoryview(bytearray(OBJECT.size * len(fds))).cast("Q")
+        for place in range(_OBJECT_LONGS):
+            objects[place::_OBJECT_LONGS] = longs[_OBJECT + place :: _LONGS]
+        named = {device.to_bytes(4, sys.byteorder) for device in devices}
+        return Alike(types.pop(), Objects(objects.tobytes()), named)
 
     def _of(self, fds: Sequence[int]) -> bytes | None:
         """Give the records of some descriptors alone, if they are in the order of these."""

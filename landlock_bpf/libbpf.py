@@ -91,6 +91,23 @@ class ProgLoadOpts(ctypes.Structure):
     ]
 
 
+class TestRunOpts(ctypes.Structure):
+    """struct bpf_test_run_opts up to retval."""
+
+    _fields_ = [
+        ("sz", c_size_t),
+        ("data_in", c_void_p),
+        ("data_out", c_void_p),
+        ("data_size_in", c_uint32),
+        ("data_size_out", c_uint32),
+        ("ctx_in", c_void_p),
+        ("ctx_out", c_void_p),
+        ("ctx_size_in", c_uint32),
+        ("ctx_size_out", c_uint32),
+        ("retval", c_int32),
+    ]
+
+
 class BtfType(ctypes.Structure):
     """struct btf_type; `size_or_type` is the union at its end."""
 
@@ -152,6 +169,7 @@ _FUNCTIONS = {
     "ring_buffer__free": (None, (c_void_p,)),
     "libbpf_probe_bpf_map_type": (c_int, (c_int, c_void_p)),
     "bpf_prog_load": (c_int, (c_int, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(ProgLoadOpts))),
+    "bpf_prog_test_run_opts": (c_int, (c_int, POINTER(TestRunOpts))),
     "libbpf_set_print": (c_void_p, (c_void_p,)),
     "libbpf_version_string": (c_char_p, ()),
 }

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from landlock_bpf import abi, errors, names, rows, ruleset
+from landlock_bpf import abi, errors, identity, names, rows, ruleset
 
 _LAYERS = int(abi.Limit.LAYERS)
 _RULE = struct.Struct(f"={_LAYERS}Q{_LAYERS}QQII")
@@ -23,11 +23,12 @@ Commands = tuple[int, ...]
 class Merged(NamedTuple):
     """What the maps of the engine get; bytes are what stands there, keys without the ruleset's index.
 
-    `rules` are struct rule by struct object, `names` struct rule by struct object and hash, `patterns` struct pattern by
-    their number, `commands` the number of a class by the command.
+    `rules` are struct rule of each of `objects`, `names` struct rule by struct object and hash, `patterns` struct pattern
+    by their number, `commands` the number of a class by the command.
     """
 
-    rules: dict[bytes, bytes]
+    objects: identity.Objects
+    rules: rows.Runs
     names: dict[bytes, bytes]
     patterns: tuple[abi.Pattern, ...]
     commands: dict[int, int]
@@ -92,8 +93,8 @@ def record(layers: Sequence[ruleset.Layer], serial: int) -> abi.Ruleset:
 def merge(layers: Sequence[ruleset.Layer]) -> Merged:
     """Unite what all layers say of each object, each name and each pattern."""
     classes = Classes(layers)
-    if (alone := _alone(layers, classes)) is not None:
-        return Merged(alone, {}, (), {})
+    if alone := _alone(layers, classes):
+        return alone
     objects: dict[bytes, tuple[_Said, ...]] = {}
     paths: dict[bytes, tuple[_Said, ...]] = {}
     patterns: list[abi.Pattern] = []
@@ -110,7 +111,8 @@ def merge(layers: Sequence[ruleset.Layer]) -> Merged:
         patterns += _patterns(layer, classes, number)
     packed = {words: _pack(words) for words in {*objects.values(), *paths.values()}}
     return Merged(
-        {object: packed[words] for object, words in objects.items()},
+        identity.Objects.of(objects),
+        rows.Runs.of(packed[words] for words in objects.values()),
         {path: packed[words] for path, words in paths.items()},
         tuple(patterns),
         classes.commands,
@@ -129,18 +131,17 @@ def _lists(layer: ruleset.Layer) -> Iterator[Commands]:
         yield from (each.commands for each in said if each.commands)
 
 
-def _alone(layers: Sequence[ruleset.Layer], classes: Classes) -> dict[bytes, bytes] | None:
+def _alone(layers: Sequence[ruleset.Layer], classes: Classes) -> Merged | None:
     """Merge where there is nothing to unite, in columns: one layer that speaks once of each object. Else None."""
     if len(layers) != 1 or layers[0].names or layers[0].trees or layers[0].patterns or classes.commands:
         return None
-    objects, *said = (rows.column(layers[0].entries, number) for number in range(4))
-    if all(each.count(each[0]) == len(each) for each in said if each):
-        united = dict.fromkeys(objects, _pack([(0, *(each[0] for each in said), 0, 0)]) if objects else b"")
-    else:
-        words = list(zip(*said))
-        packed = {each: _pack([(0, *each, 0, 0)]) for each in set(words)}
-        united = dict(zip(objects, map(packed.__getitem__, words)))
-    return united if len(united) == len(objects) else None
+    column, *said = (rows.column(layers[0].entries, number) for number in range(4))
+    objects = identity.Objects.of(column)
+    # Mostly their inode numbers tell them apart.
+    if len(set(objects.inos)) != len(objects) != len(set(objects)):
+        return None
+    rules = rows.Runs((_pack([(0, *words, 0, 0)]), length) for words, length in rows.together(said))
+    return Merged(objects, rules, {}, (), {})
 
 
 def _objects(layer: ruleset.Layer, classes: Classes, first: int) -> dict[bytes, tuple[int, int, int, int, int]]:

@@ -108,7 +108,7 @@ def write(record: Record) -> None:
     for layer in record.layers:
         packed = [rows.pack(kind, said) for kind, said in zip(_KINDS, _long(layer))]
         heads.append({**_head(layer), "long": [told for told, _data in packed]})
-        parts += [data for _told, data in packed]
+        parts += [part for _told, data in packed for part in data]
     head = json.dumps({**vars(record), "layers": heads}).encode()
     path, part = _path(RULESETS, record.serial), f"{RULESETS}/{record.serial}.part"
     try:

@@ -7,11 +7,10 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
-from typing import Any
 
 from landlock_bpf import (
     abi,
+    entries,
     errors,
     flocks,
     hardlinks,
@@ -25,7 +24,6 @@ from landlock_bpf import (
     policy,
     realpaths,
     route,
-    rows,
     ruleset,
     ways,
 )
@@ -88,7 +86,7 @@ class _Maker:
         self.denies = any(flock.denies for flock in split)
         self.notes = list(twins.notes)
         self._spread: dict[bytes, tuple[bytes, int]] = {}
-        self._columns: tuple[list[Any], ...] = tuple([] for _ in ruleset.Entry._fields)
+        self._entries = entries.Entries()
         self._names: list[ruleset.Name] = []
         self._numbers: dict[tuple[str, str, int, ruleset.Pattern], int] = {}
         self._twins = twins
@@ -133,7 +131,7 @@ class _Maker:
             len(each.rules),
             self.denies,
             tuple(self._spread.values()),
-            rows.Rows(ruleset.Entry, self._columns) if self._columns[0] else (),
+            self._entries.rows(),
             permissive=each.permissive,
             names=tuple(self._names),
             patterns=tuple(pattern for *_, pattern in self._numbers),
@@ -156,7 +154,7 @@ class _Maker:
             if not isinstance(way, ways.Way) or way.last.refusal or ways.is_doubtful(way):
                 continue
             for rule, denied in inherited.get(point, ()):
-                self._entry(rule, way.last.object, 0, denied & _usable(way.last), sealed=False)
+                self._entries.add(rule, way.last.object, 0, denied & _usable(way.last), sealed=False)
             for rule, level in trees.get(point, ()):
                 self._plant(rule, way.last, level)
 
@@ -165,7 +163,7 @@ class _Maker:
         search = hardlinks.Search(self.rules, mounted, reals)
         self.notes += search.notes
         allowed: dict[bytes, int] = {}
-        for object, mask in zip(*self._columns[:2]) if search.files else ():
+        for object, mask in self._entries.said() if search.files else ():
             allowed[object] = allowed.get(object, 0) | mask
         for start in range(0, len(search.files), ways.BATCH):
             opened = {}
@@ -188,7 +186,7 @@ class _Maker:
             # Who allows the file itself allows it under all its names.
             if denied := mask & ~allowed & _usable(named):
                 for object in {named.object, named.beneath, named.upper} - {identity.NOTHING}:
-                    self._entry(rule, object, 0, denied, sealed=False)
+                    self._entries.add(rule, object, 0, denied, sealed=False)
 
     def _add_flock(self, flock: flocks.Flock, alike: identity.Alike) -> None:
         """Add what the rules of a flock say of their objects."""
@@ -197,17 +195,7 @@ class _Maker:
         for object in objects[-1:] if len(alike.devices) == 1 else objects:
             device = object[identity.DEVICE]
             self._spread[device] = object, self._spread.get(device, (b"", 0))[1] + rules
-        same = _allowed(first, alike.type), 0, False
-        columns = (
-            objects,
-            *(repeat(value, len(objects)) for value in same),
-            [rule.path for rule in flock.rules],
-            repeat(first.location.file, len(objects)),
-            flock.lines,
-            repeat(first.commands, len(objects)),
-        )
-        for column, values in zip(self._columns, columns):
-            column.extend(values)
+        self._entries.add_alike(flock.rules, flock.lines, objects, _allowed(first, alike.type))
 
     def _add(self, rule: policy.Rule, way: ways.Way) -> None:
         """Add what a rule says of its object, its names, and the way to them."""
@@ -224,17 +212,17 @@ class _Maker:
             self._plant(rule, last)
         else:
             allowed, usably_denied = _allowed(rule, last.mode), denied & _usable(last)
-            self._entry(rule, last.object, allowed, usably_denied, sealed=bool(usably_denied))
+            self._entries.add(rule, last.object, allowed, usably_denied, sealed=bool(usably_denied))
             if usably_denied:
                 # The same file, seen without overlayfs.
                 for real in _aliases(last)[1:]:
-                    self._entry(rule, real, 0, usably_denied, sealed=True)
+                    self._entries.add(rule, real, 0, usably_denied, sealed=True)
         if denied:
             seal = way.places if way.missing or rule.names else way.places[:-1]
             for named in seal:
                 for object in dict.fromkeys((named.object, named.beneath)):
                     if object != identity.NOTHING:
-                        self._entry(rule, object, 0, 0, sealed=True)
+                        self._entries.add(rule, object, 0, 0, sealed=True)
 
     def _plant(self, rule: policy.Rule, tree: identity.Named, level: int = 0) -> None:
         """Have a rule's patterns hold beneath a directory; `level` is that of mounts beneath its own."""
@@ -246,12 +234,6 @@ class _Maker:
             pattern = ruleset.Pattern(text, int(rule.denied), rule.location.file, rule.location.line, rule.commands)
             number = self._numbers.setdefault((*own, pattern), len(self._numbers))
             self._trees += [ruleset.Tree(object, number, rule.path) for object in _aliases(tree)]
-
-    def _entry(self, rule: policy.Rule, object: bytes, allowed: int, denied: int, *, sealed: bool) -> None:
-        at = rule.location
-        said = object, allowed, denied, sealed, rule.path, at.file, at.line, rule.commands
-        for column, value in zip(self._columns, said):
-            column.append(value)
 
 
 def _allowed(rule: policy.Rule, mode: int) -> int:

@@ -7,8 +7,7 @@ import array
 import functools
 import itertools
 import json
-import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from landlock_bpf import identity
@@ -16,8 +15,43 @@ from landlock_bpf import identity
 Row = TypeVar("Row", bound=tuple[Any, ...])
 Column = Sequence[Any]
 
-_OBJECTS = struct.Struct(f"{identity.OBJECT.size}s")
 _BETWEEN = "\0"  # of texts: no path has it
+_FEW = 16  # runs that stand where all else is that is read often
+
+
+class Runs(Sequence[Any]):
+    """A column in which a value mostly is that of the row before: each value once, with how many rows have it."""
+
+    def __init__(self, runs: Iterable[tuple[Any, int]] = ()) -> None:
+        self.runs: list[tuple[Any, int]] = []
+        for value, length in runs:
+            self.add(value, length)
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Runs:
+        """Make them of any column."""
+        return values if isinstance(values, cls) else cls(zip(values, itertools.repeat(1)))
+
+    def add(self, value: Any, length: int) -> None:
+        """Let so many more rows have a value."""
+        if self.runs and self.runs[-1][0] == value:
+            length += self.runs.pop()[1]
+        self.runs.append((value, length))
+
+    def __len__(self) -> int:
+        return sum(length for _value, length in self.runs)
+
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.chain.from_iterable(itertools.starmap(itertools.repeat, self.runs))
+
+    @overload
+    def __getitem__(self, place: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Any, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Any:
+        return tuple(self)[place]
 
 
 class Rows(Sequence[Row], Generic[Row]):
@@ -64,37 +98,62 @@ def column(said: Sequence[tuple[Any, ...]], number: int) -> Column:
     return said.column(number) if isinstance(said, Rows) else [row[number] for row in said]
 
 
-def pack(kind: type[Any], said: Sequence[tuple[Any, ...]]) -> tuple[list[Any], bytes]:
-    """Turn rows into bytes, and what tells in JSON how to read them: for each column its form, and its length there."""
+def together(columns: Iterable[Column]) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """Give what rows that follow one another have in all of some columns, and how many rows these are."""
+    runs = [iter(Runs.of(each).runs) for each in columns]
+    values: list[Any] = [None] * len(runs)
+    lengths = [0] * len(runs)
+    while True:
+        for place, each in enumerate(runs):
+            if not lengths[place]:
+                following = next(each, None)
+                if following is None:
+                    return
+                values[place], lengths[place] = following
+        length = min(lengths)
+        yield tuple(values), length
+        lengths = [left - length for left in lengths]
+
+
+def pack(kind: type[Any], said: Sequence[tuple[Any, ...]]) -> tuple[list[Any], list[bytes]]:
+    """Turn rows into bytes, in parts, and what tells in JSON how to read them: for each column its form and its length."""
     told: list[Any] = []
     parts = []
     for number in range(len(kind._fields) if said else 0):
         values = column(said, number)
-        if not isinstance(values[0], bytes) and values[0] == values[-1] and values.count(values[0]) == len(values):
-            told.append(("same", [len(values), values[0]]))
+        if (runs := _few_runs(values)) is not None:
+            told.append(("runs", runs))
             continue
-        form, part = _packed(values)
+        form, part = _packed(list(values) if isinstance(values, Runs) else values)
         told.append((form, len(part)))
         parts.append(part)
-    return told, b"".join(parts)
+    return told, parts
 
 
 def unpack(kind: Callable[..., Row], told: Sequence[Any], data: memoryview) -> tuple[Sequence[Row], memoryview]:
     """Read rows from the beginning of bytes, and give the bytes after them. What nobody asks for is not looked at."""
     columns: list[Column | Callable[[], Column]] = []
     for form, length in told:
-        if form == "same":
-            columns.append([_plain(length[1])] * length[0])
+        if form == "runs":
+            columns.append(Runs((_plain(value), rows) for value, rows in length))
         else:
             columns.append(functools.partial(_READERS[form], data[:length]))
             data = data[length:]
     return Rows(kind, columns) if columns else (), data
 
 
+def _few_runs(values: Column) -> list[tuple[Any, int]] | None:
+    """Give the runs of a column if they are few and JSON has their values; None of others, which are not looked for."""
+    if isinstance(values, Runs):
+        return values.runs if len(values.runs) <= _FEW else None
+    same = not isinstance(values[0], bytes) and values[0] == values[-1] and values.count(values[0]) == len(values)
+    return [(values[0], len(values))] if same else None
+
+
 def _packed(values: Column) -> tuple[str, bytes]:
     first = values[0]
     if isinstance(first, bytes):
-        return "objects", b"".join(values)
+        return "objects", identity.Objects.of(values).block
     if isinstance(first, int):
         return "numbers", array.array("Q", values).tobytes()
     if isinstance(first, str):
@@ -111,7 +170,7 @@ def _plain(value: Any) -> Any:
 
 
 _READERS: Mapping[str, Callable[[memoryview], Column]] = {
-    "objects": lambda data: list(itertools.chain.from_iterable(_OBJECTS.iter_unpack(data))),
+    "objects": lambda data: identity.Objects(bytes(data)),
     "numbers": lambda data: data.cast("Q").tolist(),
     "texts": lambda data: str(data, "utf-8", "surrogatepass").split(_BETWEEN),
     "json": lambda data: list(map(_plain, json.loads(bytes(data)))),

@@ -8,7 +8,7 @@ import errno
 import struct
 from collections.abc import Container, Iterable
 
-from landlock_bpf import abi, engine, errors, fsview, ruleset
+from landlock_bpf import abi, engine, errors, fsview, identity, ruleset
 
 _SERIAL = struct.Struct("=Q")  # what view_key has after the object
 
@@ -18,7 +18,7 @@ def install(live: engine.Engine, programs: ruleset.Programs) -> None:
     said = ruleset.view_marks(programs.marks, len(programs.views))
     tail = _SERIAL.pack(programs.serial)
     entries = {object + tail: marks for object, marks in said.items()}
-    fsview.announce(live, b"".join(entries), ruleset.low_word(programs.serial))
+    live.announce(identity.Objects.of(said), ruleset.low_word(programs.serial))
     try:
         live.views.update_batch(entries)
     except errors.KernelError as cause:

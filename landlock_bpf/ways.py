@@ -57,10 +57,14 @@ class Filesystems:
 
     def hold_all(self, alike: identity.Alike, fds: Iterable[int]) -> None:
         """Keep the filesystems of objects, which are open."""
-        if not alike.devices <= self._fds.keys():
-            for object, fd in zip(alike.objects, fds):
-                if object[identity.DEVICE] not in self._fds:
-                    self._fds[object[identity.DEVICE]] = os.dup(fd)
+        missing = alike.devices - self._fds.keys()
+        for object, fd in zip(alike.objects, fds) if missing else ():
+            device = object[identity.DEVICE]
+            if device in missing:
+                self._fds[device] = os.dup(fd)
+                missing.remove(device)
+                if not missing:
+                    break
 
 
 def drop_caches() -> None:

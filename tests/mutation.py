@@ -436,8 +436,8 @@ MUTATIONS = (
     _control(
         "way-sealed",
         "resolution.py",
-        "self._entry(rule, object, 0, 0, sealed=True)",
-        "self._entry(rule, object, 0, 0, sealed=False)",
+        "self._entries.add(rule, object, 0, 0, sealed=True)",
+        "self._entries.add(rule, object, 0, 0, sealed=False)",
         "unit/test_resolution.py::test_a_denial_seals_its_object_and_the_way_to_it",
     ),
     _control(

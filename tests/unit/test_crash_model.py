@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import itertools
 import os
+import struct
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ctypes import c_uint32, c_uint64, sizeof
@@ -61,6 +63,24 @@ class Kernel:
         self.steps += 1
         if self.fatal and self.steps >= self.fatal:
             raise Killed
+
+    def fill(self, objects: identity.Objects, runs: bytes, index: int) -> None:
+        """Do as bpf/fill.h does."""
+        left = iter(objects)
+        for start in range(0, len(runs), sizeof(abi.RuleRun)):
+            run = abi.RuleRun.from_buffer_copy(runs, start)
+            for object in itertools.islice(left, run.objects):
+                self.announce(identity.Objects(object), index)
+                self.fsview.update(object + struct.pack("=II", index, 0), bytes(run.rule))
+        assert not list(left)
+
+    def announce(self, objects: identity.Objects, number: int) -> None:
+        """Do as bpf/fill.h does."""
+        for object in objects:
+            (bit,) = ruleset.filter_bits(identity.Objects(object).inos, number)
+            self.step()
+            self.filter[bit // 64] |= 1 << bit % 64
+            self.superblocks.update(abi.Object.from_buffer_copy(object).dev, 1)
 
     def rules(self, hook: str) -> Map:
         return self.arrays.setdefault(hook, Map(self))

@@ -129,13 +129,13 @@ def named(fd: int, mode: int = 0o100644, magic: int = EXT4, known: int = 1, ino:
 
 def test_names_are_alike_only_where_nothing_is_left_to_tell() -> None:
     plain = [named(3, ino=7), named(4, 0o100600, ino=8)]
-    objects = [each.object for each in plain]
+    objects = identity.Objects.of(each.object for each in plain)
     assert identity.Names.of(plain).alike([3, 4]) == (0o100000, objects, {DEVICE})
     around = identity.Names.of([named(1), plain[0], plain[1], named(9, 0o040755)])
     assert around.alike([3, 4]) == (0o100000, objects, {DEVICE})
     assert identity.Names.of([plain[0], named(4, 0o120777), named(5)]).alike([3, 5]) == (
         0o100000,
-        [objects[0], named(5).object],
+        identity.Objects.of((objects[0], named(5).object)),
         {DEVICE},
     )
     for other in (

@@ -52,6 +52,7 @@ LAYERS = (
         "resolution",
         (
             "ascent",
+            "entries",
             "explanation",
             "flocks",
             "hardlinks",

@@ -25,6 +25,10 @@ def layer(**said: Any) -> ruleset.Layer:
     return ruleset.Layer("d", 1, "p", "p.toml", IOCTL | 1, 0, 0, True, (), **said)
 
 
+def rules_of(merged: merging.Merged) -> dict[bytes, abi.Rule]:
+    return {object: rule_of(rule) for object, rule in zip(merged.objects, merged.rules)}
+
+
 def rule_of(data: bytes) -> abi.Rule:
     return abi.Rule.from_buffer_copy(data)
 
@@ -37,7 +41,7 @@ def test_names() -> None:
     assert merging.name_head(said[0]) + (9).to_bytes(8, "little") == bytes(key)
     assert (list(whole.denied)[:3], whole.sealed, list(whole.allowed)) == ([0, 1, 1], 0b110, [0] * abi.Limit.LAYERS)
     assert (list(way.denied)[:3], way.sealed) == ([0, 0, 0], 0b010)
-    assert rule_of(merged.rules[object_of(1)]).named == 1
+    assert rules_of(merged)[object_of(1)].named == 1
     made = merging.record((layer(names=said),), 5)
     assert (made.lengths, made.tails, made.patterns, made.commands) == (1 << 5 | 1 << 6, 0, 0, 0)
 
@@ -50,7 +54,7 @@ def test_patterns_are_numbered_over_all_layers() -> None:
         layer(patterns=(one, two), trees=(ruleset.Tree(object_of(1), 1, "/x"), ruleset.Tree(object_of(2), 0, "/y"))),
     )
     merged = merging.merge(layers)
-    assert [rule_of(merged.rules[object_of(number)]).trees for number in (1, 2)] == [0b101, 0b010]
+    assert [rules_of(merged)[object_of(number)].trees for number in (1, 2)] == [0b101, 0b010]
     told = [(each.head, each.tail, each.exact, each.tree.ino, list(each.rule.denied)[:2]) for each in merged.patterns]
     assert told == [(0, 4, 0, 1, [1, 0]), (0, 4, 0, 2, [0, 1]), (4, 0, 1, 1, [0, 1])]
     assert merged.patterns[0].tail_hash == names.hash_bytes(b".pem") and merged.patterns[0].head_hash == 0
@@ -63,7 +67,7 @@ def test_what_is_left_when_a_filesystem_goes_keeps_its_numbers() -> None:
     trees = (ruleset.Tree(object_of(1), 0, "/x"), ruleset.Tree(object_of(2), 1, "/y"))
     kept = layer(patterns=patterns, trees=trees).keep({object_of(2)})
     merged = merging.merge((kept,))
-    assert {key: rule_of(rule).trees for key, rule in merged.rules.items()} == {object_of(2): 0b10}
+    assert {key: rule.trees for key, rule in rules_of(merged).items()} == {object_of(2): 0b10}
     assert [each.tree.ino for each in merged.patterns] == [0, 2]
 
 
@@ -83,7 +87,7 @@ def test_ioctl_commands(rules: list[list[tuple[tuple[int, ...], bool]]]) -> None
         for each in rules
     ]
     merged, made = merging.merge(layers), merging.record(layers, 5)
-    rule = rule_of(merged.rules.get(object_of(1), bytes(abi.Rule())))
+    rule = rules_of(merged).get(object_of(1), abi.Rule())
     for command, (number, each) in itertools.product(range(6), enumerate(rules)):
         bit = 1 << abi.ActionBit.COMMANDS + merged.commands[command] if command in merged.commands else IOCTL
         assert made.handled[number] & bit

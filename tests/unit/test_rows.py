@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -27,8 +28,8 @@ ENTRIES = st.builds(
 
 
 def packed(said: list[ruleset.Entry]) -> tuple[object, bytes]:
-    told, data = rows.pack(ruleset.Entry, said)
-    return json.loads(json.dumps(told)), data
+    told, parts = rows.pack(ruleset.Entry, said)
+    return json.loads(json.dumps(told)), b"".join(parts)
 
 
 @given(st.lists(ENTRIES, max_size=5), st.lists(ENTRIES, max_size=5))
@@ -49,8 +50,29 @@ def test_only_what_is_asked_for_is_read(monkeypatch: pytest.MonkeyPatch) -> None
     for form, reader in rows._READERS.items():
         monkeypatch.setitem(rows._READERS, form, lambda data, form=form, reader=reader: (asked.append(form), reader(data))[1])
     read, _ = rows.unpack(ruleset.Entry, told, memoryview(data))
-    assert rows.column(read, 0) == [each.object for each in said] and len(read) == 3
+    assert list(rows.column(read, 0)) == [each.object for each in said] and len(read) == 3
     assert asked == ["objects"]
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=5, max_size=5), min_size=1, max_size=3))
+def test_runs(columns: list[list[int]]) -> None:
+    runs = [rows.Runs.of(values) for values in columns]
+    assert [list(each) for each in runs] == columns and [len(each) for each in runs] == [5] * len(columns)
+    assert all(one[0] != two[0] for each in runs for one, two in itertools.pairwise(each.runs))
+    expected = [(words, len(list(alike))) for words, alike in itertools.groupby(zip(*columns))]
+    assert list(rows.together(runs)) == list(rows.together(columns)) == expected
+
+
+@pytest.mark.parametrize("every", [1, 100])
+def test_of_runs_only_few_are_told_where_the_head_is(every: int) -> None:
+    said = [ruleset.Entry(bytes([number]) * 24, number // every, 0, False, "/x", "f", 1) for number in range(200)]
+    objects, *rest = zip(*said)
+    kept = rows.Rows(ruleset.Entry, [identity.Objects.of(objects), *map(rows.Runs.of, rest)])
+    told, parts = rows.pack(ruleset.Entry, kept)
+    read, left = rows.unpack(ruleset.Entry, json.loads(json.dumps(told)), memoryview(b"".join(parts)))
+    assert list(read) == said and not left
+    assert [form for form, _length in told].count("runs") == (6 if every == 1 else 7)
+    assert len(json.dumps(told)) < 500
 
 
 def test_they_are_a_sequence() -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ def entry(number: int, allowed: int, denied: int = 0, sealed: bool = False) -> r
 
 def test_layers_are_merged_into_one_rule_an_object() -> None:
     merged = merging.merge((layer(entry(1, 1), entry(1, 2, 4, True), entry(2, 1)), layer(entry(1, 4))))
-    rules = {identity.OBJECT.unpack(key)[0]: abi.Rule.from_buffer_copy(rule) for key, rule in merged.rules.items()}
+    rules = {identity.OBJECT.unpack(key)[0]: abi.Rule.from_buffer_copy(rule) for key, rule in zip(merged.objects, merged.rules)}
     assert set(rules) == {1, 2}
     assert (list(rules[1].allowed)[:3], list(rules[1].denied)[:3], rules[1].sealed) == ([3, 4, 0], [4, 0, 0], 1)
     assert (list(rules[2].allowed)[:3], rules[2].sealed) == ([1, 0, 0], 0)
@@ -46,8 +45,16 @@ def test_structs_are_as_the_engine_has_them() -> None:
     (found,) = identity.NAMED.iter_unpack(bytes(named))
     assert identity.Named._make(found) == (3, 5, bytes(named.object), bytes(named.beneath), bytes(named.upper), 13, 1, 1)
     assert identity.OBJECT.unpack(bytes(named.object)) == (1, 2, 3, 4)
-    assert identity.devices(bytes(named.object)) == {named.object.dev.to_bytes(4, sys.byteorder)}
-    assert identity.inos(bytes(named.object)) == [named.object.ino]
+
+
+def test_objects_in_one_block() -> None:
+    said = [identity.OBJECT.pack(number, 2, 3, 4) for number in (7, 8, 2**64 - 1)]
+    objects = identity.Objects.of(said)
+    assert list(objects) == said and len(objects) == 3 and objects[1] == said[1] and objects[1:] == tuple(said[1:])
+    assert objects == identity.Objects.of(iter(said)) and identity.Objects.of(objects) is objects
+    assert objects.inos == [7, 8, 2**64 - 1]
+    none = identity.Objects.of(())
+    assert not none and none.inos == []
 
 
 def test_own_layers_are_the_last_made_at_once() -> None:
