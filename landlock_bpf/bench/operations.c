@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -224,6 +225,10 @@ int measure(const char *name, struct subject *subjects, uint32_t count, uint32_t
 		row++;
 	if (row == known)
 		return -ENOSYS;
+	/* Else what is executed lies at random addresses, and the page tables for these take more
+	 * or less than what mechanisms add. */
+	if (personality(ADDR_NO_RANDOMIZE) < 0)
+		return -errno;
 	for (; OPERATIONS[row].flags != UNOPENED && opened < count && !found; opened++) {
 		subjects[opened].fd =
 			open(subjects[opened].file, OPERATIONS[row].flags | O_CLOEXEC);
