@@ -231,7 +231,8 @@ static __always_inline int ask_file(struct file *file, __u64 asked, __u32 hook)
 
 /*
  * What commands do that any file of a filesystem takes: file_getattr(2) and file_setattr(2) by
- * another name, and to read or change what lies anywhere in it, as who has its disk can.
+ * another name, and to read or change what lies anywhere in it, as who has its disk can. An
+ * inode with another version is another object; subvolumes are made without a hook being asked.
  */
 static __always_inline __u64 meant_by(__u32 command)
 {
@@ -243,19 +244,33 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0x40086602: /* FS_IOC_SETFLAGS */
 	case 0x40046602: /* FS_IOC32_SETFLAGS */
 	case 0x401c5820: /* FS_IOC_FSSETXATTR */
+	case 0x40806685: /* FS_IOC_ENABLE_VERITY */
+	case 0x800c6613: /* FS_IOC_SET_ENCRYPTION_POLICY */
 		return MASK(ACTION_FILE_SETATTR);
+	case 0x40087602: /* FS_IOC_SETVERSION */
+	case 0x40047602: /* FS_IOC32_SETVERSION */
+	case 0x40086604: /* EXT4_IOC_SETVERSION_OLD */
+	case 0x40046604: /* EXT4_IOC32_SETVERSION_OLD */
 	case 0xd0009411: /* BTRFS_IOC_TREE_SEARCH */
 	case 0xc0709411: /* BTRFS_IOC_TREE_SEARCH_V2 */
 	case 0xd0009412: /* BTRFS_IOC_INO_LOOKUP */
 	case 0xd000943e: /* BTRFS_IOC_INO_LOOKUP_USER */
+	case 0xc0389423: /* BTRFS_IOC_INO_PATHS */
 	case 0x40489426: /* BTRFS_IOC_SEND */
 	case 0x40449426: /* BTRFS_IOC_SEND_32 */
+	case 0x5000940e: /* BTRFS_IOC_SUBVOL_CREATE */
+	case 0x50009418: /* BTRFS_IOC_SUBVOL_CREATE_V2 */
 	case 0x50009401: /* BTRFS_IOC_SNAP_CREATE */
 	case 0x50009417: /* BTRFS_IOC_SNAP_CREATE_V2 */
 	case 0x5000940f: /* BTRFS_IOC_SNAP_DESTROY */
 	case 0x5000943f: /* BTRFS_IOC_SNAP_DESTROY_V2 */
 	case 0x00006611: /* EXT4_IOC_SWAP_BOOT */
 	case 0x4048587b: /* XFS_IOC_ATTRMULTI_BY_HANDLE */
+	case 0x4058587a: /* XFS_IOC_ATTRLIST_BY_HANDLE */
+	case 0xc038583f: /* XFS_IOC_GETPARENTS_BY_HANDLE */
+	case 0xc0205865: /* XFS_IOC_FSBULKSTAT */
+	case 0xc0205866: /* XFS_IOC_FSBULKSTAT_SINGLE */
+	case 0x8040587f: /* XFS_IOC_BULKSTAT */
 	case 0x4038586c: /* XFS_IOC_READLINK_BY_HANDLE */
 	case 0x5000940a: /* BTRFS_IOC_ADD_DEV */
 	case 0x5000940b: /* BTRFS_IOC_RM_DEV */

@@ -72,12 +72,15 @@ static __always_inline _Bool is_vital_proc(const struct lineage *lineage)
 	return !IS_NAMED(top, "pressure");
 }
 
-/* Whether a file of sysfs belongs to no device, or to a disk: by these, one is copied to another.
+/*
+ * Whether a file of sysfs belongs to no device, or to the machine's parts (CPUs, memory, machine
+ * checks, which may start a program), or to a disk: by these, one is copied to another.
  */
 static __always_inline _Bool is_vital_sysfs(const struct lineage *lineage)
 {
-	return lineage->disk ||
-	       (!IS_NAMED(&lineage->top, "devices") && !IS_NAMED(&lineage->top, "class"));
+	if (IS_NAMED(&lineage->top, "devices"))
+		return lineage->disk || IS_NAMED(&lineage->second, "system");
+	return lineage->disk || !IS_NAMED(&lineage->top, "class");
 }
 
 /* Character devices that read and write disks, by what they are; dev_t has 20 bits of minor. */
@@ -185,16 +188,32 @@ static __always_inline int refuse_vital_file(struct file *file, __u32 hook)
 	return ask_vital_at(hook, (__u64)real_mount(file->f_path.mnt), (__u64)dentry);
 }
 
+/* Whether making or removing something in a filesystem controls the kernel, or unpins the engine.
+ */
+static __always_inline _Bool has_vital_folders(__u64 magic)
+{
+	switch (magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC: /* nobody can */
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC: /* whoever makes one is bound there as before */
+		return 0;
+	default:
+		return may_be_vital(magic);
+	}
+}
+
 /*
  * Refuse to make, to remove, to mount over or to unmount anything in the bpffs or among records,
  * and to mount on cgroups: by these pins and paths commands find the engine and whom it binds.
+ * In configfs, tracefs and their like folders are commands.
  */
 static __always_inline int refuse_pin(const struct path *path, struct dentry *dentry,
 				      struct dentry *second, __u32 hook)
 {
 	struct super_block *sb = path->dentry->d_sb;
 
-	if (sb->s_magic != BPF_FS_MAGIC &&
+	if (!has_vital_folders(sb->s_magic) &&
 	    (!has_records(sb) ||
 	     (!is_record(path->dentry) && !is_record(dentry) && !is_record(second))))
 		return 0;

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree
+from collections.abc import Iterable
 from pathlib import Path
 
 import hypothesis  # noqa: F401  # what each run needs is there already
@@ -22,21 +23,32 @@ WORDS = ("-q", "--no-header", "-p", "no:cacheprovider", "--tb=line", "-x", "--fe
 def survives(row: mutation.Mutation) -> str:
     """Run the tests of a mutation; say what is wrong, empty where one of them failed, as it must.
 
-    A test that could not even be set up has not failed: the engine must load.
+    Where it takes something else for the mechanism to be needed, they must pass with that alone. A test that could not even be
+    set up has not failed: the engine must load.
     """
+    if row.given:
+        failures, errors, words = _try(row.given, row.tests)
+        if failures or errors:
+            return f"its tests do not pass with the mechanism:\n{words}"
+    failures, _, words = _try((*row.given, row.off), row.tests)
+    return "" if failures else f"its tests did not fail:\n{words}"
+
+
+def _try(changes: Iterable[mutation.Change], tests: Iterable[str]) -> tuple[int, int, str]:
+    """Run tests over changed sources: how many failed, how many could not be set up, and what pytest said."""
     with tempfile.TemporaryDirectory() as folder:
         report, said = Path(folder, "junit.xml"), Path(folder, "said")
-        environment = mutation.apply(row, Path(folder))
+        environment = mutation.apply(changes, Path(folder))
         pid = os.fork()
         if pid == 0:
-            _run(environment, Path(folder), said, [*WORDS, f"--junitxml={report}", *row.tests])
+            _run(environment, Path(folder), said, [*WORDS, f"--junitxml={report}", *tests])
         os.waitpid(pid, 0)
         words = said.read_text()[-4000:]
         if not report.exists():
-            return f"pytest said:\n{words}"
-        suites = xml.etree.ElementTree.parse(report).getroot().iter("testsuite")
-        failures = sum(int(suite.get("failures", 0)) for suite in suites)
-    return "" if failures else f"its tests did not fail:\n{words}"
+            return 0, 1, words
+        suites = list(xml.etree.ElementTree.parse(report).getroot().iter("testsuite"))
+        failures, errors = (sum(int(suite.get(kind, 0)) for suite in suites) for kind in ("failures", "errors"))
+        return failures, errors, words
 
 
 def _run(environment: dict[str, str], folder: Path, said: Path, words: list[str]) -> None:
@@ -68,9 +80,9 @@ def main() -> int:
         parser.error(f"no such mutation: {', '.join(unknown)}")
     rows = [mutation.BY_NAME[name] for name in arguments.names]
     if arguments.compile:
-        for row in rows:
+        for changes in [(*row.given, row.off) for row in rows] + [row.given for row in rows if row.given]:
             with tempfile.TemporaryDirectory() as folder:
-                subprocess.run(COMPILER, env=mutation.apply(row, Path(folder)), check=True)
+                subprocess.run(COMPILER, env=mutation.apply(changes, Path(folder)), check=True)
         return 0
     survived = 0
     for row in rows:

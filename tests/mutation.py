@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -17,14 +18,25 @@ _COPIED = ("bpf", "landlock_bpf", "policies")
 
 
 @dataclasses.dataclass(frozen=True)
-class Mutation:
-    """A mechanism, by a name, one place of its source with what is to stand there instead, and tests (pytest's ids)."""
+class Change:
+    """One place of a source, and what is to stand there instead."""
 
-    name: str
     file: str
     old: str
     new: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    """A mechanism, by a name: what switches it off, and tests (pytest's ids) that fail then.
+
+    given: what must be otherwise for it to be needed at all, as memory that cannot be had; with that alone they pass.
+    """
+
+    name: str
+    off: Change
     tests: tuple[str, ...]
+    given: tuple[Change, ...] = ()
 
     @property
     def hostly(self) -> bool:
@@ -33,16 +45,23 @@ class Mutation:
 
 
 def _decide(name: str, old: str, new: str, test: str = "test_all_small_walks") -> Mutation:
-    return Mutation(name, "bpf/decide.h", old, new, (f"tests/build/test_decide.py::{test}",))
+    return Mutation(name, Change("bpf/decide.h", old, new), (f"tests/build/test_decide.py::{test}",))
 
 
-def _kernel(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
-    return Mutation(name, f"bpf/{file}", old, new, tuple(f"tests/kernel/{test}" for test in tests))
+def _kernel(name: str, file: str, old: str, new: str, *tests: str, given: tuple[Change, ...] = ()) -> Mutation:
+    return Mutation(name, Change(f"bpf/{file}", old, new), tuple(f"tests/kernel/{test}" for test in tests), given)
 
 
 def _control(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
     """A mechanism of the control side; the engine is the same."""
-    return Mutation(name, f"landlock_bpf/{file}", old, new, tuple(f"tests/{test}" for test in tests))
+    return Mutation(name, Change(f"landlock_bpf/{file}", old, new), tuple(f"tests/{test}" for test in tests))
+
+
+def _refused_storage(then: str) -> Change:
+    """Refuse a task that is moved the storage that is made for it, as where another task is preempted in making its own."""
+    refused = f"\tif (!own) {{\n\t\t{then}"
+    made = "\town = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);\n"
+    return Change("bpf/leaving.h", made + refused, "\town = NULL;\n" + refused)
 
 
 # What stands after step_up() in walk.h.
@@ -203,6 +222,19 @@ MUTATIONS = (
         "test_escape_cgroup.py::test_inherited_descriptor",
     ),
     _kernel(
+        "departures",
+        "leaving.h",
+        "if (!state || bpf_map_update_elem(&departures, &pid, &departed, BPF_ANY)) {",
+        "if (!state) {",
+        "test_escape_cgroup.py::test_inherited_descriptor",
+        "test_escape_cgroup.py::test_children_and_threads_from_before",
+        "test_escape_cgroup.py::test_leaves_one_domain_after_another",
+        "test_escape_cgroup.py::test_moved_by_somebody_outside",
+        "test_escape_cgroup.py::test_cgroup_removed",
+        "test_escape_cgroup.py::test_a_stranger_drawn_in",
+        given=(_refused_storage("keep_departed(task, entry->cgroup, 0);"), _refused_storage("keep_departed(task, 0, 1);")),
+    ),
+    _kernel(
         "ptrace",
         "ptrace.h",
         "return ask_ptrace(HOOK_PTRACE_ACCESS_CHECK, bpf_get_current_task_btf(), child,\n\t\t\t  mode & PTRACE_MODE_NOAUDIT);",
@@ -230,9 +262,16 @@ MUTATIONS = (
     _kernel(
         "pins",
         "vital.h",
-        "if (sb->s_magic != BPF_FS_MAGIC &&",
+        "if (!has_vital_folders(sb->s_magic) &&",
         "if (",
         "test_escape.py::test_pins",
+    ),
+    _kernel(
+        "control-folders",
+        "vital.h",
+        "\t\treturn may_be_vital(magic);",
+        "\t\treturn magic == BPF_FS_MAGIC;",
+        "test_escape.py::test_folders_that_control_the_kernel",
     ),
     _kernel(
         "records",
@@ -397,6 +436,15 @@ MUTATIONS = (
         "test_filesystems.py::test_ioctls_of_btrfs",
         "test_disks.py::test_commands_to_drivers",
         "test_disks.py::test_disks_of_btrfs",
+        "test_filesystem_commands.py::test_version_of_an_inode",
+        "test_filesystem_commands.py::test_subvolumes",
+    ),
+    _kernel(
+        "attribute-commands",
+        "file.h",
+        "\t\treturn MASK(ACTION_FILE_SETATTR);",
+        "\t\treturn 0;",
+        "test_filesystem_commands.py::test_attributes",
     ),
     _kernel(
         "engine-mounts",
@@ -465,15 +513,16 @@ MUTATIONS = (
 BY_NAME = {mutation.name: mutation for mutation in MUTATIONS}
 
 
-def apply(mutation: Mutation, folder: Path) -> dict[str, str]:
-    """Copy the sources into a folder with the mechanism switched off, and give the environment in which Python finds them.
+def apply(changes: Iterable[Change], folder: Path) -> dict[str, str]:
+    """Copy the sources into a folder with changes made, and give the environment in which Python finds them.
 
-    Raises ValueError where the mutation's text is not there once, as it must be.
+    Raises ValueError where the text of one is not there once, as it must be.
     """
-    text = (ROOT / mutation.file).read_text()
-    if text.count(mutation.old) != 1:
-        raise ValueError(f"{mutation.name}: {mutation.old!r} is {text.count(mutation.old)} times in {mutation.file}")
     for name in _COPIED:
         shutil.copytree(ROOT / name, folder / name)  # with the times that Python's caches go by
-    (folder / mutation.file).write_text(text.replace(mutation.old, mutation.new))
+    for change in changes:
+        text = (folder / change.file).read_text()
+        if text.count(change.old) != 1:
+            raise ValueError(f"{change.old!r} is {text.count(change.old)} times in {change.file}")
+        (folder / change.file).write_text(text.replace(change.old, change.new))
     return {**os.environ, "PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}

@@ -4,18 +4,30 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from landlock_bpf.compare.calls import MNT_DETACH, mount, umount
+from landlock_bpf.compare.calls import MNT_DETACH, check, libc, mount, umount
+
+ROOM = 4096
 
 
 def drop_caches() -> None:
     """Drop the directory entries and inodes that nobody uses."""
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("2")
+
+
+def command(path: Path | str, number: int, argument: bytes = b"") -> None:
+    """Give a command of ioctl(2) to a file that is open for reading; its argument has room for an answer."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        check(libc.ioctl(opened, ctypes.c_ulong(number), ctypes.create_string_buffer(argument, ROOM)))
+    finally:
+        os.close(opened)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import mmap
 import os
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filesystem
+import operation
 import pytest
 import rule
 import way
@@ -36,7 +36,6 @@ COMMANDS = {
     "BTRFS_IOC_RM_DEV_V2": 0x5000943A,
     "BTRFS_IOC_DEV_REPLACE": 0xCA289435,
 }
-_ROOM = 4096
 SWAP_PAGES = 64
 
 
@@ -46,20 +45,12 @@ def deny(tree: Path, attach: rule.Attach) -> Callable[[], object]:
     return lambda: attach(rule.make(Action.READ_FILE, rule.deny(tree / "secret", Action.READ_FILE), default="allow"))
 
 
-def command(path: Path | str, number: int, argument: bytes = bytes(_ROOM)) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        calls.check(calls.libc.ioctl(opened, ctypes.c_ulong(number), ctypes.create_string_buffer(argument, _ROOM)))
-    finally:
-        os.close(opened)
-
-
 def test_commands_to_drivers(inside: Member, deny: Callable[[], object]) -> None:
     """The nodes of NVMe's controllers and of SCSI's bsg have no fixed numbers: refused is what they are told."""
-    before = {name: inside.errno(command, "/dev/null", number) for name, number in COMMANDS.items()}
+    before = {name: inside.errno(filesystem.command, "/dev/null", number) for name, number in COMMANDS.items()}
     assert before == dict.fromkeys(COMMANDS, errno.ENOTTY)
     deny()
-    after = {name: inside.errno(command, "/dev/null", number) for name, number in COMMANDS.items()}
+    after = {name: inside.errno(filesystem.command, "/dev/null", number) for name, number in COMMANDS.items()}
     assert after == dict.fromkeys(COMMANDS, errno.EACCES)
 
 
@@ -77,10 +68,10 @@ def test_disks_of_btrfs(tree: Path, disk: Path, inside: Member, deny: Callable[[
     """What is on its disks moves to one that is added, which may be a server of the member's own (nbd)."""
     with filesystem.image("btrfs", tree) as place:
         named = struct.pack("=q", 0) + os.fsencode(disk)
-        assert inside.errno(command, place, BTRFS_IOC_ADD_DEV, named) == 0
-        assert inside.errno(command, place, BTRFS_IOC_RM_DEV, named) == 0
+        assert inside.errno(filesystem.command, place, BTRFS_IOC_ADD_DEV, named) == 0
+        assert inside.errno(filesystem.command, place, BTRFS_IOC_RM_DEV, named) == 0
         deny()
-        assert inside.errno(command, place, BTRFS_IOC_ADD_DEV, named) == errno.EACCES
+        assert inside.errno(filesystem.command, place, BTRFS_IOC_ADD_DEV, named) == errno.EACCES
 
 
 def test_files_that_control_disks(disk: Path, inside: Member, deny: Callable[[], object]) -> None:
@@ -125,6 +116,9 @@ def test_swap(tree: Path, inside: Member, deny: Callable[[], object]) -> None:
             deny()
             assert inside.errno(swap_on, swap) == errno.EACCES
             assert inside.errno(way.read_only, swap) == 0
+            assert inside.errno(operation.touch, swap, os.O_RDWR | os.O_EXCL) == errno.EACCES
+            assert inside.errno(operation.touch, swap, os.O_RDONLY | os.O_EXCL) == 0
+            assert inside.errno(operation.touch, place, os.O_TMPFILE | os.O_RDWR | os.O_EXCL) == 0
             swap_on(swap)
             assert inside.errno(way.read_only, swap) == errno.EACCES
         finally:

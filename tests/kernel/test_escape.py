@@ -140,12 +140,15 @@ VITAL = (
     "/sys/kernel/tracing/tracing_on",
     "/sys/module/kernel/parameters/panic",
     "/sys/power/state",
+    "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+    "/sys/devices/system/machinecheck/machinecheck0/check_interval",
 )
 HARMLESS = (
     "/proc/sys/net/ipv4/ip_forward",
     "/proc/sys/user/max_user_namespaces",
     "/proc/self/comm",
     "/proc/self/oom_score_adj",
+    "/sys/devices/virtual/net/lo/mtu",
 )
 
 
@@ -166,6 +169,21 @@ def test_files_that_control_the_kernel(bound: Member, outside: Member, reported:
     # The kernel asks for itself whether tracefs may be read.
     assert reported() - {("locked_down", "domain")} == {("file_open", "domain")}
     assert bound.errno(way.read_only, "/proc/sys/kernel/core_pattern") == 0
+
+
+FOLDERS = (("tracefs", "/sys/kernel/tracing", "instances"), ("configfs", "/sys/kernel/config", "nvmet/hosts"))
+
+
+@pytest.mark.parametrize(("kind", "place", "around"), FOLDERS)
+def test_folders_that_control_the_kernel(kind: str, place: str, around: str, bound: Member, outside: Member) -> None:
+    """By a folder of configfs somebody is let in to a disk that is served to others; it takes no writing."""
+    subprocess.run(["modprobe", "nvmet"], check=True)
+    with mounted(kind, place):
+        folder = Path(place, around, "landlock-bpf")
+        assert bound.errno(way.make_dir, folder) == errno.EPERM
+        assert outside.errno(way.make_dir, folder) == 0
+        assert bound.errno(way.remove_dir, folder) == errno.EPERM
+        assert outside.errno(way.remove_dir, folder) == 0
 
 
 def test_records(bound: Member, outside: Member, reported: Callable[[], set[tuple[str, str]]]) -> None:

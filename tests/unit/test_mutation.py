@@ -12,8 +12,9 @@ import pytest
 
 @pytest.mark.parametrize("row", mutation.MUTATIONS, ids=lambda row: row.name)
 def test_row(row: mutation.Mutation, tmp_path: Path) -> None:
-    mutation.apply(row, tmp_path)
-    assert (tmp_path / row.file).read_text() != (mutation.ROOT / row.file).read_text()
+    mutation.apply((*row.given, row.off), tmp_path)
+    for change in (*row.given, row.off):
+        assert (tmp_path / change.file).read_text() != (mutation.ROOT / change.file).read_text()
     assert row.tests
     for test in row.tests:
         file, _, name = test.partition("::")
@@ -25,6 +26,6 @@ def test_names_are_unique() -> None:
 
 
 def test_stale_text_is_an_error(tmp_path: Path) -> None:
-    stale = mutation.Mutation("stale", "bpf/decide.h", "this is not there", "", ("tests/build/test_decide.py::test_gain",))
+    stale = mutation.Change("bpf/decide.h", "this is not there", "")
     with pytest.raises(ValueError, match="0 times"):
-        mutation.apply(stale, tmp_path)
+        mutation.apply([stale], tmp_path)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Commands of ioctl(2) that any file of a filesystem takes, and that go round its paths: refused, whatever the file."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import filesystem
+import operation
+import pytest
+import rule
+import way
+from member import Member
+
+from landlock_bpf import hooks
+from landlock_bpf.abi import Action
+
+# include/uapi/linux/fs.h, fsverity.h, fscrypt.h and btrfs.h
+FS_IOC_SETVERSION = 0x40087602
+FS_IOC_ENABLE_VERITY, FS_IOC_SET_ENCRYPTION_POLICY = 0x40806685, 0x800C6613
+BTRFS_IOC_SUBVOL_CREATE, BTRFS_IOC_SUBVOL_CREATE_V2, BTRFS_IOC_INO_PATHS = 0x5000940E, 0x50009418, 0xC0389423
+# Those that change which object a file is, that make something without a name being asked for, or that tell of any file.
+COMMANDS = {
+    "FS_IOC_SETVERSION": FS_IOC_SETVERSION,
+    "FS_IOC32_SETVERSION": 0x40047602,
+    "EXT4_IOC_SETVERSION_OLD": 0x40086604,
+    "EXT4_IOC32_SETVERSION_OLD": 0x40046604,
+    "BTRFS_IOC_SUBVOL_CREATE": BTRFS_IOC_SUBVOL_CREATE,
+    "BTRFS_IOC_SUBVOL_CREATE_V2": BTRFS_IOC_SUBVOL_CREATE_V2,
+    "BTRFS_IOC_INO_PATHS": BTRFS_IOC_INO_PATHS,
+    "XFS_IOC_FSBULKSTAT": 0xC0205865,
+    "XFS_IOC_FSBULKSTAT_SINGLE": 0xC0205866,
+    "XFS_IOC_BULKSTAT": 0x8040587F,
+    "XFS_IOC_ATTRLIST_BY_HANDLE": 0x4058587A,
+    "XFS_IOC_GETPARENTS_BY_HANDLE": 0xC038583F,
+}
+
+
+def test_refused_whatever_the_file(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    before = {name: inside.errno(filesystem.command, "/dev/null", number) for name, number in COMMANDS.items()}
+    assert before == dict.fromkeys(COMMANDS, errno.ENOTTY)
+    attach(rule.make(Action.READ_FILE, rule.deny(tree / "secret", Action.READ_FILE), default="allow"))
+    after = {name: inside.errno(filesystem.command, "/dev/null", number) for name, number in COMMANDS.items()}
+    assert after == dict.fromkeys(COMMANDS, errno.EACCES)
+
+
+def test_version_of_an_inode(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """With another one it would be another object, that no rule speaks of; to set it takes no right to write."""
+    number = struct.pack("=q", 12345)
+    with filesystem.image("ext3", tree, megabytes=16) as place:
+        for name in ("folder", "other"):
+            (place / name).mkdir()
+            (place / name / "file").write_text("")
+        assert inside.errno(filesystem.command, place / "other", FS_IOC_SETVERSION, number) == 0
+        attach(rule.make(Action.WRITE_FILE, rule.deny(place / "folder", Action.WRITE_FILE), default="allow"))
+        assert inside.errno(way.write_only, place / "folder/file") == errno.EACCES
+        assert inside.errno(filesystem.command, place / "folder", FS_IOC_SETVERSION, number) == errno.EACCES
+        assert inside.errno(way.write_only, place / "folder/file") == errno.EACCES
+        assert inside.errno(way.write_only, place / "other/file") == 0
+
+
+def make_subvolume(folder: Path, name: str) -> None:
+    filesystem.command(folder, BTRFS_IOC_SUBVOL_CREATE, struct.pack("=q", 0) + name.encode())
+
+
+def make_subvolume_anew(folder: Path, name: str) -> None:
+    filesystem.command(folder, BTRFS_IOC_SUBVOL_CREATE_V2, bytes(56) + name.encode())
+
+
+def paths_of(folder: Path, number: int) -> None:
+    room = ctypes.create_string_buffer(4096)
+    arguments = struct.pack("=QQ32xQ", number, len(room), ctypes.addressof(room))
+    filesystem.command(folder, BTRFS_IOC_INO_PATHS, arguments)
+    assert b"secret/name" in room.raw
+
+
+def test_subvolumes(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """They are directories that no hook is asked for; and a file's names are told to whoever has its number."""
+    with filesystem.image("btrfs", tree) as place:
+        (place / "folder").mkdir()
+        (place / "secret").mkdir()
+        (place / "secret/name").write_text("")
+        os.sync()
+        number = (place / "secret/name").stat().st_ino
+        for make in (make_subvolume, make_subvolume_anew):
+            assert inside.errno(make, place / "folder", make.__name__) == 0
+        assert inside.errno(paths_of, place, number) == 0
+        rules = rule.deny(place / "folder", Action.MAKE_DIR), rule.deny(place / "later", Action.READ_FILE)
+        attach(rule.make(Action.MAKE_DIR | Action.READ_FILE, *rules, default="allow"))
+        assert inside.errno(way.make_dir, place / "later") == errno.EACCES
+        for make in (make_subvolume, make_subvolume_anew):
+            assert inside.errno(make, place / "folder", "new") == errno.EACCES
+            assert inside.errno(make, place, "later") == errno.EACCES
+        assert inside.errno(paths_of, place, number) == errno.EACCES
+        assert sorted(each.name for each in place.iterdir()) == ["folder", "secret"]
+
+
+def enable_verity(path: Path) -> None:
+    arguments = struct.pack("=IIII", 1, 1, os.sysconf("SC_PAGE_SIZE"), 0)  # version, SHA-256, size of blocks, no salt
+    filesystem.command(path, FS_IOC_ENABLE_VERITY, arguments)
+
+
+def encrypt(path: Path) -> None:
+    filesystem.command(path, FS_IOC_SET_ENCRYPTION_POLICY, bytes([0, 1, 4, 3]) + bytes(8))  # AES-256, by a key that is nowhere
+
+
+@pytest.mark.parametrize(("act", "kind"), [(enable_verity, "file"), (encrypt, "folder")], ids=["verity", "encryption"])
+def test_attributes(act: Callable[[Path], None], kind: str, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """They make a file that is open for reading one that nobody writes to any more, or a directory one that nobody enters."""
+    disk = tree / "disk"
+    with open(disk, "wb") as made:
+        made.truncate(32 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-b", "4096", "-O", "verity,encrypt", disk], check=True)
+    (tree / "place").mkdir()
+    subprocess.run(["mount", "-o", "loop", disk, tree / "place"], check=True)
+    try:
+        for name in ("secret", "open"):
+            top = tree / "place" / name
+            (top / "folder").mkdir(parents=True)
+            (top / "file").write_text("text")
+        denied = hooks.group("write_metadata")
+        attach(rule.make(denied, rule.deny(tree / "place/secret", denied), default="allow"))
+        assert inside.errno(act, tree / "place/open" / kind) == 0
+        assert inside.errno(act, tree / "place/secret" / kind) == errno.EACCES
+        assert inside.errno(operation.touch, tree / "place/secret/file", os.O_WRONLY) == 0
+    finally:
+        subprocess.run(["umount", tree / "place"], check=True)
