@@ -139,7 +139,7 @@ def bars(title: str, bars: Sequence[Bar], width: float = BARS_WIDTH) -> markupsa
         left, end = sorted((right(0), right(bar.value)))
         box = {"x": left, "y": y + 17, "width": max(end - left, 1), "height": 7}
         ElementTree.SubElement(group, "rect", {key: _number(value) for key, value in box.items()})
-    _line(picture, "base", right(0), 16, right(0), BAR_HEIGHT * len(bars))
+        _line(group, "base", right(0), y + 15, right(0), y + 26)  # beside the bar alone, not through the names
     return _written(picture)
 
 
