@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import errors
-from landlock_bpf.bench import binaries, cases, operations, tree, workload
+from landlock_bpf import errors, program
+from landlock_bpf.bench import binaries, cases, empty, operations, tree, workload
 
 DEPTH = cases.BASE.depth
 
 
 @pytest.fixture(scope="module")
 def loop() -> workload.Workload:
-    library, program = (binaries.compile(each) for each in (binaries.LIBRARY, binaries.PROGRAM))
-    return workload.Workload(library, program, budget=100_000)
+    library, alone = (binaries.compile(each) for each in (binaries.LIBRARY, binaries.PROGRAM))
+    return workload.Workload(library, alone, budget=100_000)
 
 
 @pytest.fixture
@@ -84,6 +84,12 @@ def test_mechanism_that_fails_is_an_error(loop: workload.Workload, tmp_path: Pat
 
 def test_rules_of_a_layer_are_as_many_as_asked_for() -> None:
     assert [len(binaries.rules(count).rules) for count in binaries.RULES] == [1, 8]
+
+
+def test_each_hook_of_an_operation_has_an_empty_program() -> None:
+    with program.Object.open_file(empty.compile()) as programs:
+        asked = {hook for operation in operations.OPERATIONS for hook in operation.hooks}
+        assert set(programs.program_names()) == {empty.PROGRAM + hook for hook in asked}
 
 
 def test_program_that_is_executed_ends_at_once() -> None:
