@@ -205,7 +205,8 @@ __noinline int ask_domain(struct room *room, __u32 domain)
 	return 0;
 }
 
-/* The same to something in a directory that is touched there: that may be sealed. */
+/* All actions refused in a directory where something is touched, which may be sealed, else UNKNOWN.
+ */
 static __always_inline __u64 refused_touching(const struct sight *sight, const struct epoch *epoch,
 					      __u64 mount, struct dentry *dir,
 					      struct dentry *touched)

@@ -3,11 +3,11 @@
  * The state of all directories and mounts at a moment, by the sequences of rename_lock and
  * mount_lock.
  *
- * Nearly all renames are of files, which move no directory. The kernel counts all alike, so
- * those of files are counted beside it, by a program on __d_move(). All its callers hold
- * rename_lock, and each adds two to the sequence; so that stands still where only files move:
- * tree_seq. A move that was not counted, on a kernel where no program can be on __d_move(),
- * counts as that of a directory.
+ * Nearly all renames are of files, which move no directory. The kernel counts all alike: each
+ * adds two to the sequence of rename_lock. So those of files are counted beside it, by a program
+ * on __d_move(), which is called once in a section of that lock; tree_seq, the difference, stands
+ * still where only files move. What was not counted, as on a kernel where no program can be on
+ * __d_move(), is taken for the move of a directory.
  */
 #ifndef LANDLOCK_BPF_EPOCH_H
 #define LANDLOCK_BPF_EPOCH_H
@@ -22,16 +22,22 @@ static __always_inline struct moves *the_moves(void)
 	return bpf_map_lookup_elem(&moves, &zero);
 }
 
-/*
- * What comes between the two reads makes tree_seq smaller than it ever was, and in is_unmoved()
- * greater: that they are the same tells that both are true.
- */
-static __always_inline void begin_epoch(struct epoch *epoch)
+static __always_inline __u32 moved_files(void)
 {
 	const volatile struct moves *counted = the_moves();
 
+	return counted ? counted->files : 0;
+}
+
+/*
+ * A file that is moved between the two reads makes tree_seq less than is true, and in is_unmoved()
+ * more: if they are the same, both are true. Until that or is_untouched() says so, nothing may
+ * be made of what was found by tree_seq.
+ */
+static __always_inline void begin_epoch(struct epoch *epoch)
+{
 	epoch->rename_seq = sequence(&rename_lock);
-	epoch->tree_seq = epoch->rename_seq - (counted ? 2 * counted->files : 0);
+	epoch->tree_seq = epoch->rename_seq - 2 * moved_files();
 	epoch->mount_seq = sequence(&mount_lock);
 }
 
@@ -44,8 +50,7 @@ static __always_inline _Bool is_untouched(const struct epoch *epoch)
 /* Whether no directory was renamed since. */
 static __always_inline _Bool is_unmoved(const struct epoch *epoch)
 {
-	const volatile struct moves *counted = the_moves();
-	__u32 files = counted ? counted->files : 0;
+	__u32 files = moved_files();
 
 	return !(epoch->tree_seq & 1) && epoch->tree_seq == sequence(&rename_lock) - 2 * files;
 }
@@ -62,7 +67,8 @@ static __always_inline _Bool has_names(const struct inode *inode)
 	return S_ISDIR(inode->i_mode) || inode->i_op->lookup;
 }
 
-/* Within rename_lock, so one at a time: the sequence is odd, and is that of one move. */
+/* Within a section of rename_lock the sequence is odd; one that was counted is not counted again.
+ */
 static __always_inline int on___d_move(struct dentry *dentry, struct dentry *target, _Bool exchange)
 {
 	struct inode *inode = dentry->d_inode, *replaced = target->d_inode;

@@ -73,7 +73,7 @@ static __noinline _Bool is_inside(__u32 domain, __u32 around)
 /*
  * Keep what must be known of a task that is moved where it can have no storage right now: for lack
  * of memory, or since another task was preempted while it made its own. Where there is no room
- * either, who moves it is killed.
+ * either, who moves or makes it is killed.
  */
 static __noinline void keep_departed(struct task_struct *task, __u64 held, __u32 drawn)
 {

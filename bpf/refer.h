@@ -97,13 +97,16 @@ static __noinline __u32 seals_of(struct room *room, const struct sight *sight)
 {
 	struct refer *refer = &room->refer;
 	struct dentry *new_dentry = CAST(struct dentry, refer->new_dentry);
+	struct epoch epoch;
 	__u32 sealed;
 
 	if (refer->removes) {
 		sealed = seal_of(room, sight, refer->mount, refer->old_dentry, TOUCH_REMOVED);
 	} else {
+		begin_epoch(&epoch);
 		collect_names(&room->walks[0], sight, refer->mount, refer->old_dentry);
-		sealed = room->walks[0].sealed;
+		/* Nobody holds its name still: what was read may be of two names. */
+		sealed = is_untouched(&epoch) ? room->walks[0].sealed : ~0U;
 	}
 	if (sealed)
 		return sealed;
@@ -169,6 +172,9 @@ __noinline int gains(struct room *room, const struct sight *sight, __u64 mount, 
 		return GAIN_NONE;
 	walk_from(&room->walks[0], sight, mount, object, ~0ULL);
 	walk_from(&room->walks[1], sight, mount, directory, ~0ULL);
+	/* Two ways of two moments cannot be compared. */
+	if (!is_unmoved(&room->walks[0].epoch) || !is_unmounted(&room->walks[0].epoch))
+		return GAIN_ENFORCED;
 	if (has_gained(room, scope, sight->permissive))
 		return GAIN_ENFORCED;
 	if (sight->permissive && has_gained(room, scope, ~sight->permissive))
@@ -288,6 +294,10 @@ __noinline int glance(const struct subject *subject, const struct refer *refer)
 	if (across)
 		unwanted |= MASK(ACTION_REFER) | gainable(inode);
 	begin_epoch(&epoch);
+	/* That of what is linked is not locked. */
+	if (refer->old_parent != refer->old_dentry &&
+	    refer->old_parent != (__u64)CAST(struct dentry, refer->old_dentry)->d_parent)
+		return GLANCE_NOTHING;
 	for_each_domain(domain, subject)
 	{
 		if (!see(&sight, domain))

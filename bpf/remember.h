@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Walks remembered: what is refused beneath a directory, kept by a processor until
- * anything is renamed or mounted.
+ * Walks remembered: what is refused beneath a directory, kept by a processor until a
+ * directory is renamed or anything is mounted.
  */
 #ifndef LANDLOCK_BPF_REMEMBER_H
 #define LANDLOCK_BPF_REMEMBER_H
@@ -67,10 +67,14 @@ static __always_inline struct walked *walked_slot(__u64 serial, __u64 ino)
 	return bpf_map_lookup_elem(&remembered, &slot);
 }
 
+/* Sequences come round after 2^31 renames; nothing is remembered that long. */
+#define REMEMBERED_JIFFIES (1 << 16)
+
 /*
  * What is refused beneath a directory by a walk that is remembered and held in an epoch, else
- * UNKNOWN. object: the directory's; NULL: numbers that belong to one filesystem will do. A task
- * may be preempted while it reads or writes there, by one that writes: the version tells.
+ * UNKNOWN. It holds only if the epoch is found to last yet. object: the directory's; NULL: numbers
+ * that belong to one filesystem will do. A task may be preempted while it reads or writes there, by
+ * one that writes: the version tells.
  */
 static __always_inline __u64 recall(const struct sight *sight, const struct epoch *epoch,
 				    __u64 mount, struct dentry *dir, const struct object *object)
@@ -93,6 +97,8 @@ static __always_inline __u64 recall(const struct sight *sight, const struct epoc
 	/* Moves of directories end most of them, so that is asked first. */
 	if (walked->tree_seq != epoch->tree_seq || walked->mount_seq != epoch->mount_seq ||
 	    walked->dentry != (__u64)dir || walked->mount != mount ||
+	    walked->parent != (__u64)dir->d_parent ||
+	    bpf_jiffies64() - walked->time > REMEMBERED_JIFFIES ||
 	    walked->serial != sight->serial || walked->object.ino != ino ||
 	    walked->object.generation != generation)
 		return UNKNOWN;
@@ -123,7 +129,9 @@ static __always_inline void remember(const struct sight *sight, const struct epo
 	if (version & 1 || !__sync_bool_compare_and_swap(&walked->version, version, version + 1))
 		return; /* another task was preempted while it writes there */
 	kept->dentry = (__u64)dir;
+	kept->parent = (__u64)dir->d_parent;
 	kept->mount = mount;
+	kept->time = bpf_jiffies64();
 	kept->object.ino = object->ino;
 	kept->object.subvol = object->subvol;
 	kept->object.dev = object->dev;
@@ -244,11 +252,14 @@ static __always_inline __u64 refused_object(struct room *room, const struct sigh
 	struct mount *mount = CAST(struct mount, mount_address);
 	struct inode *inode = dentry->d_inode;
 	struct rule *rule, *beneath;
+	struct epoch epoch;
+	__u64 refused;
 
 	if (!inode)
 		return ~0ULL;
 	if (S_ISDIR(inode->i_mode))
 		return refused_beneath(room, sight, mount_address, dentry);
+	begin_epoch(&epoch);
 	room->walks[0].unnamed = 0;
 	if (dentry != mount->mnt.mnt_root) {
 		rule = rule_of(&room->walks[0], sight->index, inode, inode->i_sb, &beneath);
@@ -256,9 +267,12 @@ static __always_inline __u64 refused_object(struct room *room, const struct sigh
 			/* Else both are tested by one OR, which the verifier refuses. */
 			barrier_var(beneath);
 			if (!beneath && !room->walks[0].unnamed &&
-			    !may_be_named(sight->lengths, sight->tails, dentry))
-				return refused_beneath(room, sight, mount_address,
-						       dentry->d_parent);
+			    !may_be_named(sight->lengths, sight->tails, dentry)) {
+				refused = refused_beneath(room, sight, mount_address,
+							  dentry->d_parent);
+				if (is_untouched(&epoch))
+					return refused;
+			}
 		}
 	}
 	walk_from(&room->walks[0], sight, mount_address, (__u64)dentry, ~ACTIONS_WITHHELD);

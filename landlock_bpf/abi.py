@@ -458,14 +458,16 @@ class Epoch(ctypes.Structure):
 
 
 class Walked(ctypes.Structure):
-    """struct walked: 72 bytes."""
+    """struct walked: 88 bytes."""
 
     _fields_ = [
         ("dentry", ctypes.c_uint64),
+        ("parent", ctypes.c_uint64),
         ("mount", ctypes.c_uint64),
         ("object", Object),
         ("serial", ctypes.c_uint64),
         ("refused", ctypes.c_uint64),
+        ("time", ctypes.c_uint64),
         ("tree_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
         ("quick", ctypes.c_uint32),

@@ -131,7 +131,8 @@ class HookRow(NamedTuple):
     the last of them: `len(args)` must be what the running kernel's BTF says. If they are `leading`, kernels have different
     ones after these, and that verdict is not looked at: after a program that refuses the kernel runs no other anyway.
     `body` is the C function that the wrapper calls with all of `args`. It is attached while a live domain handles one of
-    `actions` or has what `need` says. Kernels may lack it if it is `optional`: then another hook of the same action is asked.
+    `actions` or has what `need` says. Kernels may lack it if it is `optional`: then another hook of the same action is
+    asked, or only speed is lost.
     """
 
     name: str
