@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -33,6 +32,7 @@ from landlock_bpf import (
     ruleset,
     sweep,
     threads,
+    turn,
     views,
     ways,
 )
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from landlock_bpf import descriptors, inventory, live_domain, marking, policy, rule_request, rule_slots
 
 Confinement = confinement.Confinement
-Slots = list[domain.Slot]
 _T = TypeVar("_T")
 
 
@@ -82,7 +81,7 @@ class Controller:
 
         domain.check_name(name)
         path = attachment.check_place(cgroup)
-        with _loaded() as (live, slots):
+        with turn.loaded() as (live, slots):
             _refuse_taken(name, slots)
             serial = record.new_serial()
 
@@ -105,7 +104,7 @@ class Controller:
         """Give a domain in force by its name."""
         from landlock_bpf import live_domain
 
-        with _found() as (_live, slots):
+        with turn.found() as (_live, slots):
             _named(name, slots)
         return live_domain.Domain(self, name)
 
@@ -113,7 +112,7 @@ class Controller:
         self, name: str, policies: Sequence[policy.Policy], *, rules: rule_request.Request | None = None
     ) -> inventory.DomainInfo:
         """Replace all that a domain was given: each access is decided by the old layers or the new ones, whole."""
-        with _changing() as (live, slots):
+        with turn.changing() as (live, slots):
             slot = _named(name, slots)
             serial = record.new_serial()
 
@@ -128,7 +127,7 @@ class Controller:
         """Mark anew what is in views of a domain's rule programs, at once; views that `trees` does not name stay."""
         from landlock_bpf import marking
 
-        with _changing() as (live, slots):
+        with turn.changing() as (live, slots):
             slot = _named(name, slots)
             given = ruleset.own(change.living_layers(live, slot))
             programs = next((layer.programs for layer in given if layer.programs), None)
@@ -150,7 +149,7 @@ class Controller:
         """
         from landlock_bpf import amendment
 
-        with _changing() as (live, slots):
+        with turn.changing() as (live, slots):
             slot, serial = _named(name, slots), record.new_serial()
             layers = [*change.living_layers(live, slot)]
             place = amendment.choose(layers, layer)
@@ -168,7 +167,7 @@ class Controller:
         """Remove what a domain's policies, or the one with that number in `show`, say of a path; at once."""
         from landlock_bpf import amendment
 
-        with _changing() as (live, slots):
+        with turn.changing() as (live, slots):
             slot, serial = _named(name, slots), record.new_serial()
             layers = [*change.living_layers(live, slot)]
             own = len(ruleset.own(layers))
@@ -184,7 +183,7 @@ class Controller:
 
     def detach(self, name: str) -> None:
         """End a domain. BusyError for one of processes that still run: they keep it until they end."""
-        with _found() as (live, slots):
+        with turn.found() as (live, slots):
             slot = _named(name, slots)
             if slot.kind == abi.Kind.CGROUP:
                 attachment.detach(live, slot)
@@ -207,7 +206,7 @@ class Controller:
 
         The domain lives until Confinement.close() finds no process in it, or a sweep after our end.
         """
-        with _loaded() as (live, slots):
+        with turn.loaded() as (live, slots):
             name, serial = _new_name(name, slots, f"run-{os.getpid()}"), record.new_serial()
             with _resolved(live, name, policies, serial, _for_processes(rules)) as (own, loaded):
                 return confinement.make(live, slots, name, own, serial, cgroup, loaded)
@@ -230,7 +229,7 @@ class Controller:
         from landlock_bpf import descriptors, live_domain
 
         target = threads.find(pidfd, thread)
-        with _loaded() as (live, slots):
+        with turn.loaded() as (live, slots):
             name, serial = _new_name(name, slots, f"confine-{target.first}"), record.new_serial()
             with _resolved(live, name, policies, serial, _for_processes(rules)) as (own, loaded):
                 if strict:
@@ -243,7 +242,7 @@ class Controller:
         from landlock_bpf import live_domain
 
         target = threads.find(pidfd, thread)
-        with _changing() as (live, slots):
+        with turn.changing() as (live, slots):
             slot = _named(name, slots)
             if slot.kind == abi.Kind.PROCESS and threads.shared_domain(live, target) == slot.parent:
                 confinement.join(live, slot, target)
@@ -263,31 +262,31 @@ class Controller:
 
         if engine.find() is None:
             return ()
-        with _found() as (live, slots):
+        with turn.found() as (live, slots):
             return tuple(inventory.describe(live, slot) for slot in sorted(slots, key=lambda slot: slot.name))
 
     def show(self, name: str) -> inventory.DomainDetail:
         """Tell all about one domain."""
         from landlock_bpf import inventory
 
-        with _found() as (live, slots):
+        with turn.found() as (live, slots):
             return inventory.detail(live, _named(name, slots), slots)
 
     def try_out(self, policies: Sequence[policy.Policy]) -> None:
         """Resolve policies, and nothing more; PolicyError with every path that cannot be ruled on."""
-        with _loaded() as (live, _slots), _resolved(live, "nothing", policies, record.new_serial(), None):
+        with turn.loaded() as (live, _slots), _resolved(live, "nothing", policies, record.new_serial(), None):
             pass
 
     def limit_events(self, rate: int) -> None:
         """Have each domain report no more than `rate` denials a second, until the engine is unloaded; 0: all."""
-        with _found() as (live, _slots):
+        with turn.found() as (live, _slots):
             live.state.rate = rate
 
     def dropped(self) -> dict[str, int]:
         """Count, for each domain that has any, the denials since its last reported one that were not reported."""
         if engine.find() is None:
             return {}
-        with _found() as (live, slots):
+        with turn.found() as (live, slots):
             rates = ((slot.name, live.rates.lookup(slot.index)) for slot in slots)
             return {name: rate.dropped for name, rate in rates if rate and rate.dropped}
 
@@ -296,7 +295,7 @@ class Controller:
         with record.locked():
             scopes = []
             # None is loaded, or one of another version, whose maps may be missing or differ: it goes all the same.
-            with contextlib.suppress(errors.Error), _engine() as live:
+            with contextlib.suppress(errors.Error), turn.find_engine() as live:
                 scopes = [cgroup.find(slot.cgroup) for slot in domain.slots(live) if slot.kind == abi.Kind.PROCESS]
             installation.unload()
             for scope in filter(None, scopes):
@@ -310,48 +309,8 @@ class Controller:
         """Do what each command does first: clear up after killed controllers."""
         if engine.find() is None:
             return
-        with _found():
+        with turn.found():
             pass
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Do without Python's collector of garbage: nothing of ten thousand rules is any, and it would look at all of them."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
-@contextlib.contextmanager
-def _loaded() -> Iterator[tuple[engine.Engine, Slots]]:
-    with _without_collector(), record.locked(), installation.load() as live:
-        record.guard(live)
-        yield live, sweep.sweep(live)
-
-
-@contextlib.contextmanager
-def _changing() -> Iterator[tuple[engine.Engine, Slots]]:
-    """As _loaded(), for commands that change a domain: without an engine there is none, and none is loaded to say so."""
-    with _engine(), _loaded() as found:
-        yield found
-
-
-@contextlib.contextmanager
-def _found() -> Iterator[tuple[engine.Engine, Slots]]:
-    """As _loaded(), for commands that have nothing to do where no engine is loaded."""
-    with _without_collector(), record.locked(), _engine() as live:
-        yield live, sweep.sweep(live)
-
-
-def _engine() -> engine.Engine:
-    live = engine.find()
-    if live is None:
-        raise errors.NotFoundError("no domain is in force: the engine is not loaded; `run` and `attach` load it")
-    return live
 
 
 @contextlib.contextmanager

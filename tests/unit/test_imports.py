@@ -92,7 +92,7 @@ LAYERS = (
         "domains",
         ("amendment", "change", "descriptors", "domain", "fsview", "record", "rule_slots", "sweep", "threads", "views"),
     ),
-    ("commands on domains", ("asker", "attachment", "confinement", "inventory", "rule_request")),
+    ("commands on domains", ("asker", "attachment", "confinement", "inventory", "rule_request", "turn")),
     ("controller", ("canary", "controller", "events", "live_domain", "recording")),
     ("measuring", ("apparmor", "bench", "bubblewrap", "compare", "conditions", "progress")),
     ("experiments", ("lab",)),
