@@ -412,17 +412,19 @@ struct epoch {
 /* A walk up from a directory, remembered. */
 struct walked {
 	__u64 dentry;
-	__u64 parent; /* of dentry: where others move directories, nothing here tells of it */
+	__u64 parent; /* of dentry */
 	__u64 mount;
 	struct object object;
 	__u64 serial;
 	__u64 refused;
-	__u64 time;	/* jiffies */
-	__u32 tree_seq; /* see struct epoch */
+	__u64 time;	  /* jiffies */
+	__u32 rename_seq; /* of rename_lock */
+	__u32 tree_seq;	  /* see struct epoch */
 	__u32 mount_seq;
 	__u32 quick; /* whether its files may be decided by ino and generation alone: see remember.h
 		      */
 	__u32 version; /* odd while it is written */
+	__u32 pad;
 };
 
 /* A decision in the making: see decide.h. */

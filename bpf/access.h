@@ -232,7 +232,7 @@ static __noinline __u64 refused_in_place(const struct subject *subject, __u64 mo
 
 	if (!inode)
 		return UNKNOWN;
-	begin_epoch(&epoch);
+	begin_moment(&epoch);
 	for_each_domain(domain, subject)
 	{
 		if (!see(&sight, domain))

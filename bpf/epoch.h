@@ -29,15 +29,26 @@ static __always_inline __u32 moved_files(void)
 	return counted ? counted->files : 0;
 }
 
+/* For what ends with is_untouched(): nothing may be made of what was found before that. */
+static __always_inline void begin_moment(struct epoch *epoch)
+{
+	epoch->rename_seq = sequence(&rename_lock);
+	epoch->mount_seq = sequence(&mount_lock);
+}
+
+static __always_inline __u32 tree_seq_of(const struct epoch *epoch)
+{
+	return epoch->rename_seq - 2 * moved_files();
+}
+
 /*
- * A file that is moved between the two reads makes tree_seq less than is true, and in is_unmoved()
- * more: if they are the same, both are true. Until that or is_untouched() says so, nothing may
- * be made of what was found by tree_seq.
+ * For what ends with is_unmoved(). A file that is moved between the two reads makes tree_seq less
+ * than is true, and there more: if they are the same, both are true.
  */
 static __always_inline void begin_epoch(struct epoch *epoch)
 {
 	epoch->rename_seq = sequence(&rename_lock);
-	epoch->tree_seq = epoch->rename_seq - 2 * moved_files();
+	epoch->tree_seq = tree_seq_of(epoch);
 	epoch->mount_seq = sequence(&mount_lock);
 }
 

@@ -49,12 +49,11 @@ static __always_inline __u64 open_actions(const struct file *file, umode_t mode)
  */
 static __always_inline _Bool is_for_swap(const struct file *file, const struct inode *inode)
 {
-	struct task_struct *current = bpf_get_current_task_btf();
-
 	if (inode->i_flags & S_SWAPFILE)
 		return 1;
-	return (file->f_flags & (O_ACCMODE | O_EXCL | O_CREAT | O_TMPFILE)) == (O_RDWR | O_EXCL) &&
-	       current->cred->cap_effective.val & 1ULL << CAP_SYS_ADMIN;
+	if ((file->f_flags & (O_ACCMODE | O_EXCL | O_CREAT | O_TMPFILE)) != (O_RDWR | O_EXCL))
+		return 0;
+	return bpf_get_current_task_btf()->cred->cap_effective.val & 1ULL << CAP_SYS_ADMIN;
 }
 
 static __always_inline int on_file_open(struct file *file)

@@ -134,8 +134,13 @@ struct inode {
 	__u32 i_rdev;
 };
 
+struct dentry_operations {
+	int (*d_revalidate)(void);
+};
+
 struct dentry {
 	unsigned int d_flags;
+	const struct dentry_operations *d_op;
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;

@@ -103,7 +103,7 @@ static __noinline __u32 seals_of(struct room *room, const struct sight *sight)
 	if (refer->removes) {
 		sealed = seal_of(room, sight, refer->mount, refer->old_dentry, TOUCH_REMOVED);
 	} else {
-		begin_epoch(&epoch);
+		begin_moment(&epoch);
 		collect_names(&room->walks[0], sight, refer->mount, refer->old_dentry);
 		/* Nobody holds its name still: what was read may be of two names. */
 		sealed = is_untouched(&epoch) ? room->walks[0].sealed : ~0U;
@@ -293,7 +293,7 @@ __noinline int glance(const struct subject *subject, const struct refer *refer)
 		seen = GLANCE_UNSEALED;
 	if (across)
 		unwanted |= MASK(ACTION_REFER) | gainable(inode);
-	begin_epoch(&epoch);
+	begin_moment(&epoch);
 	/* That of what is linked is not locked. */
 	if (refer->old_parent != refer->old_dentry &&
 	    refer->old_parent != (__u64)CAST(struct dentry, refer->old_dentry)->d_parent)

@@ -57,6 +57,12 @@ static __always_inline _Bool is_record(struct dentry *dentry)
 	return 0;
 }
 
+/* Whether its filesystem asks anew what a name stands for: another machine may have moved it. */
+static __always_inline _Bool is_revalidated(const struct dentry *dentry)
+{
+	return dentry->d_op && dentry->d_op->d_revalidate;
+}
+
 #define UNKNOWN (1ULL << 63)
 
 /* Where a walk up from a directory is remembered under a ruleset. */
@@ -72,9 +78,9 @@ static __always_inline struct walked *walked_slot(__u64 serial, __u64 ino)
 
 /*
  * What is refused beneath a directory by a walk that is remembered and held in an epoch, else
- * UNKNOWN. It holds only if the epoch is found to last yet. object: the directory's; NULL: numbers
- * that belong to one filesystem will do. A task may be preempted while it reads or writes there, by
- * one that writes: the version tells.
+ * UNKNOWN. It holds only if the epoch is found to last yet. object: the directory's; NULL, in a
+ * moment: numbers that belong to one filesystem will do. A task may be preempted while it reads or
+ * writes there, by one that writes: the version tells.
  */
 static __always_inline __u64 recall(const struct sight *sight, const struct epoch *epoch,
 				    __u64 mount, struct dentry *dir, const struct object *object)
@@ -94,15 +100,17 @@ static __always_inline __u64 recall(const struct sight *sight, const struct epoc
 	if (object)
 		ino = object->ino;
 	version = walked->version;
-	/* Moves of directories end most of them, so that is asked first. */
-	if (walked->tree_seq != epoch->tree_seq || walked->mount_seq != epoch->mount_seq ||
-	    walked->dentry != (__u64)dir || walked->mount != mount ||
-	    walked->parent != (__u64)dir->d_parent ||
-	    bpf_jiffies64() - walked->time > REMEMBERED_JIFFIES ||
+	/* Moves end most of them, so that is asked first. */
+	if (walked->rename_seq != epoch->rename_seq &&
+	    walked->tree_seq != (object ? epoch->tree_seq : tree_seq_of(epoch)))
+		return UNKNOWN;
+	if (walked->mount_seq != epoch->mount_seq || walked->dentry != (__u64)dir ||
+	    walked->mount != mount || bpf_jiffies64() - walked->time > REMEMBERED_JIFFIES ||
 	    walked->serial != sight->serial || walked->object.ino != ino ||
 	    walked->object.generation != generation)
 		return UNKNOWN;
-	if (object ? walked->object.subvol != object->subvol || walked->object.dev != object->dev
+	if (object ? walked->object.subvol != object->subvol || walked->object.dev != object->dev ||
+			     walked->parent != (__u64)dir->d_parent
 		   : !walked->quick)
 		return UNKNOWN;
 	refused = walked->refused;
@@ -111,7 +119,7 @@ static __always_inline __u64 recall(const struct sight *sight, const struct epoc
 
 /*
  * Files in it may be decided quickly where neither a stacking filesystem nor subvolumes have
- * a say in what they are, and where none is vital.
+ * a say in what they are, where none is vital, and where nobody else moves directories.
  */
 static __always_inline void remember(const struct sight *sight, const struct epoch *epoch,
 				     __u64 mount, struct dentry *dir, const struct object *object,
@@ -138,10 +146,11 @@ static __always_inline void remember(const struct sight *sight, const struct epo
 	kept->object.generation = object->generation;
 	kept->serial = sight->serial;
 	kept->refused = refused;
+	kept->rename_seq = epoch->rename_seq;
 	kept->tree_seq = epoch->tree_seq;
 	kept->mount_seq = epoch->mount_seq;
 	kept->quick = magic != OVERLAYFS_SUPER_MAGIC && magic != BTRFS_SUPER_MAGIC &&
-		      !may_be_vital(magic) && !is_record(dir);
+		      !may_be_vital(magic) && !is_record(dir) && !is_revalidated(dir);
 	kept->version = version + 2;
 }
 
@@ -259,7 +268,7 @@ static __always_inline __u64 refused_object(struct room *room, const struct sigh
 		return ~0ULL;
 	if (S_ISDIR(inode->i_mode))
 		return refused_beneath(room, sight, mount_address, dentry);
-	begin_epoch(&epoch);
+	begin_moment(&epoch);
 	room->walks[0].unnamed = 0;
 	if (dentry != mount->mnt.mnt_root) {
 		rule = rule_of(&room->walks[0], sight->index, inode, inode->i_sb, &beneath);

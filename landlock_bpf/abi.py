@@ -458,7 +458,7 @@ class Epoch(ctypes.Structure):
 
 
 class Walked(ctypes.Structure):
-    """struct walked: 88 bytes."""
+    """struct walked: 96 bytes."""
 
     _fields_ = [
         ("dentry", ctypes.c_uint64),
@@ -468,10 +468,12 @@ class Walked(ctypes.Structure):
         ("serial", ctypes.c_uint64),
         ("refused", ctypes.c_uint64),
         ("time", ctypes.c_uint64),
+        ("rename_seq", ctypes.c_uint32),
         ("tree_seq", ctypes.c_uint32),
         ("mount_seq", ctypes.c_uint32),
         ("quick", ctypes.c_uint32),
         ("version", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
     ]
 
 

@@ -84,11 +84,11 @@ def operations_of_programs(
 def _operations(bench: rig.Rig, chosen: Sequence[operations.Operation], mechanism: str, way: workload.Way) -> Iterator[Found]:
     for operation in chosen:
         subject = operation.subject(cases.BASE.depth)
-        yield (
-            operation,
-            mechanism,
-            bench.sample(operation.function, [subject], way, times=operation.times, batch=operation.batch),
+        samples = (
+            bench.sample(operation.function, [subject], way, times=operation.times, batch=operation.batch)
+            for _ in range(operation.samples)
         )
+        yield operation, mechanism, functools.reduce(better, samples)
 
 
 def better(sample: workload.Sample, best: workload.Sample | None) -> workload.Sample:
