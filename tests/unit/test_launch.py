@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,16 @@ LAUNCHER = """
         sys.exit((print(error, file=sys.stderr), error.status)[1])
     sys.exit(launch.end_like(status))
 """
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """In the background of a shell, runners ignore these signals, and no shell can trap what it was started to ignore."""
+    with contextlib.ExitStack() as undo:
+        for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+            if signal.getsignal(number) == signal.SIG_IGN:
+                undo.callback(signal.signal, number, signal.signal(number, handler))
+        yield
 
 
 def launcher(*command: str, enter: str = "pass", close: str = "pass", keep: bool = False) -> list[str]:
