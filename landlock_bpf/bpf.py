@@ -7,19 +7,22 @@ import ctypes
 import enum
 import errno
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Container, Iterator
 from ctypes import c_char, c_uint32, c_uint64
 from pathlib import Path
 from typing import TypeVar
 
-from landlock_bpf import libbpf
+from landlock_bpf import errors, libbpf
 
 PROG_TYPE_LSM = 29  # enum bpf_prog_type
 INSTRUCTION = 8  # bytes of one; a load of 64 bits takes two
 _READ = 1 << 15  # what the kernel gives of an iterator at once (bpf_seq_read)
 _LOG = 1 << 24  # bytes of the verifier's log that are kept: the last ones
+_PAUSE = 0.01  # seconds: the kernel does what it put off by its next tick, which is no longer than that (CONFIG_HZ)
 
 _Info = TypeVar("_Info", bound=ctypes.Structure)
+_T = TypeVar("_T")
 
 
 class AttachType(enum.IntEnum):
@@ -53,6 +56,18 @@ class MapInfo(ctypes.Structure):
         ("_reserved", c_uint32),
         ("map_extra", c_uint64),
     ]
+
+
+def insist(attempt: Callable[[], _T], passing: Container[int], seconds: float) -> _T:
+    """Attempt something again and again while its errno is one that passes; KernelError with another, or after so long."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return attempt()
+        except errors.KernelError as error:
+            if error.errno not in passing or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
 
 
 def obj_get(path: Path | str) -> int:

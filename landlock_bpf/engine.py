@@ -8,19 +8,21 @@ import ctypes
 import errno
 import functools
 import os
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from landlock_bpf import abi, bpf, errors, hooks, identifier, identity, maps
+from landlock_bpf import abi, bpf, hooks, identifier, identity, maps
 
 BPFFS = Path("/sys/fs/bpf")  # its names have no dots (kernel/bpf/inode.c, bpf_lookup)
 PINS = BPFFS / "landlock-bpf"
 RUN = Path("/run/landlock-bpf")  # files about what is pinned, and gone when that is: at a reboot
 MODULES_BTF = Path("/sys/kernel/btf")
 _RELEASE = 10.0  # seconds that the kernel may take to let go of a link; seen: milliseconds
+# Seconds that memory for entries of maps may be late: a processor has some of it at hand, and a program that takes it faster
+# than irq_work brings more gets ENOMEM (kernel/bpf/memalloc.c).
+_REFILL = 1.0
 _ATTACH_TYPES = {"lsm": bpf.AttachType.LSM_MAC, "tp_btf": bpf.AttachType.TRACE_RAW_TP, "fentry": bpf.AttachType.TRACE_FENTRY}
 
 
@@ -227,9 +229,10 @@ class Engine:
         return self._stack.enter_context(opened)
 
     def _run(self, name: str, context: ctypes.Structure) -> None:
+        """Run a program that may be run anew after an error: what it had put into maps by then is put there once more."""
         program = bpf.obj_get(f"{self.pins}/progs/{name}")
         try:
-            bpf.prog_run(program, context, name)
+            bpf.insist(lambda: bpf.prog_run(program, context, name), (errno.ENOMEM,), _REFILL)
         finally:
             os.close(program)
 
@@ -246,11 +249,5 @@ def find() -> Engine | None:
 
 def _link(program: int, row: hooks.HookRow) -> int:
     """Link a program to its hook. The kernel lets go of a removed link a little later, and until then answers EBUSY."""
-    deadline = time.monotonic() + _RELEASE
-    while True:
-        try:
-            return bpf.link_create(program, _ATTACH_TYPES[row.kind], f"the hook {row.name}")
-        except errors.KernelError as error:
-            if error.errno != errno.EBUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
+    attempt = functools.partial(bpf.link_create, program, _ATTACH_TYPES[row.kind], f"the hook {row.name}")
+    return bpf.insist(attempt, (errno.EBUSY,), _RELEASE)

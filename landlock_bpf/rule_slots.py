@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Hooks that can have a program of BPF_LSM_CGROUP at once, in the whole system (kernel/bpf/cgroup.c, CGROUP_LSM_NUM).
 MOST_LINKED = 10
+# What linking one more comes to: __cgroup_bpf_attach() makes EINVAL of the E2BIG of bpf_cgroup_atype_find().
+NO_ROOM = (errno.EINVAL, errno.E2BIG)
 _LINKS = "lsm_cgroup"  # the folder of their pins
 
 
@@ -125,8 +127,7 @@ def _link(live: engine.Engine, slot: int, hook: str, program: int, target: int) 
     try:
         made = bpf.link_create(program, bpf.AttachType.LSM_CGROUP, f"the hook {hook} of the control group", target=target)
     except errors.KernelError as cause:
-        # __cgroup_bpf_attach() makes EINVAL of the E2BIG of bpf_cgroup_atype_find().
-        if cause.errno not in (errno.EINVAL, errno.E2BIG):
+        if cause.errno not in NO_ROOM:
             raise
         what = f"no more than {MOST_LINKED} hooks can have programs of BPF_LSM_CGROUP, and others have them: none for {hook}"
         raise NoRoomError(f"{what}; use --attach engine, or detach one of those") from cause

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
 import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from landlock_bpf import bpf, cgroup, compiler, errors, program
+from landlock_bpf import bpf, cgroup, compiler, program, rule_slots
 
 SOURCE = Path(__file__).with_name("empty.bpf.c")
 PROGRAM = "empty_"  # before the name of its hook
@@ -39,12 +40,7 @@ def attached(path: Path, hooks: Sequence[str]) -> Iterator[None]:
 
 
 def _link(loaded: int, hook: str, target: int) -> int:
-    deadline = time.monotonic() + _RELEASE
-    while True:
-        try:
-            return bpf.link_create(loaded, bpf.AttachType.LSM_CGROUP, f"the hook {hook} of the control group", target=target)
-        except errors.KernelError:
-            # There is room for ten hooks, and what is let go of makes room a little later.
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
+    """Link a program to its hook. What was linked before takes up room until the kernel has let go of it."""
+    what = f"the hook {hook} of the control group"
+    attempt = functools.partial(bpf.link_create, loaded, bpf.AttachType.LSM_CGROUP, what, target=target)
+    return bpf.insist(attempt, (errno.EBUSY, *rule_slots.NO_ROOM), _RELEASE)
