@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landlock_bpf import abi, errors, hooks, policy, rule_request
-from landlock_bpf.bench import binaries, cases, crowd, rig, tree, workload
+from landlock_bpf.bench import binaries, cases, crowd, mechanisms, rig, tree, workload
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
@@ -29,7 +29,7 @@ def measure(
     paths = tree.warm_paths(cases.BASE.depth)
     for (_, number, _), group in itertools.groupby(chosen, key=lambda case: (case.one_hook, case.cgroups, case.programs)):
         alike = list(group)
-        with domains(bench, alike[0], number):
+        with bench.failures.of(mechanisms.ENGINE), domains(bench, alike[0], number):
             for case in alike:
                 wanted = READ_FILE if case.one_hook else ALL_ACTIONS
                 with process_domain(live, wanted, bench.elsewhere) if case.process else contextlib.nullcontext():

@@ -14,6 +14,7 @@ from landlock_bpf.bench import binaries, cases, mechanisms, spent, tree
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
+    from landlock_bpf.bench import rig
 
 ATTACH, UPDATE, DETACH = "attach", "update", "detach"
 # While no other domain is in force: all hooks are attached and detached as well.
@@ -34,21 +35,27 @@ class Change:
     median: float
 
 
-def measure(live: controller.Controller | None, cgroup: Path, elsewhere: Path, *, quick: bool) -> Iterator[Change]:
+def measure(bench: rig.Rig, *, quick: bool) -> Iterator[Change]:
     """Measure ours, and what a launcher in C takes that makes as many rules with the system calls and restricts itself."""
     for case in (FEW, MANY):
-        if live:
-            with mechanisms.hooks_kept(live, elsewhere):
-                yield from _engine(live, cgroup, case)
-        if live and case == FEW and not quick:
-            yield from _first(live, cgroup, case)
+        if bench.live:
+            with bench.failures.of(mechanisms.ENGINE), mechanisms.hooks_kept(bench.live, bench.elsewhere):
+                yield from _engine(bench.live, bench.measured, case)
+        if bench.live and case == FEW and not quick:
+            with bench.failures.of(mechanisms.ENGINE):
+                yield from _first(bench.live, bench.measured, case)
         if quick or landlock.missing():
             continue
-        handled = landlock.access_fs(landlock.rights())
-        words = [str(binaries.compile(binaries.RESTRICT)), str(handled), *mechanisms.rule_paths(case)]
-        words += ["--", f"{tree.folder(case.depth, 0)}/{tree.PROGRAM}"]
-        taken = statistics.median(spent.of_command(words) for _ in range(TIMES[case]))
-        yield Change(ATTACH, case.rules, mechanisms.SYSCALLS, taken)
+        with bench.failures.of(mechanisms.SYSCALLS):
+            yield _launcher(case)
+
+
+def _launcher(case: cases.Case) -> Change:
+    handled = landlock.access_fs(landlock.rights())
+    words = [str(binaries.compile(binaries.RESTRICT)), str(handled), *mechanisms.rule_paths(case)]
+    words += ["--", f"{tree.folder(case.depth, 0)}/{tree.PROGRAM}"]
+    taken = statistics.median(spent.of_command(words) for _ in range(TIMES[case]))
+    return Change(ATTACH, case.rules, mechanisms.SYSCALLS, taken)
 
 
 def _engine(live: controller.Controller, cgroup: Path, case: cases.Case) -> Iterator[Change]:

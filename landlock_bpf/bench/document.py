@@ -49,6 +49,8 @@ def read(path: Path) -> Document:
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         said = told.get("format") if isinstance(told, dict) else None
         raise errors.UnsupportedError(f"{path} is {said or 'something else'}, and {FORMAT} is read", remedy)
+    for each in told["mechanisms"]:
+        each.setdefault("failed", [])  # of before anything could
     return told
 
 

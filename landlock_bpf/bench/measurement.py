@@ -7,6 +7,7 @@ one hook, then those of all; what has rule programs comes last, for most hooks a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -84,16 +85,19 @@ class Measurement:
         """Measure memory."""
         self.tell("memory of rules and domains")
         if self.bench.with_syscalls:
-            self.memory += memory.measure_syscalls()
+            with self.bench.failures.of(mechanisms.SYSCALLS):
+                self.memory += memory.measure_syscalls()
         if live:
-            self.memory += memory.measure(self.bench, live)
+            with self.bench.failures.of(mechanisms.ENGINE):
+                self.memory += memory.measure(self.bench, live)
 
     def figures(self, starts: Iterable[startup.Start], changed: Iterable[changes.Change]) -> results.Figures:
-        """Give all figures."""
+        """Give all figures, and why others are missing."""
+        columns = (dataclasses.replace(each, failed=self.bench.failures.words(each.name)) for each in self.plan.columns)
         rows = [results.Row(samples, case, files) for (case, files), samples in self.cases.items()]
         lines = (results.Line(samples, operation) for operation, samples in self.operations.items())
         return results.Figures(
-            self.plan.columns, (*rows, *self.bystanders), tuple(lines), tuple(starts), tuple(changed), tuple(self.memory)
+            tuple(columns), (*rows, *self.bystanders), tuple(lines), tuple(starts), tuple(changed), tuple(self.memory)
         )  # fmt: skip
 
     def _cases(self, live: controller.Controller, *, programs: bool) -> None:
@@ -103,12 +107,12 @@ class Measurement:
                 self._add(case, members.measure_engine(self.bench, case, live))
 
     def _bystanders(self, live: controller.Controller, *, programs: bool) -> None:
-        plain = self.cases[cases.BASE, results.WARM][mechanisms.UNRESTRICTED]
+        plain = self.cases[cases.BASE, results.WARM].get(mechanisms.UNRESTRICTED)
         chosen = [case for case in self.plan.bystanders if case.programs == programs]
         for case, sample in bystanders.measure(self.bench, chosen, live):
             self.tell(f"open of a bystander of {case.domains} domains")
-            samples = {mechanisms.UNRESTRICTED: plain, mechanisms.ENGINE: sample}
-            self.bystanders.append(results.Row(samples, case, results.WARM))
+            samples = {mechanisms.UNRESTRICTED: plain} if plain else {}
+            self.bystanders.append(results.Row({**samples, mechanisms.ENGINE: sample}, case, results.WARM))
 
     def _operations(self, found: Iterator[members.Found]) -> None:
         for operation, mechanism, sample in found:
@@ -129,9 +133,9 @@ def measure(bench: rig.Rig, plan: Plan) -> results.Figures:
         if live:
             done.engine(live)
         tell("starts")
-        starts = list(startup.measure(live, bench.elsewhere, quick=plan.quick))
+        starts = list(startup.measure(bench, quick=plan.quick))
         tell("changes of domains")
-        changed = list(changes.measure(live, bench.measured, bench.elsewhere, quick=plan.quick))
+        changed = list(changes.measure(bench, quick=plan.quick))
         if not plan.quick:
             done.memory_of(live)
         if live:

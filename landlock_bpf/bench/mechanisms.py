@@ -26,11 +26,12 @@ Setup = Callable[[], contextlib.AbstractContextManager[workload.Way]]
 
 @dataclasses.dataclass(frozen=True)
 class Mechanism:
-    """A column; what it is called, and why it cannot be measured here."""
+    """A column; what it is called, why it cannot be measured here, and where it can, why some of its figures are missing."""
 
     name: str
     title: str
     missing: str | None = None
+    failed: tuple[str, ...] = ()
 
 
 def mechanisms(*, syscalls: bool = True, engine: bool = True, quick: bool = False) -> tuple[Mechanism, ...]:

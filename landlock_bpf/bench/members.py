@@ -36,7 +36,7 @@ def _measure(bench: rig.Rig, case: cases.Case, setups: Mapping[str, mechanisms.S
     samples: Samples = {files: {} for files in paths if paths[files]}
     for _ in range(bench.rounds):
         for name, setup in setups.items():
-            with setup() as way:
+            with bench.failures.of(name), setup() as way:
                 for files, best in samples.items():
                     sample = bench.sample_open(paths[files], way)
                     best[name] = better(sample, best.get(name))
@@ -55,7 +55,7 @@ def operations_of_others(
     }
     names = [column.name for column in columns if column.name in setups and not column.missing]
     for name in names * bench.rounds:
-        with setups[name]() as way:
+        with bench.failures.of(name), setups[name]() as way:
             yield from _operations(bench, chosen, name, way)
 
 
@@ -65,7 +65,10 @@ def operations_of_engine(
     """Measure operations in a domain with one policy; those that handle more come last."""
     in_order = sorted(chosen, key=lambda each: (each.handled.bit_count(), each.handled))
     for handled, group in itertools.groupby(in_order, key=lambda each: each.handled):
-        with mechanisms.engine(live, cases.BASE, bench.measured, handled) as way:
+        with (
+            bench.failures.of(mechanisms.ENGINE),
+            mechanisms.engine(live, cases.BASE, bench.measured, handled) as way,
+        ):
             yield from _operations(bench, list(group), mechanisms.ENGINE, way)
 
 
@@ -74,10 +77,10 @@ def operations_of_programs(
 ) -> Iterator[Found]:
     """Measure operations under empty programs of BPF_LSM_CGROUP, and under rule programs."""
     for operation in chosen:
-        with mechanisms.lsm_cgroup(bench.measured, operation.hooks) as way:
+        with bench.failures.of(mechanisms.LSM_CGROUP), mechanisms.lsm_cgroup(bench.measured, operation.hooks) as way:
             yield from _operations(bench, [operation], mechanisms.LSM_CGROUP, way)
     for name, count in mechanisms.RULES.items():
-        with mechanisms.rules(live, binaries.rules(count), bench.measured) as way:
+        with bench.failures.of(name), mechanisms.rules(live, binaries.rules(count), bench.measured) as way:
             yield from _operations(bench, chosen, name, way)
 
 
@@ -88,7 +91,8 @@ def _operations(bench: rig.Rig, chosen: Sequence[operations.Operation], mechanis
             bench.sample(operation.function, [subject], way, times=operation.times, batch=operation.batch)
             for _ in range(operation.samples)
         )
-        yield operation, mechanism, functools.reduce(better, samples)
+        with bench.failures.of(mechanism):
+            yield operation, mechanism, functools.reduce(better, samples)
 
 
 def better(sample: workload.Sample, best: workload.Sample | None) -> workload.Sample:

@@ -49,24 +49,29 @@ def tables(told: Document) -> Iterator[Table]:
 
 
 def missing(told: Document) -> list[str]:
-    """Say which mechanisms were not measured, and why."""
-    return [f"{each['title']}: {each['missing']}" for each in told["mechanisms"] if each["missing"]]
+    """Say which mechanisms were not measured, or not wholly, and why."""
+    return [*(f"{each['title']}: {each['missing']}" for each in told["mechanisms"] if each["missing"]), *failures(told)]
+
+
+def failures(told: Document) -> list[str]:
+    """Say of which mechanisms figures are missing that there should be, and why."""
+    return [f"{each['title']}, in part: {' '.join(why.split())}" for each in told["mechanisms"] for why in each["failed"]]
 
 
 def _operations(told: Document) -> Table:
     columns = [each for each in told["mechanisms"] if each["name"] != UNRESTRICTED and not each["missing"]]
     lines = []
     for row in told["operations"]:
-        cells = [_added(row, each["name"]) for each in columns]
-        lines.append((row["name"], row["text"], figure(_median(row)), *cells))
+        cells = [_added(told, row, each["name"]) + _ratio(row, each["name"]) for each in columns]
+        lines.append((row["name"], row["text"], _plain(told, row), *cells))
     title = "Operations, at depth 4, 1 rule, 1 layer: what each mechanism adds, and that in terms of the system calls'"
     return Table(title, ("", "what", UNRESTRICTED, *(each["title"] for each in columns)), tuple(lines), ("", "what"))
 
 
-def _added(row: Document, mechanism: str) -> str:
-    added, ratio = row["added"].get(mechanism), row["ratios"].get(mechanism)
+def _ratio(row: Document, mechanism: str) -> str:
     # Beside what the system calls do not check there is nothing to compare with.
-    return figure(added, "+,.0f") + (f" ({ratio:.2f})" if row["compared"] and ratio is not None else "")
+    ratio = row["ratios"].get(mechanism) if row["compared"] else None
+    return "" if ratio is None else f" ({ratio:.2f})"
 
 
 def _cases(told: Document) -> Table:
@@ -78,8 +83,8 @@ def _cases(told: Document) -> Table:
             str(row["layers"]),
             "process" if row["process"] else "cgroup",
             row["files"],
-            figure(_median(row)),
-            *(figure(row["added"].get(name), "+,.0f") for name in (SYSCALLS, ENGINE)),
+            _plain(told, row),
+            *(_added(told, row, name) for name in (SYSCALLS, ENGINE)),
             figure(row["ratio"], ".2f"),
         )
         for row in told["rows"]
@@ -94,8 +99,8 @@ def _bystanders(told: Document) -> Table:
             f"{row['domains']:,}",
             "cgroup and process" if row["process"] else "cgroup",
             cases.RULE if row["programs"] else "read_file" if row["one_hook"] else "all actions",
-            figure(_median(row)),
-            figure(row["added"].get(ENGINE), "+,.0f"),
+            _plain(told, row),
+            _added(told, row, ENGINE),
         )
         for row in told["rows"]
         if row["kind"] == "bystander"
@@ -136,9 +141,19 @@ def _targets(told: Document) -> Table:
     return Table("Targets", ("what", "target", "measured", ""), tuple(lines), ("what", ""))
 
 
-def _median(row: Document) -> float | None:
+def _plain(told: Document, row: Document) -> str:
     sample = row["samples"].get(UNRESTRICTED)
-    return sample["median"] if sample else None
+    return _cell(told, UNRESTRICTED, sample and sample["median"], ",.0f")
+
+
+def _added(told: Document, row: Document, mechanism: str) -> str:
+    return _cell(told, mechanism, row["added"].get(mechanism), "+,.0f")
+
+
+def _cell(told: Document, mechanism: str, value: float | None, style: str) -> str:
+    """Write a figure of a mechanism, or that it failed: failures() tells why."""
+    failed = any(each["failed"] for each in told["mechanisms"] if each["name"] == mechanism)
+    return "failed" if value is None and failed else figure(value, style)
 
 
 def print_report(told: Document) -> None:

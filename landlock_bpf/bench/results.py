@@ -18,11 +18,13 @@ class Samples:
 
     samples: Mapping[str, workload.Sample]
 
+    def median(self, mechanism: str) -> float | None:
+        return self.samples[mechanism].median if mechanism in self.samples else None
+
     def added(self, mechanism: str) -> float | None:
         """What the mechanism adds to the unrestricted operation."""
-        if mechanism not in self.samples or UNRESTRICTED not in self.samples:
-            return None
-        return self.samples[mechanism].median - self.samples[UNRESTRICTED].median
+        value, plain = self.median(mechanism), self.median(UNRESTRICTED)
+        return value - plain if value is not None and plain is not None else None
 
     def ratio_of(self, mechanism: str) -> float | None:
         """What a mechanism adds, in terms of what the system calls add."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landlock_bpf import cgroup, errors, hooks, landlock, record
-from landlock_bpf.bench import workload
+from landlock_bpf.bench import failures, workload
 
 if TYPE_CHECKING:
     from landlock_bpf import controller
@@ -27,6 +27,7 @@ class Rig:
     live: controller.Controller | None
     with_syscalls: bool
     rounds: int
+    failures: failures.Failures = dataclasses.field(default_factory=failures.Failures)
 
     def sample(
         self,

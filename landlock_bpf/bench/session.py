@@ -13,13 +13,13 @@ ROUNDS = {"instructions": 1, "ns": 3}
 
 def run(*, quick: bool = False, only: str | None = None) -> document.Document:
     """Measure all, or with `quick` what a target speaks of, of all mechanisms or of `only` one; give all figures."""
-    loop = workload.Workload(binaries.compile(binaries.LIBRARY), binaries.compile(binaries.PROGRAM))
+    library, program, nothing, _restrict = map(binaries.compile, binaries.BINARIES)
+    loop = workload.Workload(library, program)
     unit = clock.read_clock(loop)
     loop.budget = BUDGETS[unit.unit]
     plan = measurement.Plan(quick=quick, only=only)
-    program = binaries.compile(binaries.NOTHING)
     with (
-        tree.make_tree(plan.depths, beside=plan.files, program=program, pages=operations.PAGES),
+        tree.make_tree(plan.depths, beside=plan.files, program=nothing, pages=operations.PAGES),
         rig.open_rig(loop, only=only, rounds=ROUNDS[unit.unit]) as bench,
     ):
         return document.document(unit, measurement.measure(bench, plan))

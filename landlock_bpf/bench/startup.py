@@ -15,11 +15,18 @@ from landlock_bpf import bubblewrap, landlock
 from landlock_bpf.bench import binaries, cases, mechanisms, spent, tree
 
 if TYPE_CHECKING:
-    from landlock_bpf import controller
+    from landlock_bpf.bench import rig
 
 CASE = cases.Case(rules=10)
 TIMES = 3
-PYTHON, RUN, RUN_FIRST = "python", "run", "run-first"
+BARE, PYTHON, RUN, RUN_FIRST = "bare", "python", "run", "run-first"
+# The mechanism under which each starts; those of another mechanism have its name.
+MECHANISMS = {
+    BARE: mechanisms.UNRESTRICTED,
+    PYTHON: mechanisms.UNRESTRICTED,
+    RUN: mechanisms.ENGINE,
+    RUN_FIRST: mechanisms.ENGINE,
+}
 POLICY = "ten.toml"
 
 
@@ -41,21 +48,28 @@ class _Way:
     words: tuple[str, ...]
 
 
-def measure(live: controller.Controller | None, elsewhere: Path, *, quick: bool) -> Iterator[Start]:
+def measure(bench: rig.Rig, *, quick: bool) -> Iterator[Start]:
     """Start a program that ends at once in each way; with the engine, in a domain of ours as well."""
+    live = bench.live
     for way in _ways(live is not None):
         if quick and way.name not in (PYTHON, RUN):
             continue
-        with mechanisms.hooks_kept(live, elsewhere) if live and way.name == RUN else contextlib.nullcontext():
+        kept = mechanisms.hooks_kept(live, bench.elsewhere) if live and way.name == RUN else contextlib.nullcontext()
+        with bench.failures.of(mechanism_of(way.name)), kept:
             spent.of_command(way.words)  # the first reads files and loads what is missing
             found = sorted(spent.of_command(way.words) for _ in range(TIMES))
-        yield Start(way.name, way.text, statistics.median(found), found[0], found[-1])
+            yield Start(way.name, way.text, statistics.median(found), found[0], found[-1])
+
+
+def mechanism_of(start: str) -> str:
+    """Name the mechanism under which something starts."""
+    return MECHANISMS.get(start, start)
 
 
 def _ways(ours: bool) -> Iterator[_Way]:
     program = str(Path.cwd() / tree.folder(CASE.depth, 0) / tree.PROGRAM)
     paths = [str(Path.cwd() / path) for path in mechanisms.rule_paths(CASE)]
-    yield _Way("bare", "the program alone, which ends at once", (program,))
+    yield _Way(BARE, "the program alone, which ends at once", (program,))
     yield _Way(PYTHON, "python3 -c pass", (sys.executable, "-c", "pass"))
     if not landlock.missing():
         rights = str(landlock.access_fs(landlock.rights()))

@@ -55,9 +55,7 @@ def _operations(found: results.Figures) -> Iterator[Mark]:
         if operation.compared:
             yield Mark(f"{operation.name}, ratio", 1.0, line.ratio if line else None)
         elif operation.name in operations.FREE:
-            share = (
-                results.divide(line.added(mechanisms.ENGINE), line.samples[mechanisms.UNRESTRICTED].median) if line else None
-            )
+            share = results.divide(line.added(mechanisms.ENGINE), line.median(mechanisms.UNRESTRICTED)) if line else None
             yield Mark(f"{operation.name}, added / unrestricted", NOTHING, share)
 
 

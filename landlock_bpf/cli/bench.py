@@ -11,6 +11,9 @@ from landlock_bpf import cli
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
+exit status: 0 if all was measured that can be here, 1 if something failed (the other figures are told, and written all the
+same), or with --check if figures are of another engine, 2 for wrong usage.
+
 examples:
   vm/run --icount -- landlock-bpf bench
   sudo landlock-bpf bench --json figures.json
@@ -54,4 +57,7 @@ def main(args: argparse.Namespace) -> int:
         output.write_json(args.json, told)
     if args.markdown:
         page.write(args.markdown, told)
-    return 0
+    failures = report.failures(told)
+    for line in failures:
+        cli.complain(f"not measured: {line}")
+    return int(bool(failures))

@@ -16,8 +16,6 @@ from landlock_bpf.compare import plot
 DIMENSIONS = {"depth": "directories above the file", "rules": "rules", "layers": "layers"}
 # What sets a row apart from those that a plot compares, whatever its dimensions are.
 APART = ("process", "programs")
-# Starts under a mechanism have its colour.
-STARTED = {startup.RUN: mechanisms.ENGINE, startup.RUN_FIRST: mechanisms.ENGINE}
 FILES = {"warm": "one file again and again", "cold": "many directories in turn"}
 Rows = Sequence[Mapping[str, Any]]
 
@@ -124,13 +122,14 @@ def _operations(operations: Rows, names: _Names) -> Iterator[Figure]:
 
 
 def _starts(starts: Rows, names: _Names) -> Iterator[Figure]:
-    bars = [_start(row["name"], row, names) for row in starts]
+    bars = [_start(row, names) for row in starts]
     if bars:
         yield Figure("Start of a command", plot.bars("Start of a command", bars, plot.WIDTH))
 
 
-def _start(name: str, row: Mapping[str, Any], names: _Names) -> plot.Bar:
-    slot = names.slots.get(STARTED.get(name, name), len(names.slots))  # the last for what is no mechanism
+def _start(row: Mapping[str, Any], names: _Names) -> plot.Bar:
+    """Draw a start in the colour of its mechanism, or in one of its own if that is none."""
+    slot = names.slots.get(startup.mechanism_of(row["name"]), len(names.slots))
     return plot.Bar(row["text"], slot, row["median"], _figure(row["median"], row["times"]))
 
 
