@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Options of the tests, and oracle.py and mutation.py within reach of all of them."""
+"""Options of the tests, and oracle.py and mutations.py within reach of all of them."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import hypothesis  # noqa: F401  # what each run needs is there already
 import mutation
+import mutations
 import pytest
 
 COMPILER = (sys.executable, "-c", "from landlock_bpf import compiler; print(compiler.compile_engine())")
@@ -74,11 +75,11 @@ def main() -> int:
     parser.add_argument("names", metavar="MUTATION", nargs="*")
     arguments = parser.parse_args()
     if arguments.list:
-        print(*(row.name for row in mutation.MUTATIONS if not row.hostly))
+        print(*(row.name for row in mutations.ALL if not row.hostly))
         return 0
-    if unknown := set(arguments.names) - set(mutation.BY_NAME):
+    if unknown := set(arguments.names) - set(mutations.BY_NAME):
         parser.error(f"no such mutation: {', '.join(unknown)}")
-    rows = [mutation.BY_NAME[name] for name in arguments.names]
+    rows = [mutations.BY_NAME[name] for name in arguments.names]
     if arguments.compile:
         for changes in [(*row.given, row.off) for row in rows] + [row.given for row in rows if row.given]:
             with tempfile.TemporaryDirectory() as folder:

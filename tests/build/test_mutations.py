@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mutation
+import mutations
 import pytest
 
-SCRIPT = Path(mutation.__file__).with_name("mutate.py")
-ROWS = [row.name for row in mutation.MUTATIONS if row.hostly]
+SCRIPT = Path(mutations.__file__).with_name("mutate.py")
+ROWS = [row.name for row in mutations.ALL if row.hostly]
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def test_is_missed(name: str, told: list[str]) -> None:
 
 def said_of(changed: str) -> str:
     """What is said of the row `gain` with something of it changed."""
-    row = f"dataclasses.replace(mutation.BY_NAME['gain'], {changed})"
-    code = f"import dataclasses, mutate, mutation\nprint(mutate.survives({row}))\n"
+    row = f"dataclasses.replace(mutations.BY_NAME['gain'], {changed})"
+    code = f"import dataclasses, mutate, mutations\nprint(mutate.survives({row}))\n"
     done = subprocess.run([sys.executable, "-c", code], cwd=SCRIPT.parent, capture_output=True, text=True, check=True)
     return done.stdout
 
@@ -41,4 +41,4 @@ def test_what_does_not_fail_is_told() -> None:
 
 def test_what_fails_with_the_mechanism_is_told() -> None:
     """It would prove nothing that it fails without it."""
-    assert "do not pass with the mechanism" in said_of("given=(mutation.BY_NAME['gain'].off,)")
+    assert "do not pass with the mechanism" in said_of("given=(mutations.BY_NAME['gain'].off,)")

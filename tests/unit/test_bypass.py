@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import mutation
+import mutations
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def test_row(row: tuple[str, ...]) -> None:
         assert not mechanism and len(told) > 20
         return
     assert state == "closed"
-    assert set(mechanism.split(", ")) <= set(mutation.BY_NAME)
+    assert set(mechanism.split(", ")) <= set(mutations.BY_NAME)
     tests = re.findall(r"`(test_\w+\.py)::(\w+)`", told)
     assert tests
     for file, name in tests:
@@ -42,4 +42,4 @@ def test_row(row: tuple[str, ...]) -> None:
 def test_each_mechanism_has_a_row() -> None:
     """A mechanism of the engine that no trick needs would be one too many; those of the decision alone are its parts."""
     named = {name for row in ROWS for name in row[2].split(", ") if name}
-    assert {each.name for each in mutation.MUTATIONS if not each.hostly} <= named
+    assert {each.name for each in mutations.ALL if not each.hostly} <= named

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""mutation.py: what it replaces is there, and so are the tests that must fail."""
+"""Mutations: what they replace is there, and so are the tests that must fail."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import mutation
+import mutations
 import pytest
 
 
-@pytest.mark.parametrize("row", mutation.MUTATIONS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", mutations.ALL, ids=lambda row: row.name)
 def test_row(row: mutation.Mutation, tmp_path: Path) -> None:
     mutation.apply((*row.given, row.off), tmp_path)
     for change in (*row.given, row.off):
@@ -22,7 +23,7 @@ def test_row(row: mutation.Mutation, tmp_path: Path) -> None:
 
 
 def test_names_are_unique() -> None:
-    assert len(mutation.BY_NAME) == len(mutation.MUTATIONS)
+    assert len(mutations.BY_NAME) == len(mutations.ALL)
 
 
 def test_stale_text_is_an_error(tmp_path: Path) -> None:

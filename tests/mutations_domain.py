@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Mutations of what finds the domain of a task and keeps the task in it: by the file that the mechanism is in."""
+
+from __future__ import annotations
+
+import mutation
+
+
+def _refused_storage(then: str) -> mutation.Change:
+    """Refuse a task that is moved the storage that is made for it, as where another task is preempted in making its own."""
+    refused = f"\tif (!own) {{\n\t\t{then}"
+    made = "\town = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);\n"
+    return mutation.Change("bpf/leaving.h", made + refused, "\town = NULL;\n" + refused)
+
+
+ROWS = (
+    mutation.of_engine(
+        "process-domain",
+        "domain.h",
+        "subject->process = own ? own->domain : 0;",
+        "subject->process = 0;",
+        "test_confine.py::test_all_threads_and_children",
+    ),
+    mutation.of_engine(
+        "cgroup-domain",
+        "domain.h",
+        "subject->cgroup = cgroup_domain(current, state);",
+        "subject->cgroup = 0;",
+        "test_bypass.py::test_tricks",
+    ),
+    mutation.of_engine(
+        "unified",
+        "domain.h",
+        "return (__u64)cgroup->root == (__u64)bpf_get_current_task_btf()->cgroups->dfl_cgrp->root;",
+        "return 1;",
+        "test_cgroups.py::test_those_of_version_1",
+    ),
+    mutation.of_engine(
+        "clone-into",
+        "leaving.h",
+        "if (clone_flags & CLONE_INTO_CGROUP) {",
+        "if (0) {",
+        "test_escape_cgroup.py::test_clone_into_cgroup",
+    ),
+    mutation.of_engine(
+        "held",
+        "leaving.h",
+        "own->held = entry->cgroup;",
+        "own->held = 0;",
+        "test_escape_cgroup.py::test_inherited_descriptor",
+    ),
+    mutation.of_engine(
+        "departures",
+        "leaving.h",
+        "if (!state || bpf_map_update_elem(&departures, &pid, &departed, BPF_ANY)) {",
+        "if (!state) {",
+        "test_escape_cgroup.py::test_inherited_descriptor",
+        "test_escape_cgroup.py::test_children_and_threads_from_before",
+        "test_escape_cgroup.py::test_leaves_one_domain_after_another",
+        "test_escape_cgroup.py::test_moved_by_somebody_outside",
+        "test_escape_cgroup.py::test_cgroup_removed",
+        "test_escape_cgroup.py::test_a_stranger_drawn_in",
+        given=(_refused_storage("keep_departed(task, entry->cgroup, 0);"), _refused_storage("keep_departed(task, 0, 1);")),
+    ),
+    mutation.of_engine(
+        "sticky", "leaving.h", "(entry->sticky && departure->arrives != domain)", "0", "test_sticky.py::test_moved_by_others"
+    ),
+    mutation.of_engine(
+        "drawn", "leaving.h", "own->drawn = 1;", "own->drawn = 0;", "test_escape_cgroup.py::test_a_stranger_drawn_in"
+    ),
+    mutation.of_engine(
+        "ptrace",
+        "ptrace.h",
+        "return ask_ptrace(HOOK_PTRACE_ACCESS_CHECK, bpf_get_current_task_btf(), child,\n\t\t\t  mode & PTRACE_MODE_NOAUDIT);",
+        "return 0;",
+        "test_tracing.py::test_case",
+    ),
+    mutation.of_engine(
+        "bpf", "escape.h", "return refuse_escape(HOOK_BPF, 0, 0);", "return 0;", "test_escape.py::test_every_bpf_command"
+    ),
+    mutation.of_engine(
+        "lockdown", "escape.h", "return refuse_escape(HOOK_LOCKED_DOWN, 0, 0);", "return 0;", "test_escape.py::test_kernel"
+    ),
+    mutation.of_engine(
+        "kernel-code",
+        "escape.h",
+        "return is_code(id) ? refuse_escape(HOOK_KERNEL_LOAD_DATA, 0, 0) : 0;",
+        "return 0;",
+        "test_escape.py::test_kernel",
+    ),
+    mutation.of_engine(
+        "kernel-files",
+        "escape.h",
+        "return is_code(id) ? refuse_file(file, HOOK_KERNEL_READ_FILE) : 0;",
+        "return 0;",
+        "test_escape.py::test_kernel",
+    ),
+    mutation.of_engine(
+        "perf", "escape.h", "return refuse_escape(HOOK_PERF_EVENT_OPEN, 0, 0);", "return 0;", "test_escape.py::test_kernel"
+    ),
+    mutation.of_engine(
+        "task-lists",
+        "vital.h",
+        "return ask_task_list(report, CAST(struct kernfs_node, inode->i_private));",
+        "return 0;",
+        "test_escape_cgroup.py::test_list_of_tasks",
+    ),
+    mutation.of_engine(
+        "vital",
+        "vital.h",
+        "return vital ? refuse_all(report) : 0;",
+        "return 0;",
+        "test_escape.py::test_files_that_control_the_kernel",
+    ),
+    mutation.of_engine(
+        "pins",
+        "vital.h",
+        "if (!has_vital_folders(sb->s_magic) &&",
+        "if (",
+        "test_escape.py::test_pins",
+    ),
+    mutation.of_engine(
+        "control-folders",
+        "vital.h",
+        "\t\treturn may_be_vital(magic);",
+        "\t\treturn magic == BPF_FS_MAGIC;",
+        "test_escape.py::test_folders_that_control_the_kernel",
+    ),
+    mutation.of_engine(
+        "jit",
+        "vital.h",
+        'name.first == WORD("bpf_jit_", 0);',
+        "0;",
+        "test_escape.py::test_files_that_control_the_kernel",
+    ),
+    mutation.of_engine(
+        "engine-mounts",
+        "vital.h",
+        "if (magic != BPF_FS_MAGIC && magic != CGROUP2_SUPER_MAGIC && !is_record(path->dentry))",
+        "if (1)",
+        "test_escape.py::test_mounts_by_which_the_engine_is_found",
+    ),
+    mutation.of_engine(
+        "overlay-mounts",
+        "vital.h",
+        "sb->s_magic != OVERLAYFS_SUPER_MAGIC &&\n\t    sb->s_magic != ECRYPTFS_SUPER_MAGIC)",
+        "1)",
+        "test_escape.py::test_filesystems_that_may_not_be_mounted",
+    ),
+    mutation.of_engine(
+        "old-cgroups",
+        "vital.h",
+        "if (sb->s_magic != CGROUP_SUPER_MAGIC && ",
+        "if (",
+        "test_escape.py::test_filesystems_that_may_not_be_mounted",
+    ),
+    mutation.of_engine(
+        "records",
+        "remember.h",
+        "if (inode && inode->i_ino == state->records_ino)",
+        "if (inode && !inode->i_ino)",
+        "test_escape.py::test_records",
+    ),
+    mutation.of_engine("terminal", "file.h", "error = refuse_file(file, hook);", "error = 0;", "test_escape.py::test_kernel"),
+    mutation.of_engine(
+        "vital-received",
+        "file.h",
+        "int error = refuse_vital_file(file, HOOK_FILE_RECEIVE);",
+        "int error = 0;",
+        "test_escape.py::test_descriptors_that_are_received",
+    ),
+    mutation.of_control(
+        "records-told",
+        "record.py",
+        "live.state.records_ino = found.st_ino",
+        "live.state.records_ino = 0",
+        "kernel/test_escape.py::test_records",
+    ),
+    mutation.of_control(
+        "sweep",
+        "sweep.py",
+        "gone = [slot for slot in slots if _half_made(slot, in_force) or _deserted(live, slot)]",
+        "gone = []",
+        "unit/test_crash_model.py::test_killed_at_every_step",
+    ),
+)
