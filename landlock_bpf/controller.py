@@ -27,6 +27,7 @@ from landlock_bpf import (
     engine,
     errors,
     installation,
+    naming,
     record,
     resolution,
     ruleset,
@@ -79,10 +80,10 @@ class Controller:
         """
         from landlock_bpf import descriptors, live_domain
 
-        domain.check_name(name)
+        naming.check(name)
         path = attachment.check_place(cgroup)
         with turn.loaded() as (live, slots):
-            _refuse_taken(name, slots)
+            naming.refuse_taken(name, slots)
             serial = record.new_serial()
 
             def put(rules: rule_request.Request | None) -> tuple[tuple[ruleset.Layer, ...], domain.Slot]:
@@ -105,7 +106,7 @@ class Controller:
         from landlock_bpf import live_domain
 
         with turn.found() as (_live, slots):
-            _named(name, slots)
+            naming.find(name, slots)
         return live_domain.Domain(self, name)
 
     def update(
@@ -113,7 +114,7 @@ class Controller:
     ) -> inventory.DomainInfo:
         """Replace all that a domain was given: each access is decided by the old layers or the new ones, whole."""
         with turn.changing() as (live, slots):
-            slot = _named(name, slots)
+            slot = naming.find(name, slots)
             serial = record.new_serial()
 
             def put(rules: rule_request.Request | None) -> None:
@@ -128,7 +129,7 @@ class Controller:
         from landlock_bpf import marking
 
         with turn.changing() as (live, slots):
-            slot = _named(name, slots)
+            slot = naming.find(name, slots)
             given = ruleset.own(change.living_layers(live, slot))
             programs = next((layer.programs for layer in given if layer.programs), None)
             if programs is None:
@@ -150,7 +151,7 @@ class Controller:
         from landlock_bpf import amendment
 
         with turn.changing() as (live, slots):
-            slot, serial = _named(name, slots), record.new_serial()
+            slot, serial = naming.find(name, slots), record.new_serial()
             layers = [*change.living_layers(live, slot)]
             place = amendment.choose(layers, layer)
             fitting = amendment.fitting(layers[place], wanted)
@@ -168,7 +169,7 @@ class Controller:
         from landlock_bpf import amendment
 
         with turn.changing() as (live, slots):
-            slot, serial = _named(name, slots), record.new_serial()
+            slot, serial = naming.find(name, slots), record.new_serial()
             layers = [*change.living_layers(live, slot)]
             own = len(ruleset.own(layers))
             places = range(len(layers) - own, len(layers)) if layer is None else [amendment.choose(layers, layer)]
@@ -184,7 +185,7 @@ class Controller:
     def detach(self, name: str) -> None:
         """End a domain. BusyError for one of processes that still run: they keep it until they end."""
         with turn.found() as (live, slots):
-            slot = _named(name, slots)
+            slot = naming.find(name, slots)
             if slot.kind == abi.Kind.CGROUP:
                 attachment.detach(live, slot)
                 return
@@ -207,7 +208,7 @@ class Controller:
         The domain lives until Confinement.close() finds no process in it, or a sweep after our end.
         """
         with turn.loaded() as (live, slots):
-            name, serial = _new_name(name, slots, f"run-{os.getpid()}"), record.new_serial()
+            name, serial = naming.choose(name, slots, f"run-{os.getpid()}"), record.new_serial()
             with _resolved(live, name, policies, serial, _for_processes(rules)) as (own, loaded):
                 return confinement.make(live, slots, name, own, serial, cgroup, loaded)
 
@@ -230,7 +231,7 @@ class Controller:
 
         target = threads.find(pidfd, thread)
         with turn.loaded() as (live, slots):
-            name, serial = _new_name(name, slots, f"confine-{target.first}"), record.new_serial()
+            name, serial = naming.choose(name, slots, f"confine-{target.first}"), record.new_serial()
             with _resolved(live, name, policies, serial, _for_processes(rules)) as (own, loaded):
                 if strict:
                     _refuse_held(descriptors.of_process(target.pid, own), name)
@@ -243,17 +244,17 @@ class Controller:
 
         target = threads.find(pidfd, thread)
         with turn.changing() as (live, slots):
-            slot = _named(name, slots)
+            slot = naming.find(name, slots)
             if slot.kind == abi.Kind.PROCESS and threads.shared_domain(live, target) == slot.parent:
                 confinement.join(live, slot, target)
                 return live_domain.Domain(self, name)
-            serial, new = record.new_serial(), _free_name(slots, f"{name}-{target.first}")
+            serial, new = record.new_serial(), naming.find_free(f"{name}-{target.first}", slots)
             given = ruleset.own(change.living_layers(live, slot))
             if any(layer.programs and layer.programs.attach == ruleset.LSM_CGROUP for layer in given):
                 what = f"rule programs of {name} are attached to its cgroup"
                 raise errors.UnsupportedError(what, "attach them through the engine, or confine with -r")
             own = tuple(dataclasses.replace(layer, owner=new, made=serial) for layer in given)
-            confinement.confine(live, slots, domain.check_name(new), own, serial, target)
+            confinement.confine(live, slots, new, own, serial, target)
             return live_domain.Domain(self, new)
 
     def list(self) -> tuple[inventory.DomainInfo, ...]:
@@ -270,7 +271,7 @@ class Controller:
         from landlock_bpf import inventory
 
         with turn.found() as (live, slots):
-            return inventory.detail(live, _named(name, slots), slots)
+            return inventory.detail(live, naming.find(name, slots), slots)
 
     def try_out(self, policies: Sequence[policy.Policy]) -> None:
         """Resolve policies, and nothing more; PolicyError with every path that cannot be ruled on."""
@@ -367,35 +368,10 @@ def _describe(live: engine.Engine, name: str) -> inventory.DomainInfo:
     """Tell what `list` tells of a domain as it is now."""
     from landlock_bpf import inventory
 
-    return inventory.describe(live, _named(name, domain.slots(live)))
-
-
-def _new_name(name: str | None, slots: Sequence[domain.Slot], otherwise: str) -> str:
-    """Give the name of a new domain, `otherwise` or one like it where none was asked for; BusyError where it is taken."""
-    chosen = domain.check_name(name) if name else _free_name(slots, otherwise)
-    _refuse_taken(chosen, slots)
-    return chosen
-
-
-def _named(name: str, slots: Sequence[domain.Slot]) -> domain.Slot:
-    for slot in slots:
-        if slot.name == name:
-            return slot
-    raise errors.NotFoundError(f"there is no domain {name}; `landlock-bpf list` names those in force")
-
-
-def _refuse_taken(name: str, slots: Sequence[domain.Slot]) -> None:
-    if any(slot.name == name for slot in slots):
-        raise errors.BusyError(f"there is a domain {name} already; update or detach it, or choose another name")
+    return inventory.describe(live, naming.find(name, domain.slots(live)))
 
 
 def _refuse_held(held: Sequence[descriptors.Held], name: str) -> None:
     if held:
         lines = "\n".join(f"  {each}" for each in held)
         raise errors.BusyError(f"{name} is not put in force, for files that it denies are open:\n{lines}")
-
-
-def _free_name(slots: Sequence[domain.Slot], name: str) -> str:
-    taken = {slot.name for slot in slots}
-    names = (f"{name}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, abi.Limit.DOMAINS + 3))))
-    return next(name for name in names if name not in taken)

@@ -59,6 +59,14 @@ def free_ruleset(used: Iterable[int]) -> int:
     return free_index(set(used), abi.Limit.RULESETS, "rulesets")
 
 
+def free_index(used: Container[int], count: int, what: str) -> int:
+    """Find the first number below `count` that is not used, 0 left out; LimitError names what is used up."""
+    for index in range(1, count):
+        if index not in used:
+            return index
+    raise errors.LimitError(f"{count - 1} {what} are in use, and there are no more; detach one first")
+
+
 def write(live: engine.Engine, slot: Slot) -> None:
     """Make a slot. The switch is thrown last, for what is in the slot before may be of a killed controller."""
     made = abi.Domain(
@@ -269,15 +277,6 @@ def start_of(pid: int) -> int:
         return 0
 
 
-def check_name(name: str) -> str:
-    """Give back a name fit for a domain: it goes into paths, tables and the kernel."""
-    fit = name.isascii() and name.isprintable() and not set(name) & set(" /") and name not in ("", ".", "..")
-    if not fit or len(name) >= abi.Limit.NAME:
-        most = int(abi.Limit.NAME) - 1
-        raise errors.LimitError(f"{name!r} is no name for a domain: use 1 to {most} letters, digits and signs but blank and /")
-    return name
-
-
 def _forks(live: engine.Engine, index: int) -> int:
     return int(live.domains.cast("I")[(index * _SIZE + abi.Domain.forks.offset) // 4])
 
@@ -314,11 +313,3 @@ def _read(live: engine.Engine, index: int) -> Slot:
         raw.parent,
         bool(raw.sticky & _OWN),
     )
-
-
-def free_index(used: Container[int], count: int, what: str) -> int:
-    """Find the first number below `count` that is not used, 0 left out; LimitError names what is used up."""
-    for index in range(1, count):
-        if index not in used:
-            return index
-    raise errors.LimitError(f"{count - 1} {what} are in use, and there are no more; detach one first")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Domains: slots in memory, names, makers, and control groups as a folder."""
+"""Domains: slots in memory, makers, and control groups as a folder."""
 
 from __future__ import annotations
 
@@ -47,17 +47,6 @@ def test_free_indices_begin_at_one_and_end_at_the_limit(live: engine.Engine) -> 
     with pytest.raises(errors.LimitError, match="1000 domains are in use"):
         domain.free_slot(used)
     assert domain.free_slot(used[:-1]) == abi.Limit.DOMAINS
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", "a b", "a/b", "ä", "a\n", "x" * 64])
-def test_bad_names(name: str) -> None:
-    with pytest.raises(errors.LimitError):
-        domain.check_name(name)
-
-
-def test_good_names() -> None:
-    assert domain.check_name("x" * 63) == "x" * 63
-    assert domain.check_name("run-12_a.b") == "run-12_a.b"
 
 
 def test_the_start_of_a_process() -> None:
