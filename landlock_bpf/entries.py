@@ -34,15 +34,16 @@ class Entries:
         self._lines += lines
 
     def said(self) -> Iterator[tuple[bytes, int]]:
-        """Give each object, and what is allowed of it."""
+        """Give each object that something was added of, and what that allowed."""
         return zip(identity.Objects(bytes(self._objects)), self._allowed)
 
     def rows(self) -> Sequence[ruleset.Entry]:
-        """Give them all."""
+        """Give all entries; nothing is to be added afterwards, for they share its columns."""
         if not self._objects:
             return ()
-        before = identity.Objects(bytes(self._objects)), self._allowed, self._denied, self._sealed
-        return rows.Rows(ruleset.Entry, (*before, self._paths, self._files, self._lines, self._commands))
+        objects = identity.Objects(bytes(self._objects))
+        said = self._allowed, self._denied, self._sealed
+        return rows.Rows(ruleset.Entry, (objects, *said, self._paths, self._files, self._lines, self._commands))
 
     def _add_same(self, rule: policy.Rule, allowed: int, denied: int, sealed: bool, length: int) -> None:
         self._allowed.add(allowed, length)

@@ -79,7 +79,7 @@ def find(flocks: Iterable[Flock], identify: route.Identify, filesystems: ways.Fi
 
 
 def _find(flock: Flock, routes: route.Routes, identify: route.Identify, filesystems: ways.Filesystems) -> identity.Alike | None:
-    objects: list[bytes] = []  # blocks of them
+    blocks: list[bytes] = []
     types, devices = set(), set()
     for start in range(0, len(flock.names), ways.BATCH):
         try:
@@ -94,5 +94,5 @@ def _find(flock: Flock, routes: route.Routes, identify: route.Identify, filesyst
             return None
         types.add(alike.type)
         devices |= alike.devices
-        objects.append(alike.objects.block)
-    return identity.Alike(types.pop(), identity.Objects(b"".join(objects)), devices) if len(types) == 1 else None
+        blocks.append(alike.objects.block)
+    return identity.Alike(types.pop(), identity.Objects(b"".join(blocks)), devices) if len(types) == 1 else None

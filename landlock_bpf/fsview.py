@@ -14,7 +14,7 @@ _TAIL = struct.Struct("=II")  # what fsview_key has after the object
 _LENGTH = struct.Struct("=I4x")  # what struct rule_run has after the rule
 _NUMBERED = struct.Struct("=II")  # pattern_key and command_key: the ruleset's index, and a number
 _CLASS = struct.Struct("=I")  # what commands has for a command
-_SERIAL = struct.Struct("=Q")  # what view_key has there
+VIEW_TAIL = struct.Struct("=Q")  # what view_key has there: the serial number of a set of marks
 _WORD = 64
 # Bits that no key has only cost a look-up: so many are left before the filter is made anew (1.6 % of it).
 _STALE_BITS = 1 << 16
@@ -126,7 +126,7 @@ def _hashed(live: engine.Engine) -> Iterator[tuple[int, int]]:
     for key in _keys(live):
         yield identity.OBJECT.unpack_from(key)[0], _TAIL.unpack_from(key, identity.OBJECT.size)[0]
     for key, _marks in live.views.items():
-        serial = _SERIAL.unpack_from(key, identity.OBJECT.size)[0]
+        serial = VIEW_TAIL.unpack_from(key, identity.OBJECT.size)[0]
         yield identity.OBJECT.unpack_from(key)[0], ruleset.low_word(serial)
 
 

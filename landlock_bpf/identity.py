@@ -134,7 +134,7 @@ class Alike(NamedTuple):
 
 
 def _different(column: memoryview) -> set[int]:
-    """Give the different values of a column; mostly all are the first one, which takes no number for each to be seen."""
+    """Give the values of a column, each once. Mostly all are the same, and then no number is made of each."""
     values = column.tobytes()
     same = values == values[: column.itemsize] * len(column)
     return set((column[:1] if same else column).tolist())

@@ -137,8 +137,8 @@ def _alone(layers: Sequence[ruleset.Layer], classes: Classes) -> Merged | None:
         return None
     column, *said = (rows.column(layers[0].entries, number) for number in range(4))
     objects = identity.Objects.of(column)
-    # Mostly their inode numbers tell them apart.
-    if len(set(objects.inos)) != len(objects) != len(set(objects)):
+    # Mostly their inode numbers tell them apart, and of these a set is made sooner.
+    if len(set(objects.inos)) < len(objects) and len(set(objects)) < len(objects):
         return None
     rules = rows.Runs((_pack([(0, *words, 0, 0)]), length) for words, length in rows.together(said))
     return Merged(objects, rules, {}, (), {})

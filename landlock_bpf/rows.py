@@ -16,7 +16,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 Column = Sequence[Any]
 
 _BETWEEN = "\0"  # of texts: no path has it
-_FEW = 16  # runs that stand where all else is that is read often
+_FEW = 16  # so many runs of a column at most stand in the head of a record, which each command reads
 
 
 class Runs(Sequence[Any]):
@@ -33,7 +33,7 @@ class Runs(Sequence[Any]):
         return values if isinstance(values, cls) else cls(zip(values, itertools.repeat(1)))
 
     def add(self, value: Any, length: int) -> None:
-        """Let so many more rows have a value."""
+        """Let as many rows more as `length` have a value."""
         if self.runs and self.runs[-1][0] == value:
             length += self.runs.pop()[1]
         self.runs.append((value, length))
@@ -143,7 +143,10 @@ def unpack(kind: Callable[..., Row], told: Sequence[Any], data: memoryview) -> t
 
 
 def _few_runs(values: Column) -> list[tuple[Any, int]] | None:
-    """Give the runs of a column if they are few and JSON has their values; None of others, which are not looked for."""
+    """Give the runs of a column if JSON has their values and they are few; None of any other column.
+
+    One that is not kept as runs has no other looked for than that all rows say the same.
+    """
     if isinstance(values, Runs):
         return values.runs if len(values.runs) <= _FEW else None
     same = not isinstance(values[0], bytes) and values[0] == values[-1] and values.count(values[0]) == len(values)

@@ -5,18 +5,15 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import struct
 from collections.abc import Container, Iterable
 
 from landlock_bpf import abi, engine, errors, fsview, identity, ruleset
-
-_SERIAL = struct.Struct("=Q")  # what view_key has after the object
 
 
 def install(live: engine.Engine, programs: ruleset.Programs) -> None:
     """Put the marks of a layer into the kernel; LimitError where there is no room, and then nothing is left of them."""
     said = ruleset.view_marks(programs.marks, len(programs.views))
-    tail = _SERIAL.pack(programs.serial)
+    tail = fsview.VIEW_TAIL.pack(programs.serial)
     entries = {object + tail: marks for object, marks in said.items()}
     live.announce(identity.Objects.of(said), ruleset.low_word(programs.serial))
     try:
@@ -31,7 +28,7 @@ def install(live: engine.Engine, programs: ruleset.Programs) -> None:
 
 def remove(live: engine.Engine, serial: int) -> None:
     """Remove a set that no ruleset in force names."""
-    tail = _SERIAL.pack(serial)
+    tail = fsview.VIEW_TAIL.pack(serial)
     keys = [key for key, _marks in live.views.items() if key.endswith(tail)]
     live.views.delete_batch(keys)
     fsview.count_removed(live, len(keys))
@@ -39,7 +36,7 @@ def remove(live: engine.Engine, serial: int) -> None:
 
 def living(live: engine.Engine, serial: int, objects: Iterable[bytes]) -> set[bytes]:
     """Give those objects of a set that still have marks: those of a filesystem go with it."""
-    tail = _SERIAL.pack(serial)
+    tail = fsview.VIEW_TAIL.pack(serial)
     return {object for object in objects if live.views.lookup(object + tail) is not None}
 
 

@@ -386,8 +386,8 @@ def test_cost_is_shown_where_it_was_measured(document: dict[str, Any], bench: di
 
 @pytest.mark.parametrize("title", [each.title for each in mechanisms.mechanisms()])
 def test_names_of_bars_leave_room_for_figures(title: str) -> None:
-    widest = 7  # of a character, on average
-    assert widest * len(title + "+27,098 (14.84)") < plot.BARS_WIDTH
+    character = 7  # units of the picture, on average
+    assert character * len(title + "+27,098 (14.84)") < plot.BARS_WIDTH
 
 
 def test_what_was_not_measured_is_not_drawn(document: dict[str, Any]) -> None:

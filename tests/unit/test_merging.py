@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What becomes of names, patterns and ioctl commands when layers are merged."""
+"""What becomes of objects, names, patterns and ioctl commands when layers are merged."""
 
 from __future__ import annotations
 
@@ -31,6 +31,28 @@ def rules_of(merged: merging.Merged) -> dict[bytes, abi.Rule]:
 
 def rule_of(data: bytes) -> abi.Rule:
     return abi.Rule.from_buffer_copy(data)
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda ino, device, allowed, denied, sealed: ruleset.Entry(
+                identity.OBJECT.pack(ino, 0, device, 0), allowed, denied, sealed, *PLACE
+            ),
+            st.integers(1, 3),
+            st.integers(1, 2),
+            st.integers(0, 3),
+            st.integers(0, 3),
+            st.booleans(),
+        ),
+        max_size=5,
+    )
+)
+def test_a_layer_alone_says_what_it_says_beside_an_empty_one(entries: list[ruleset.Entry]) -> None:
+    """Alone it is merged in columns, unless it speaks of an object twice; inode numbers of two filesystems may be the same."""
+    alone, beside = (merging.merge(layers) for layers in ((layer(entries=entries),), (layer(entries=entries), layer())))
+    assert dict(zip(alone.objects, alone.rules)) == dict(zip(beside.objects, beside.rules))
+    assert len(alone.objects) == len(alone.rules) == len({each.object for each in entries})
 
 
 def test_names() -> None:
