@@ -421,8 +421,7 @@ struct walked {
 	__u32 rename_seq; /* of rename_lock */
 	__u32 tree_seq;	  /* see struct epoch */
 	__u32 mount_seq;
-	__u32 quick; /* whether its files may be decided by ino and generation alone: see remember.h
-		      */
+	__u32 quick;   /* whether ino and generation alone tell its files: see remember.h */
 	__u32 version; /* odd while it is written */
 	__u32 pad;
 };
@@ -593,8 +592,7 @@ struct viewing {
 struct task {
 	__u32 domain; /* the process domain, or 0 */
 	__u32 drawn;  /* whether a member of its cgroup's domain put it there: see leaving.h */
-	__u64 held;   /* id of a cgroup with a domain that it left by itself: it stays in that; or 0
-		       */
+	__u64 held;   /* id of a cgroup that it left by itself: it stays in its domain; or 0 */
 };
 
 /* The same of a task that could have no storage when it was moved between cgroups. */
@@ -645,8 +643,7 @@ struct denial {
 	__u32 pid; /* process (tgid) */
 	__u32 tid;
 	__u32 uid;
-	__u32 dropped; /* denials of the domain that were not reported since the last one that was
-			*/
+	__u32 dropped; /* denials of the domain since the last one that was reported */
 	char comm[16];
 	struct names path;
 	struct names second;
@@ -681,10 +678,9 @@ struct state {
 	__u64 lost;	       /* denials that found the ring buffer full */
 	__u64 opened;	       /* entries of the map opened */
 	__u32 process_domains; /* live ones: 0 spares everyone a look-up */
-	__u32 escaped; /* tasks that are held in a domain or drawn into one: 0 spares all a look-up
-			*/
-	__u32 orphans; /* cgroups made inside a domain that could not be recorded */
-	__u32 rate;    /* denials a second that a domain may report; 0: all */
+	__u32 escaped;	   /* tasks held in a domain or drawn into one: 0 spares all a look-up */
+	__u32 orphans;	   /* cgroups made inside a domain that could not be recorded */
+	__u32 rate;	   /* denials a second that a domain may report; 0: all */
 	__u64 records_ino; /* of the folder of the controller's records; 0: not told */
 	__u32 records_dev; /* super_block.s_dev of that */
 	__u32 departed;	   /* entries ever made in the map departures: 0 spares all a look-up */

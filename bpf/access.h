@@ -205,8 +205,7 @@ __noinline int ask_domain(struct room *room, __u32 domain)
 	return 0;
 }
 
-/* All actions refused in a directory where something is touched, which may be sealed, else UNKNOWN.
- */
+/* All actions refused in a directory where something is touched; UNKNOWN if that may be sealed. */
 static __always_inline __u64 refused_touching(const struct sight *sight, const struct epoch *epoch,
 					      __u64 mount, struct dentry *dir,
 					      struct dentry *touched)

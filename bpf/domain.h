@@ -183,8 +183,7 @@ static __always_inline _Bool see(struct sight *sight, __u32 domain)
 	return see_ruleset(sight, domain) != NULL;
 }
 
-/* Whether a cgroup is of cgroup2: those of version 1 have ids of their own, which may be the same.
- */
+/* Whether a cgroup is of cgroup2: those of version 1 have ids of their own, maybe the same. */
 static __always_inline _Bool is_unified(const struct cgroup *cgroup)
 {
 	return (__u64)cgroup->root == (__u64)bpf_get_current_task_btf()->cgroups->dfl_cgrp->root;

@@ -47,9 +47,8 @@ static __always_inline __u32 tree_seq_of(const struct epoch *epoch)
  */
 static __always_inline void begin_epoch(struct epoch *epoch)
 {
-	epoch->rename_seq = sequence(&rename_lock);
+	begin_moment(epoch);
 	epoch->tree_seq = tree_seq_of(epoch);
-	epoch->mount_seq = sequence(&mount_lock);
 }
 
 /* Whether nothing was renamed since; an odd sequence is a change under way. */
@@ -71,15 +70,13 @@ static __always_inline _Bool is_unmounted(const struct epoch *epoch)
 	return !(epoch->mount_seq & 1) && epoch->mount_seq == sequence(&mount_lock);
 }
 
-/* Whether names lie beneath it. The mode alone does not tell: an inode gone bad has that of a file.
- */
+/* Whether names lie beneath it. The mode alone does not tell: a bad inode has that of a file. */
 static __always_inline _Bool has_names(const struct inode *inode)
 {
 	return S_ISDIR(inode->i_mode) || inode->i_op->lookup;
 }
 
-/* Within a section of rename_lock the sequence is odd; one that was counted is not counted again.
- */
+/* Within a section of rename_lock the sequence is odd; what was counted is not counted again. */
 static __always_inline int on___d_move(struct dentry *dentry, struct dentry *target, _Bool exchange)
 {
 	struct inode *inode = dentry->d_inode, *replaced = target->d_inode;

@@ -330,8 +330,7 @@ static __always_inline int on_file_receive(struct file *file)
 static __always_inline int on_mmap_file(struct file *file, unsigned long reqprot,
 					unsigned long prot, unsigned long flags)
 {
-	/* Newer kernels know that it may be NULL, and want it tested; for older ones it never is.
-	 */
+	/* Newer kernels know that it may be NULL, and want it tested; to older ones it never is. */
 	if (!(prot & PROT_EXEC) || !address_of(file) || !file)
 		return 0;
 	return ask_file(file, MASK(ACTION_MAP_EXEC), HOOK_MMAP_FILE);

@@ -26,20 +26,21 @@ static __always_inline int announce_object(const struct object *object, __u32 ru
 	return bpf_map_update_elem(&superblocks, &dev, &noted, BPF_ANY);
 }
 
-/* Put one rule on objects that follow one another from an address in user space on. */
-static __always_inline int fill_run(const struct rule_run *run, __u64 address, __u32 ruleset)
+/* Announce objects that follow one another in user space, and put a rule on each, if any. */
+static __always_inline int fill_objects(__u64 address, __u32 count, __u32 ruleset,
+					const struct rule *rule)
 {
 	struct fsview_key key = { .ruleset = ruleset };
 	struct bpf_iter_num objects;
 	int error;
 
-	error = bpf_iter_num_new(&objects, 0, run->objects);
+	error = bpf_iter_num_new(&objects, 0, count);
 	while (!error && bpf_iter_num_next(&objects)) {
 		error = bpf_copy_from_user(&key.object, sizeof(key.object), (void *)address);
 		if (!error)
 			error = announce_object(&key.object, ruleset);
-		if (!error)
-			error = bpf_map_update_elem(&fsview, &key, &run->rule, BPF_ANY);
+		if (!error && rule)
+			error = bpf_map_update_elem(&fsview, &key, rule, BPF_ANY);
 		address += sizeof(key.object);
 	}
 	bpf_iter_num_destroy(&objects);
@@ -58,7 +59,7 @@ static __always_inline int fill_rules(const struct filling *told)
 	while (!error && bpf_iter_num_next(&numbers)) {
 		error = bpf_copy_from_user(&run, sizeof(run), (void *)run_at);
 		if (!error)
-			error = fill_run(&run, object, told->ruleset);
+			error = fill_objects(object, run.objects, told->ruleset, &run.rule);
 		run_at += sizeof(run);
 		object += (__u64)run.objects * sizeof(struct object);
 	}
@@ -69,20 +70,7 @@ static __always_inline int fill_rules(const struct filling *told)
 /* Announce the objects of marks: their ruleset is the low word of the serial number of a set. */
 static __always_inline int announce_marks(const struct filling *told)
 {
-	__u64 address = told->objects;
-	struct bpf_iter_num numbers;
-	struct object object;
-	int error;
-
-	error = bpf_iter_num_new(&numbers, 0, told->count);
-	while (!error && bpf_iter_num_next(&numbers)) {
-		error = bpf_copy_from_user(&object, sizeof(object), (void *)address);
-		if (!error)
-			error = announce_object(&object, told->ruleset);
-		address += sizeof(object);
-	}
-	bpf_iter_num_destroy(&numbers);
-	return error;
+	return fill_objects(told->objects, told->count, told->ruleset, NULL);
 }
 
 #endif

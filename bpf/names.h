@@ -14,8 +14,7 @@
 /* Names from an object upwards that are looked at, mounts on the way counted. */
 #define NAME_STEPS (LIMIT_MISSING + 8)
 
-/* The hash of a name, or of a part of it, read into walk->name. A global function: see walk_up().
- */
+/* The hash of a name or a part of it, read into walk->name. A global function: see walk_up(). */
 __noinline __u64 hash_bytes(struct walk *walk, __u64 address, __u32 length)
 {
 	__u64 hash = HASH_SEED, word;

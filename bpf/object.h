@@ -50,8 +50,7 @@ static __always_inline __u64 btrfs_subvolume(__u64 inode)
 	return read_address(root + state->layout.btrfs_objectid);
 }
 
-/* The inode beneath one of overlayfs: of a lower layer that has it, else the upper. NULL:
- * unknown. */
+/* The inode beneath one of overlayfs: of a lower layer that has it, else the upper; or NULL. */
 static __always_inline struct inode *overlay_real(__u64 address)
 {
 	struct state *state = the_state();

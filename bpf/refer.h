@@ -89,6 +89,21 @@ static __noinline int deny_seals(struct room *room, const struct sight *sight, _
 	return enforced ? -EACCES : 0;
 }
 
+/* The layers that seal the name of what is linked, which nobody holds still while it is read. */
+static __always_inline __u32 seals_of_linked(struct room *room, const struct sight *sight)
+{
+	struct walk *walk = &room->walks[0];
+	struct epoch epoch;
+
+	for (__u32 tried = 0; tried < WALK_TRIES; tried++) {
+		begin_moment(&epoch);
+		collect_names(walk, sight, room->refer.mount, room->refer.old_dentry);
+		if (is_untouched(&epoch))
+			return walk->sealed;
+	}
+	return ~0U;
+}
+
 /*
  * The layers in which one of the two names must stay as it is. A name that rules deny
  * cannot be linked either: under another one it would be allowed.
@@ -97,17 +112,12 @@ static __noinline __u32 seals_of(struct room *room, const struct sight *sight)
 {
 	struct refer *refer = &room->refer;
 	struct dentry *new_dentry = CAST(struct dentry, refer->new_dentry);
-	struct epoch epoch;
 	__u32 sealed;
 
-	if (refer->removes) {
+	if (refer->removes)
 		sealed = seal_of(room, sight, refer->mount, refer->old_dentry, TOUCH_REMOVED);
-	} else {
-		begin_moment(&epoch);
-		collect_names(&room->walks[0], sight, refer->mount, refer->old_dentry);
-		/* Nobody holds its name still: what was read may be of two names. */
-		sealed = is_untouched(&epoch) ? room->walks[0].sealed : ~0U;
-	}
+	else
+		sealed = seals_of_linked(room, sight);
 	if (sealed)
 		return sealed;
 	return seal_of(room, sight, refer->mount, refer->new_dentry,
@@ -150,6 +160,21 @@ enum gain {
 	GAIN_ENFORCED = 2,
 };
 
+/* Walk up from both in one epoch, for two ways of two moments cannot be compared: was that done? */
+static __always_inline _Bool walk_both(struct room *room, const struct sight *sight, __u64 object,
+				       __u64 directory)
+{
+	const struct epoch *epoch = &room->walks[0].epoch;
+
+	for (__u32 tried = 0; tried < WALK_TRIES; tried++) {
+		walk_from(&room->walks[0], sight, room->refer.mount, object, ~0ULL);
+		walk_from(&room->walks[1], sight, room->refer.mount, directory, ~0ULL);
+		if (is_unmoved(epoch) && is_unmounted(epoch))
+			return 1;
+	}
+	return 0;
+}
+
 /* Whether the two walks tell of a gain, in layers that are not in the mask skip. */
 static __noinline _Bool has_gained(struct room *room, __u64 scope, __u32 skip)
 {
@@ -157,8 +182,7 @@ static __noinline _Bool has_gained(struct room *room, __u64 scope, __u32 skip)
 }
 
 /* Whether an object gains a right by going from where it is into a directory: enum gain. */
-__noinline int gains(struct room *room, const struct sight *sight, __u64 mount, __u64 object,
-		     __u64 directory)
+__noinline int gains(struct room *room, const struct sight *sight, __u64 object, __u64 directory)
 {
 	struct dentry *dentry = CAST(struct dentry, object);
 	struct inode *inode = dentry->d_inode;
@@ -168,12 +192,9 @@ __noinline int gains(struct room *room, const struct sight *sight, __u64 mount, 
 		return GAIN_ENFORCED;
 	scope = gainable(inode);
 	/* Nothing refused at the source, by a walk that is mostly remembered: nothing to gain. */
-	if (!(refused_object(room, sight, mount, dentry) & scope))
+	if (!(refused_object(room, sight, room->refer.mount, dentry) & scope))
 		return GAIN_NONE;
-	walk_from(&room->walks[0], sight, mount, object, ~0ULL);
-	walk_from(&room->walks[1], sight, mount, directory, ~0ULL);
-	/* Two ways of two moments cannot be compared. */
-	if (!is_unmoved(&room->walks[0].epoch) || !is_unmounted(&room->walks[0].epoch))
+	if (!walk_both(room, sight, object, directory))
 		return GAIN_ENFORCED;
 	if (has_gained(room, scope, sight->permissive))
 		return GAIN_ENFORCED;
@@ -248,9 +269,9 @@ __noinline int refer_domain(struct room *room, __u32 domain)
 	error = ask_parents(room, sight, across);
 	if (error || !across)
 		return error;
-	gain = gains(room, sight, refer->mount, refer->old_dentry, refer->new_parent);
+	gain = gains(room, sight, refer->old_dentry, refer->new_parent);
 	if (refer->exchange && gain != GAIN_ENFORCED)
-		gain |= gains(room, sight, refer->mount, refer->new_dentry, refer->old_parent);
+		gain |= gains(room, sight, refer->new_dentry, refer->old_parent);
 	if (leaves_tree(room, sight, refer->old_dentry, refer->old_parent, refer->new_parent) ||
 	    (refer->exchange &&
 	     leaves_tree(room, sight, refer->new_dentry, refer->new_parent, refer->old_parent)))

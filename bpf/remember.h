@@ -163,8 +163,7 @@ static __always_inline _Bool is_unruled(const struct sight *sight, __u64 mount, 
 	       !may_have_rule(inode->i_ino, sight->index);
 }
 
-/* The same as recall() in few instructions, by what is remembered of the directory or its parent.
- */
+/* The same as recall() in a moment, by what is remembered of the directory or of its parent. */
 static __always_inline __u64 recall_near(const struct sight *sight, const struct epoch *epoch,
 					 __u64 mount, struct dentry *dir)
 {

@@ -102,8 +102,7 @@ static __always_inline void view_mount(struct viewing *viewing)
 		viewing->step = VIEWING_STEP_END;
 		return;
 	}
-	/* Nobody sees it but the kernel, or it is a pipe: the filesystem's own way is all there is.
-	 */
+	/* Nobody sees it but the kernel, or it is a pipe: only the filesystem's own way is left. */
 	viewing->single = 1;
 	begin_walk(viewing, 0, 1);
 }
@@ -191,7 +190,7 @@ static long try_to_view(__u32 index, struct looking *looking)
 		}
 		viewing->start = (__u64)dentry_of(viewing->alias);
 	}
-	begin_epoch(&viewing->epoch);
+	begin_moment(&viewing->epoch);
 	viewing->step = VIEWING_STEP_MOUNT;
 	viewing->single = 0;
 	if (question->mount && !is_private_mount(CAST(struct mount, question->mount))) {

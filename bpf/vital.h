@@ -58,8 +58,7 @@ static long climb_lineage(__u32 index, struct lineage *lineage)
 	return 0;
 }
 
-/* Whether a file of proc is about more than a process, or the network and users of its namespace.
- */
+/* Whether a file of proc is about more than a process, or its namespace's network and users. */
 static __always_inline _Bool is_vital_proc(const struct lineage *lineage)
 {
 	const struct short_name *top = &lineage->top;
@@ -188,8 +187,7 @@ static __always_inline int refuse_vital_file(struct file *file, __u32 hook)
 	return ask_vital_at(hook, (__u64)real_mount(file->f_path.mnt), (__u64)dentry);
 }
 
-/* Whether making or removing something in a filesystem controls the kernel, or unpins the engine.
- */
+/* Whether to make or remove something in a filesystem controls the kernel, or unpins the engine. */
 static __always_inline _Bool has_vital_folders(__u64 magic)
 {
 	switch (magic) {

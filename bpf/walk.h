@@ -351,8 +351,7 @@ __noinline int walk_up(struct walk *walk, const struct sight *sight, __u64 asked
 	}
 	walk->index = index;
 	walk->mode = WALK_MODE_DECIDE;
-	/* A try has two passes where there are patterns: in which trees it is must be known first.
-	 */
+	/* Where there are patterns, a try has two passes: the first tells in which trees it is. */
 	bpf_iter_num_new(&passes, 0, 2 * WALK_TRIES);
 	while (!still && bpf_iter_num_next(&passes)) {
 		if (walk->mode != WALK_MODE_GATHER) {
