@@ -86,10 +86,11 @@ typedef unsigned short umode_t;
 #define SIGKILL			   9
 #define CAP_SYS_ADMIN		   21
 #define CAP_PERFMON		   38
-#define PTRACE_MODE_NOAUDIT	   0x4 /* include/linux/ptrace.h */
-#define PERF_SECURITY_OPEN	   0   /* include/linux/perf_event.h */
-#define READING_MODULE		   2   /* include/linux/kernel_read_file.h */
-#define READING_MODULE_COMPRESSED  7   /* newer kernels; else the end of the list */
+#define PTRACE_MODE_NOAUDIT	   0x4	/* include/linux/ptrace.h */
+#define PERF_SECURITY_OPEN	   0	/* include/linux/perf_event.h */
+#define PF_IO_WORKER		   0x10 /* include/linux/sched.h */
+#define READING_MODULE		   2	/* include/linux/kernel_read_file.h */
+#define READING_MODULE_COMPRESSED  7	/* newer kernels; else the end of the list */
 #define READING_KEXEC_IMAGE	   3
 #define READING_KEXEC_INITRAMFS	   4
 #define BPF_TASK_ITER_PROC_THREADS 2 /* kernel/bpf/task_iter.c */
@@ -293,6 +294,11 @@ struct task_struct {
 	const struct cred *real_cred;
 	const struct cred *cred;
 	struct nsproxy *nsproxy;
+};
+
+struct task_struct___ring { /* where there is io_uring */
+	unsigned int flags;
+	struct io_uring_task *io_uring;
 };
 
 typedef struct {

@@ -201,17 +201,69 @@ static __always_inline int on_inode_setattr(struct mnt_idmap *idmap, struct dent
 	return ask_dentry(dentry, MASK(ACTION_UTIME), HOOK_INODE_SETATTR, -EACCES);
 }
 
+/* Whether it is by an attribute of this name that overlayfs knows what is beneath an object. */
+static __always_inline _Bool is_for_overlay(const __u64 *name)
+{
+	if (name[0] == WORD("trusted.", 0))
+		return name[1] == WORD("overlay.", 0);
+	return name[0] == WORD("user.ove", 0) && name[1] << 24 == WORD("rlay.", 0) << 24;
+}
+
+/* Whether it merely says that nothing is: then nothing that is denied is shown. */
+static __always_inline _Bool is_opaque(const __u64 *name)
+{
+	if (name[0] == WORD("trusted.", 0))
+		return name[2] == WORD("opaque", 0);
+	return name[1] == WORD("rlay.opa", 0) && name[2] == WORD("que", 0);
+}
+
+/* Whether a ring of io_uring may be why the current task has other credentials than its own. */
+static __always_inline _Bool may_serve_ring(void)
+{
+	struct task_struct___ring *current =
+		CAST(struct task_struct___ring, bpf_get_current_task_btf());
+
+	return bpf_core_field_exists(struct task_struct___ring, io_uring) &&
+	       (current->io_uring || current->flags & PF_IO_WORKER);
+}
+
+/*
+ * Refuse attributes that have an overlayfs show what is denied under another name, or under its
+ * own as another object. It sets them itself, with credentials of its own: an overlayfs that
+ * nothing has been asked of yet is known by that alone, where no ring can have lent them. Those
+ * with which it makes a folder that hides others are made for that, and are never known.
+ */
+static __always_inline int refuse_for_overlay(struct dentry *dentry, const char *name, __u32 hook)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	__u64 words[3] = {};
+
+	if (bpf_probe_read_kernel_str(words, sizeof(words), name) >= 0 && !is_for_overlay(words))
+		return 0;
+	if (is_overlay_itself() || ((__u64)current->cred != (__u64)current->real_cred &&
+				    (is_opaque(words) || !may_serve_ring())))
+		return 0;
+	return refuse_escape(hook, 0, (__u64)dentry);
+}
+
 static __always_inline int on_inode_setxattr(struct mnt_idmap *idmap, struct dentry *dentry,
 					     const char *name, const void *value,
 					     unsigned long size, int flags)
 {
-	return ask_dentry(dentry, MASK(ACTION_SETXATTR), HOOK_INODE_SETXATTR, -EACCES);
+	int error = refuse_for_overlay(dentry, name, HOOK_INODE_SETXATTR);
+
+	return error ? error
+		     : ask_dentry(dentry, MASK(ACTION_SETXATTR), HOOK_INODE_SETXATTR, -EACCES);
 }
 
 static __always_inline int on_inode_removexattr(struct mnt_idmap *idmap, struct dentry *dentry,
 						const char *name)
 {
-	return ask_dentry(dentry, MASK(ACTION_REMOVEXATTR), HOOK_INODE_REMOVEXATTR, -EACCES);
+	int error = refuse_for_overlay(dentry, name, HOOK_INODE_REMOVEXATTR);
+
+	return error ? error
+		     : ask_dentry(dentry, MASK(ACTION_REMOVEXATTR), HOOK_INODE_REMOVEXATTR,
+				  -EACCES);
 }
 
 static __always_inline int on_inode_set_acl(struct mnt_idmap *idmap, struct dentry *dentry,

@@ -293,12 +293,14 @@ HOOKS = (
             "struct mnt_idmap *idmap, struct dentry *dentry, const char *name, const void *value, unsigned long size, int flags"
         ),
         Action.SETXATTR,
+        Need.DOMAIN,
     ),
     HookRow(
         "inode_removexattr",
         "lsm",
         parameters("struct mnt_idmap *idmap, struct dentry *dentry, const char *name"),
         Action.REMOVEXATTR,
+        Need.DOMAIN,
     ),
     HookRow("inode_set_acl", "lsm", (*_ACL_ARGS, ("struct posix_acl *", "kacl")), Action.SET_ACL),
     HookRow("inode_remove_acl", "lsm", _ACL_ARGS, Action.SET_ACL),

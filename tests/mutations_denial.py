@@ -71,6 +71,22 @@ ROWS = (
         "test_escape_overlay.py::test_personality_is_no_overlay",
     ),
     mutation.of_engine(
+        "overlay-attributes",
+        "metadata.h",
+        "return refuse_escape(hook, 0, (__u64)dentry);",
+        "return 0;",
+        "test_escape_overlay.py::test_another_name",
+        "test_escape_overlay.py::test_another_object",
+        "test_escape_overlay.py::test_attributes_of_overlays",
+    ),
+    mutation.of_engine(
+        "lent-credentials",
+        "metadata.h",
+        "(current->io_uring || current->flags & PF_IO_WORKER);",
+        "0;",
+        "test_escape_overlay.py::test_personality_sets_no_attribute_of_overlays",
+    ),
+    mutation.of_engine(
         "objects",
         "object.h",
         "object->ino = inode->i_ino;",
