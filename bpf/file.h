@@ -228,6 +228,12 @@ static __always_inline int ask_file(struct file *file, __u64 asked, __u32 hook)
 	return ask_file_as(file, asked, hook, 0, 0);
 }
 
+/* Commands to autofs, by /dev/autofs or a folder of its own: their type, and the numbers of it. */
+static __always_inline _Bool is_of_autofs(__u32 command)
+{
+	return (command >> 8 & 0xff) == 0x93 && (command & 0xe0) == 0x60;
+}
+
 /*
  * What commands do that any file of a filesystem takes: file_getattr(2) and file_setattr(2) by
  * another name, and to read or change what lies anywhere in it, as who has its disk can. An
@@ -284,7 +290,8 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0xc0504e49: /* NVME_IOCTL_IO64_CMD_VEC */
 		return MASK(ACTION_OPEN_BLOCK);
 	default:
-		return 0;
+		/* By these, others unmount a filesystem, with which its rules end. */
+		return is_of_autofs(command) ? MASK(ACTION_OPEN_BLOCK) : 0;
 	}
 }
 

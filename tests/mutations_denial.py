@@ -264,6 +264,13 @@ ROWS = (
         "test_filesystem_commands.py::test_subvolumes",
     ),
     mutation.of_engine(
+        "autofs-commands",
+        "file.h",
+        "return is_of_autofs(command) ? MASK(ACTION_OPEN_BLOCK) : 0;",
+        "return 0;",
+        "test_filesystem_commands.py::test_refused_whatever_the_file",
+    ),
+    mutation.of_engine(
         "attribute-commands",
         "file.h",
         "\t\treturn MASK(ACTION_FILE_SETATTR);",

@@ -21,10 +21,11 @@ from member import Member
 from landlock_bpf import hooks
 from landlock_bpf.abi import Action
 
-# include/uapi/linux/fs.h, fsverity.h, fscrypt.h and btrfs.h
+# include/uapi/linux/fs.h, fsverity.h, fscrypt.h, btrfs.h and auto_fs.h
 FS_IOC_SETVERSION = 0x40087602
 FS_IOC_ENABLE_VERITY, FS_IOC_SET_ENCRYPTION_POLICY = 0x40806685, 0x800C6613
 BTRFS_IOC_SUBVOL_CREATE, BTRFS_IOC_SUBVOL_CREATE_V2, BTRFS_IOC_INO_PATHS = 0x5000940E, 0x50009418, 0xC0389423
+AUTOFS_IOC_EXPIRE_MULTI = 0x40049366
 # Those that change which object a file is, that make something without a name being asked for, or that tell of any file.
 COMMANDS = {
     "FS_IOC_SETVERSION": FS_IOC_SETVERSION,
@@ -39,6 +40,13 @@ COMMANDS = {
     "XFS_IOC_BULKSTAT": 0x8040587F,
     "XFS_IOC_ATTRLIST_BY_HANDLE": 0x4058587A,
     "XFS_IOC_GETPARENTS_BY_HANDLE": 0xC038583F,
+    "AUTOFS_IOC_READY": 0x9360,
+    "AUTOFS_IOC_CATATONIC": 0x9362,
+    "AUTOFS_IOC_EXPIRE": 0x810C9365,
+    "AUTOFS_IOC_EXPIRE_MULTI": AUTOFS_IOC_EXPIRE_MULTI,
+    "AUTOFS_DEV_IOCTL_OPENMOUNT": 0xC0189374,
+    "AUTOFS_DEV_IOCTL_SETPIPEFD": 0xC0189378,
+    "AUTOFS_DEV_IOCTL_EXPIRE": 0xC018937C,
 }
 
 
