@@ -73,6 +73,7 @@ class Engine:
 
     @functools.cached_property
     def rulesets(self) -> maps.Map:
+        """From index to ruleset."""
         return self._map("rulesets", None, abi.Ruleset)
 
     @functools.cached_property
@@ -102,11 +103,8 @@ class Engine:
 
     @functools.cached_property
     def opened(self) -> maps.Map:
+        """From the address of a struct file to the rights refused at its open."""
         return self._map("opened", None, abi.Opened)
-
-    @functools.cached_property
-    def superblocks(self) -> maps.Map:
-        return self._map("superblocks", ctypes.c_uint32, ctypes.c_uint32)
 
     @functools.cached_property
     def rates(self) -> maps.Map:
@@ -115,10 +113,12 @@ class Engine:
 
     @functools.cached_property
     def creators(self) -> maps.Map:
+        """From the address of the credentials of a mounted overlayfs to its s_dev."""
         return self._map("creators", ctypes.c_uint64, ctypes.c_uint32)
 
     @functools.cached_property
     def denials(self) -> maps.Map:
+        """The ring buffer of denials."""
         return self._map("denials", None, None)
 
     @functools.cached_property
