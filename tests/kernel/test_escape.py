@@ -283,7 +283,8 @@ def test_filesystems_that_may_not_be_mounted(
         assert free.errno(way.make_overlay, tree) == 0
         for kind, data in mounts:
             assert bound.errno(way.mount, kind, tree / "place", 0, data) == errno.EPERM
-            assert reported() == {("sb_set_mnt_opts", "domain")}
+            # Before that hook an overlayfs has tried whether its upper directory takes attributes.
+            assert ("sb_set_mnt_opts", "domain") in reported()
             assert free.errno(way.mount, kind, tree / "place", 0, data) == 0
         assert bound.errno(way.mount, "tmpfs", tree / "place") == 0
 
