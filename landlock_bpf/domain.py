@@ -173,9 +173,9 @@ def holds(live: engine.Engine, group: int) -> bool:
         return False
     if not _sees_all():
         return True
-    before = live.state.escaped
-    # Twice, and nobody new meanwhile: as in left_by_all().
-    return any(_holds(live, group) for _ in range(2)) or live.state.escaped != before
+    before = live.state.escaped, _forks(live)
+    # Twice, and nobody new meanwhile: as in left_by_all(). Forks of who is in no process domain are counted in slot 0.
+    return any(_holds(live, group) for _ in range(2)) or (live.state.escaped, _forks(live)) != before
 
 
 def _sees_all() -> bool:
@@ -214,11 +214,11 @@ def left_by_all(live: engine.Engine, index: int) -> bool:
     """Whether no process is in a process domain, wherever it is and however fast it forks; False where that cannot be seen."""
     if not _sees_all():
         return False
-    before = _forks(live, index)
+    before = _forks(live)[index]
     # Whoever is in it all the while is listed, unless it is a new one: then the engine has counted a fork, or did so just
     # before we looked; that one is there for the second list.
     empty = all(next(members(live, index), None) is None for _ in range(2))
-    return empty and _forks(live, index) == before
+    return empty and _forks(live)[index] == before
 
 
 def of_cgroup(live: engine.Engine, number: int) -> int:
@@ -277,8 +277,9 @@ def start_of(pid: int) -> int:
         return 0
 
 
-def _forks(live: engine.Engine, index: int) -> int:
-    return int(live.domains.cast("I")[(index * _SIZE + abi.Domain.forks.offset) // 4])
+def _forks(live: engine.Engine) -> list[int]:
+    """Read how many tasks were made in each slot: 0 is of those that are held or drawn and in no process domain."""
+    return live.domains.cast("I")[abi.Domain.forks.offset // 4 :: _SIZE // 4].tolist()
 
 
 def _record(live: engine.Engine, numbers: list[int], index: int) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import mmap
 import os
 import signal
 import threading
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import deadline
 import operation
 import pytest
 import rule
@@ -335,6 +338,62 @@ def test_cgroup_removed(inherited: int, secret: Path, home: Path, attach: rule.A
         assert name in [info.name for info in live.list()]
         assert member.errno(read, secret) == errno.EACCES
     assert name not in [info.name for info in live.list()]
+
+
+# What a chain of forks tells, and is told.
+DENIED, OPENED, STOP, ENDED = range(4)
+PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
+
+
+@contextlib.contextmanager
+def chain(home: Path, descriptor: int, path: Path) -> Iterator[memoryview]:
+    """Have somebody leave a control group by a descriptor, and then fork without pause, each reading a file and then gone."""
+    told = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("I")
+
+    def begin() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone from /proc
+        calls.check(calls.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+        if os.fork():
+            return
+        try:
+            enter(home)
+            way.enter_by(descriptor)
+            fork_on(path, told)
+        finally:
+            told[ENDED] = 1
+            os._exit(0)
+
+    with Member(before=begin):
+        try:
+            deadline.until(lambda: told[DENIED] or told[OPENED] or told[ENDED], "the chain has begun")
+            yield told
+        finally:
+            told[STOP] = 1
+            deadline.until(lambda: told[ENDED], "the chain has ended")
+
+
+def fork_on(path: Path, told: memoryview) -> None:
+    """Try to read, and fork; the child goes on."""
+    while not told[STOP]:
+        told[OPENED if trial.errno_of(read, path) == 0 else DENIED] += 1
+        if os.fork():
+            os._exit(0)
+
+
+def test_cgroup_removed_while_who_left_it_forks(
+    inherited: int, secret: Path, home: Path, attach: rule.Attach, live: controller.Controller
+) -> None:
+    """Nobody of the chain lives as long as it takes to look for him; the domain lasts all the same."""
+    name = attach(deny(secret), cgroup=home)
+    with chain(home, inherited, secret) as told:
+        home.rmdir()
+        began, end = told[DENIED], time.monotonic() + 3
+        while time.monotonic() < end:
+            assert name in [info.name for info in live.list()]
+        assert told[DENIED] > began
+        assert told[OPENED] == 0
+        live.detach(name)
+        deadline.until(lambda: told[OPENED], "it may read where there is no policy")
 
 
 def wait_in_child() -> int:

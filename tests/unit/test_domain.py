@@ -40,6 +40,22 @@ def test_a_slot_without_a_ruleset_is_there(live: engine.Engine) -> None:
     assert [slot.name for slot in domain.slots(live)] == ["half"]
 
 
+@pytest.mark.parametrize("slot", [0, 3])
+def test_who_forks_while_tasks_are_listed_may_be_held(slot: int, live: engine.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of a chain of children may have been gone before it was looked at."""
+    live.state = cast(abi.State, types.SimpleNamespace(escaped=1))
+    monkeypatch.setattr(domain, "_sees_all", lambda: True)
+    monkeypatch.setattr(domain, "_holds", lambda live, group: False)
+    assert not domain.holds(live, 9)
+
+    def fork_on(live: engine.Engine, group: int) -> bool:
+        live.domains[slot * ctypes.sizeof(abi.Domain) + abi.Domain.forks.offset] += 1
+        return False
+
+    monkeypatch.setattr(domain, "_holds", fork_on)
+    assert domain.holds(live, 9)
+
+
 def test_free_indices_begin_at_one_and_end_at_the_limit(live: engine.Engine) -> None:
     assert domain.free_ruleset([0]) == 1
     assert domain.free_ruleset([1, 2, 4]) == 3
