@@ -220,7 +220,7 @@ HOOKS = (
         "lsm",
         parameters("const struct path *dir, struct dentry *dentry, umode_t mode, unsigned int dev"),
         _MAKE_BY_MKNOD,
-        Need.DENIAL,
+        Need.DENIAL | Need.DOMAIN,
     ),
     HookRow(
         "path_symlink",

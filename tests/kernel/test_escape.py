@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import operation
 import pytest
 import rule
 import way
@@ -201,6 +202,20 @@ def test_records(bound: Member, outside: Member, reported: Callable[[], set[tupl
         assert bound.errno(os.chmod, folder, 0o777) == errno.EPERM
     hooks = {"file_open", "path_truncate", "path_unlink", "path_mkdir", "path_symlink", "path_rename", "path_chmod"}
     assert reported() == {(hook, "domain") for hook in hooks}
+
+
+def test_files_made_among_the_records(
+    alone: controller.Controller, inside: Member, attach: rule.Attach, outside: Member
+) -> None:
+    """Whatever a policy speaks of: neither actions nor denials of this one need the hook, and no other domain is there."""
+    attach(rule.make(Action.READ_FILE, default="allow"))
+    for make in (operation.make_fifo, operation.make_sock, operation.create):
+        for folder in (record.RUN, record.RULESETS):
+            made = folder / "new"
+            assert inside.errno(make, folder) == errno.EPERM, (make.__name__, folder)
+            assert not made.exists(), (make.__name__, folder)
+            assert outside.errno(make, folder) == 0, (make.__name__, folder)
+            made.unlink()
 
 
 def test_files_that_control_less(bound: Member) -> None:
