@@ -13,11 +13,12 @@ import errno
 import fcntl
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from landlock_bpf import engine, errors, rows, ruleset
 
@@ -27,6 +28,9 @@ RULESETS = RUN / "rulesets"
 PAST = RUN / "past"
 _PAST_KEPT = 256
 _SUFFIX = "record"
+_NAME = re.compile(rf"(0|[1-9][0-9]*)\.{_SUFFIX}")
+# What reading raises where a record is none of ours.
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 # What a layer may say of very many objects.
 _KINDS = (ruleset.Entry, ruleset.Name, ruleset.Tree, ruleset.Mark)
 
@@ -89,15 +93,15 @@ def new_serial(after: int = 0) -> int:
 
 
 def serials() -> list[int]:
-    """List the records; leavings of a killed writer are removed."""
+    """List the records; leavings of a killed writer, and whatever else is no name of a record, are removed."""
     found = []
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(RULESETS):
-            stem, _, suffix = name.partition(".")
-            if suffix == _SUFFIX:
-                found.append(int(stem))
+            if told := _NAME.fullmatch(name):
+                found.append(int(told[1]))
             else:
-                (RULESETS / name).unlink()
+                with contextlib.suppress(IsADirectoryError):
+                    (RULESETS / name).unlink()
     return found
 
 
@@ -120,19 +124,13 @@ def write(record: Record) -> None:
 
 
 def read(serial: int, *, whole: bool = True) -> Record | None:
-    """Read a record, a past one too, or its head alone; None where somebody removed it."""
+    """Read a record, a past one too, or its head alone; None where somebody removed it, or it cannot be read."""
     for folder in (RULESETS, PAST):
-        with contextlib.suppress(FileNotFoundError), open(_path(folder, serial), "rb") as file:
-            head = json.loads(file.readline())
-            data = memoryview(file.read() if whole else b"")
-            layers = []
-            for each in head["layers"]:
-                long: list[Sequence[Any]] = []
-                for kind, told in zip(_KINDS, each.pop("long")):
-                    said, data = rows.unpack(kind, told if whole else (), data)
-                    long.append(said)
-                layers.append(_layer(each, *long))
-            return Record(**{**head, "layers": tuple(layers)})
+        path = _path(folder, serial)
+        with contextlib.suppress(FileNotFoundError, *_MALFORMED):
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                with open(path, "rb", opener=_open) as file:
+                    return _read(file, whole)
     return None
 
 
@@ -162,8 +160,10 @@ def remove(serial: int) -> None:
         os.rename(_path(RULESETS, serial), _path(PAST, serial))
     kept = os.listdir(PAST)
     if len(kept) > _PAST_KEPT:
-        for name in sorted(kept, key=lambda name: int(name.partition(".")[0]))[: -_PAST_KEPT // 2]:
-            (PAST / name).unlink()
+        serials = [int(told[1]) for told in map(_NAME.fullmatch, kept) if told]
+        for old in sorted(serials)[: -_PAST_KEPT // 2]:
+            with contextlib.suppress(IsADirectoryError):
+                os.unlink(_path(PAST, old))
 
 
 def _lock(name: str) -> str:
@@ -184,6 +184,24 @@ def guard(live: engine.Engine) -> None:
     # As super_block.s_dev has it (include/linux/kdev_t.h), on filesystems that give it to stat(2).
     live.state.records_dev = os.major(found.st_dev) << 20 | os.minor(found.st_dev)
     live.state.records_ino = found.st_ino
+
+
+def _open(path: str, flags: int) -> int:
+    """Open a file, and wait for nobody: it may be a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _read(file: BinaryIO, whole: bool) -> Record:
+    head = json.loads(file.readline())
+    data = memoryview(file.read() if whole else b"")
+    layers = []
+    for each in head["layers"]:
+        long: list[Sequence[Any]] = []
+        for kind, told in zip(_KINDS, each.pop("long")):
+            said, data = rows.unpack(kind, told if whole else (), data)
+            long.append(said)
+        layers.append(_layer(each, *long))
+    return Record(**{**head, "layers": tuple(layers)})
 
 
 def _path(folder: Path, serial: int) -> str:

@@ -137,6 +137,8 @@ def unpack(kind: Callable[..., Row], told: Sequence[Any], data: memoryview) -> t
         if form == "runs":
             columns.append(Runs((_plain(value), rows) for value, rows in length))
         else:
+            if length > len(data):
+                raise ValueError("bytes are missing")
             columns.append(functools.partial(_READERS[form], data[:length]))
             data = data[length:]
     return Rows(kind, columns) if columns else (), data

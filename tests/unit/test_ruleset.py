@@ -84,6 +84,65 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path, monkeypatch: pytes
     assert not any(tmp_path.iterdir())
 
 
+@pytest.fixture
+def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the records; that of past ones is beside it."""
+    monkeypatch.setattr(record, "RULESETS", tmp_path / "rulesets")
+    monkeypatch.setattr(record, "PAST", tmp_path / "past")
+    record.RULESETS.mkdir()
+    return record.RULESETS
+
+
+def test_a_file_whose_name_is_none_of_a_record_is_removed(records: Path) -> None:
+    for name in ("x.record", ".record", "07.record", "-7.record", "\u0667.record", "7.record.part"):
+        (records / name).touch()
+    (records / "folder").mkdir()
+    (records / "7.record").touch()
+    assert record.serials() == [7]
+    assert sorted(os.listdir(records)) == ["7.record", "folder"]
+
+
+def test_a_record_that_cannot_be_read_is_as_one_removed(records: Path) -> None:
+    record.write(record.Record(7, 3, "d", "", (layer(entry(1, 1)),)))
+    path = records / "7.record"
+    good = path.read_bytes()
+    head, _, data = good.partition(b"\n")
+    changed = (
+        head.replace(b'"objects"', b'"others"'),
+        head.replace(b'"domain"', b'"another"'),
+        head.replace(b'"long"', b'"short"'),
+    )
+    assert data and head not in changed
+    heads = (b"", b"{", b"\xff", b"[]", b"7", b'{"layers": 7}', b'{"layers": [7]}', b"[" * 10**6, head[:-9], *changed)
+    for text in (*(each + b"\n" + data for each in heads), head, good[:-1]):
+        path.write_bytes(text)
+        assert record.read(7) is None, text[:80]
+    path.write_bytes(good)
+    assert record.read(7)
+
+
+def test_what_is_no_regular_file_is_no_record(records: Path) -> None:
+    """A pipe would have its reader wait."""
+    path = records / "7.record"
+    for make in (os.mkfifo, os.mkdir):
+        make(path)
+        assert record.serials() == [7]
+        assert record.read(7) is None
+        record.remove(7)
+        assert not path.exists()
+        (record.PAST / path.name).rename(records.parent / make.__name__)
+
+
+def test_of_past_records_the_newest_are_kept(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "_PAST_KEPT", 4)
+    record.PAST.mkdir()
+    for name in ("x.record", "3.record", "20.record", "100.record"):
+        (record.PAST / name).touch()
+    (records / "101.record").touch()
+    record.remove(101)
+    assert sorted(os.listdir(record.PAST)) == ["100.record", "101.record", "x.record"]
+
+
 def test_a_second_reader_of_events_is_told_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "RUN", tmp_path)
     with record.alone("events", "reads events"):
