@@ -390,7 +390,7 @@ struct domain {
 	__u64 maker_start; /* start of the maker, clock ticks after boot; 0: kept */
 	__u32 maker;	   /* process id */
 	__u32 parent;	   /* of a process domain: the one it was made in, or 0 */
-	__u32 forks;	   /* tasks made in a process domain, counted before they exist */
+	__u32 forks;	   /* tasks made in a process domain, or (in slot 0) of who is held */
 	__u32 sticky;	   /* of a cgroup's: whoever was in it stays in it, wherever he is moved */
 	char name[LIMIT_NAME];
 };
@@ -675,15 +675,16 @@ struct rate {
 
 /* What the engine counts, and what user space tells it; one page, mapped by both. */
 struct state {
-	__u64 lost;	       /* denials that found the ring buffer full */
-	__u64 opened;	       /* entries of the map opened */
+	__u64 lost;	/* denials that found the ring buffer full */
+	__u64 opened;	/* entries of the map opened */
+	__u64 escaped;	/* tasks ever held in a domain or drawn into one: 0 spares all a look-up */
+	__u64 departed; /* entries ever made in the map departures: 0 spares all a look-up */
+	__u64 orphans;	/* cgroups ever made inside a domain that could not be recorded */
+	__u64 records_ino;     /* of the folder of the controller's records; 0: not told */
+	__u32 records_dev;     /* super_block.s_dev of that */
 	__u32 process_domains; /* live ones: 0 spares everyone a look-up */
-	__u32 escaped;	   /* tasks held in a domain or drawn into one: 0 spares all a look-up */
-	__u32 orphans;	   /* cgroups made inside a domain that could not be recorded */
-	__u32 rate;	   /* denials a second that a domain may report; 0: all */
-	__u64 records_ino; /* of the folder of the controller's records; 0: not told */
-	__u32 records_dev; /* super_block.s_dev of that */
-	__u32 departed;	   /* entries ever made in the map departures: 0 spares all a look-up */
+	__u32 rate;	       /* denials a second that a domain may report; 0: all */
+	__u32 pad;
 	struct layout layout;
 };
 

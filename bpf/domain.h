@@ -14,7 +14,7 @@
 struct subject {
 	__u32 process;
 	__u32 cgroup;
-	__u32 held; /* it is no longer in the cgroup, but stays in the domain: see escape.h */
+	__u32 held; /* it is no longer in the cgroup, but stays in the domain: see leaving.h */
 };
 
 #define SUBJECT_DOMAINS 3

@@ -270,6 +270,7 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0x5000940f: /* BTRFS_IOC_SNAP_DESTROY */
 	case 0x5000943f: /* BTRFS_IOC_SNAP_DESTROY_V2 */
 	case 0x00006611: /* EXT4_IOC_SWAP_BOOT */
+	case 0x40186f04: /* OCFS2_IOC_REFLINK: a copy of what it is told the path of */
 	case 0x4048587b: /* XFS_IOC_ATTRMULTI_BY_HANDLE */
 	case 0x4058587a: /* XFS_IOC_ATTRLIST_BY_HANDLE */
 	case 0xc038583f: /* XFS_IOC_GETPARENTS_BY_HANDLE */

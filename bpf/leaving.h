@@ -73,7 +73,7 @@ static __noinline _Bool is_inside(__u32 domain, __u32 around)
 /*
  * Keep what must be known of a task that is moved where it can have no storage right now: for lack
  * of memory, or since another task was preempted while it made its own. Where there is no room
- * either, who moves or makes it is killed.
+ * either, who moves or makes it is killed; the task itself gets away.
  */
 static __noinline void keep_departed(struct task_struct *task, __u64 held, __u32 drawn)
 {
@@ -251,7 +251,10 @@ static __always_inline int on_task_alloc(struct task_struct *child, unsigned lon
 	held = state->escaped ? held_cgroup(current) : 0;
 	if (!domain && !held && !drawn)
 		return 0;
-	/* Counted first: who scans for the last task of a domain must not miss this one. */
+	/*
+	 * Counted first: who scans for the last task of a domain must not miss this one. In slot 0
+	 * are counted those that are in no process domain, and held or drawn.
+	 */
 	entry = bpf_map_lookup_elem(&domains, &domain);
 	if (entry)
 		__sync_fetch_and_add(&entry->forks, 1);

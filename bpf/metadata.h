@@ -116,6 +116,19 @@ static __always_inline int ask_dentry(struct dentry *dentry, __u64 asked, __u32 
 	return ask_all_shown(&subject, room);
 }
 
+static __always_inline _Bool is_handled(const struct subject *subject, struct room *room,
+					__u64 asked)
+{
+	_Bool handled = 0;
+
+	for_each_domain(domain, subject)
+	{
+		if (see(&room->sight, domain) && room->sight.handled_any & asked)
+			handled = 1;
+	}
+	return handled;
+}
+
 /* Ask for an inode under all its names. */
 static __always_inline int ask_inode(struct inode *inode, __u64 asked, __u32 hook)
 {
@@ -132,6 +145,8 @@ static __always_inline int ask_inode(struct inode *inode, __u64 asked, __u32 hoo
 	room = find_room();
 	if (!room)
 		return deny_storage(hook, 0, 0, -EACCES);
+	if (!is_handled(&subject, room, asked))
+		return 0;
 	access = &room->access;
 	*access = (struct access){ .asked = asked, .hook = hook, .error = -EACCES };
 	bpf_iter_num_new(&steps, 0, LIMIT_ALIASES);
@@ -246,24 +261,29 @@ static __always_inline int refuse_for_overlay(struct dentry *dentry, const char 
 	return refuse_escape(hook, 0, (__u64)dentry);
 }
 
+static __always_inline int ask_attribute(struct dentry *dentry, const char *name, __u64 asked,
+					 __u32 hook)
+{
+	struct subject subject;
+	int error;
+
+	if (!find_subject(&subject))
+		return 0;
+	error = refuse_for_overlay(dentry, name, hook);
+	return error ? error : ask_dentry(dentry, asked, hook, -EACCES);
+}
+
 static __always_inline int on_inode_setxattr(struct mnt_idmap *idmap, struct dentry *dentry,
 					     const char *name, const void *value,
 					     unsigned long size, int flags)
 {
-	int error = refuse_for_overlay(dentry, name, HOOK_INODE_SETXATTR);
-
-	return error ? error
-		     : ask_dentry(dentry, MASK(ACTION_SETXATTR), HOOK_INODE_SETXATTR, -EACCES);
+	return ask_attribute(dentry, name, MASK(ACTION_SETXATTR), HOOK_INODE_SETXATTR);
 }
 
 static __always_inline int on_inode_removexattr(struct mnt_idmap *idmap, struct dentry *dentry,
 						const char *name)
 {
-	int error = refuse_for_overlay(dentry, name, HOOK_INODE_REMOVEXATTR);
-
-	return error ? error
-		     : ask_dentry(dentry, MASK(ACTION_REMOVEXATTR), HOOK_INODE_REMOVEXATTR,
-				  -EACCES);
+	return ask_attribute(dentry, name, MASK(ACTION_REMOVEXATTR), HOOK_INODE_REMOVEXATTR);
 }
 
 static __always_inline int on_inode_set_acl(struct mnt_idmap *idmap, struct dentry *dentry,

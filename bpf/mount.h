@@ -40,9 +40,14 @@ static __always_inline int on_sb_umount(struct vfsmount *mnt, int flags)
 	return ask_mount(&path, HOOK_SB_UMOUNT);
 }
 
+/* Read-only, neither the bpffs nor cgroup2 would take what commands change there. */
 static __always_inline int on_sb_remount(struct super_block *sb, void *mnt_opts)
 {
-	return ask_dentry(sb->s_root, MASK(ACTION_MOUNT), HOOK_SB_REMOUNT, -EPERM);
+	int error = 0;
+
+	if (has_vital_mounts(sb->s_magic))
+		error = refuse_escape(HOOK_SB_REMOUNT, 0, (__u64)sb->s_root);
+	return error ? error : ask_dentry(sb->s_root, MASK(ACTION_MOUNT), HOOK_SB_REMOUNT, -EPERM);
 }
 
 static __always_inline int on_sb_pivotroot(const struct path *old_path, const struct path *new_path)

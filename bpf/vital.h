@@ -218,11 +218,15 @@ static __always_inline int refuse_pin(const struct path *path, struct dentry *de
 	return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)dentry);
 }
 
+/* Whether commands find the engine, or whom it binds, where a filesystem is mounted. */
+static __always_inline _Bool has_vital_mounts(__u64 magic)
+{
+	return magic == BPF_FS_MAGIC || magic == CGROUP2_SUPER_MAGIC;
+}
+
 static __always_inline int refuse_mount(const struct path *path, __u32 hook)
 {
-	__u64 magic = path->dentry->d_sb->s_magic;
-
-	if (magic != BPF_FS_MAGIC && magic != CGROUP2_SUPER_MAGIC && !is_record(path->dentry))
+	if (!has_vital_mounts(path->dentry->d_sb->s_magic) && !is_record(path->dentry))
 		return 0;
 	return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)path->dentry);
 }

@@ -780,18 +780,19 @@ class Rate(ctypes.Structure):
 
 
 class State(ctypes.Structure):
-    """struct state: 96 bytes."""
+    """struct state: 112 bytes."""
 
     _fields_ = [
         ("lost", ctypes.c_uint64),
         ("opened", ctypes.c_uint64),
-        ("process_domains", ctypes.c_uint32),
-        ("escaped", ctypes.c_uint32),
-        ("orphans", ctypes.c_uint32),
-        ("rate", ctypes.c_uint32),
+        ("escaped", ctypes.c_uint64),
+        ("departed", ctypes.c_uint64),
+        ("orphans", ctypes.c_uint64),
         ("records_ino", ctypes.c_uint64),
         ("records_dev", ctypes.c_uint32),
-        ("departed", ctypes.c_uint32),
+        ("process_domains", ctypes.c_uint32),
+        ("rate", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
         ("layout", Layout),
     ]
 

@@ -257,7 +257,7 @@ HOOKS = (
         "move_mount", "lsm", parameters("const struct path *from_path, const struct path *to_path"), Action.MOUNT, Need.DOMAIN
     ),
     HookRow("sb_umount", "lsm", parameters("struct vfsmount *mnt, int flags"), Action.MOUNT, Need.DOMAIN),
-    HookRow("sb_remount", "lsm", parameters("struct super_block *sb, void *mnt_opts"), Action.MOUNT),
+    HookRow("sb_remount", "lsm", parameters("struct super_block *sb, void *mnt_opts"), Action.MOUNT, Need.DOMAIN),
     HookRow(
         "sb_pivotroot",
         "lsm",

@@ -272,7 +272,7 @@ def test_pins(row: Row, pins: Path, bound: Member, outside: Member, reported: Ca
 def test_mounts_by_which_the_engine_is_found(place: str, cgroup: Path, attach: rule.Attach, outside: Member) -> None:
     """Not even a policy that allows mounts lets them be covered or taken away."""
     attach(rule.make(Action.MOUNT, rule.allow("/", Action.MOUNT)))
-    for run in (way.mount_over, way.unmount):
+    for run in (way.mount_over, way.remount, way.unmount):
         with Member(cgroup) as bound, Member() as free:
             assert bound.errno(run, Path(place)) == errno.EPERM
             assert free.errno(run, Path(place)) == 0

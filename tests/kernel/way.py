@@ -26,7 +26,7 @@ SYS_INIT_MODULE, SYS_FINIT_MODULE, SYS_KEXEC_LOAD, SYS_KEXEC_FILE_LOAD = 175, 31
 SYS_IOPERM, SYS_PERF_EVENT_OPEN, SYS_BPF, SYS_CLONE3 = 173, 298, 321, 435
 SYS_FSOPEN, SYS_FSCONFIG = 430, 431
 CLONE_INTO_CGROUP, CLONE_NEWNS = 0x200000000, 0x20000
-MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
+MS_REMOUNT, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20, 0x4000, 0x40000, 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -208,6 +208,12 @@ def make_overlay(top: Path) -> None:
 def mount_over(place: Path) -> None:
     own_mounts()
     mount("tmpfs", place)
+
+
+def remount(place: Path) -> None:
+    """Ask for the options anew, and for none: read-only, it would be so everywhere."""
+    own_mounts()
+    mount("none", place, MS_REMOUNT)
 
 
 def unmount(place: Path) -> None:
