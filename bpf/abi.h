@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 enum limit {
-	LIMIT_LAYERS = 16,	    /* rulesets that one task can be under */
+	LIMIT_LAYERS = 16,	    /* layers that one task can be under */
 	LIMIT_RULES = 10000,	    /* rules of a domain */
 	LIMIT_DOMAINS = 1000,	    /* domains in force at once */
 	LIMIT_RULESETS = 2048,	    /* a domain has two while it is being replaced */

@@ -58,7 +58,7 @@ SUBCOMMANDS = {
         Subcommand("events", "print denials as they happen"),
         Subcommand("unload", "end all domains and take the engine out of the kernel"),
         Subcommand("compare", "try all operations under each mechanism, and tell where they differ"),
-        Subcommand("bench", "measure: nothing, the landlock syscalls, this engine"),
+        Subcommand("bench", "measure what this engine, the landlock syscalls and others cost"),
         Subcommand("lab", "try a known way of breaking out, under each mechanism"),
     )
 }

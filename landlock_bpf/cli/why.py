@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Say whether an access is allowed or denied: by which rule of which layer, and the walk that led there.
 
-SUBJECT is a domain, by its name: what it has in force is asked. Or a policy file: it is asked as if it were in force now.
+A DOMAIN, by its name, is asked for what it has in force; a POLICY, a file, as if it were in force now.
 The engine in the kernel decides, by the same walk as for an access. Paths are those that the caller sees.
 
 ACTION is one of the actions of a policy; `all`, for a table of them; or `rename` or `link`, with two paths. PATH is what is
