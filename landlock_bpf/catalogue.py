@@ -20,11 +20,12 @@ HEAD = """\
 
 Generated from `landlock_bpf/questions.py` by `python -m landlock_bpf.catalogue`: do not edit.
 
-Of a task's domains that of processes is asked first, then that of its cgroup, then one that it left by itself; of a domain's
-layers of rule programs the newest. In a layer a hook puts its questions in the order given here, each to the rule programs of
-its event, the newest first. The first denial ends it, and the system call fails with EPERM. A question has two arguments: `arg1`, a handle, stands for the object, and `arg2` says what is to be done to it.
-Where the object is NULL nothing is asked, as of an anonymous mapping. Where inode_link asks READ of the old name, rule programs
-that have a view are asked READ and WRITE: under its new name the file has other marks.
+Of a task's domains that of processes is asked first, then that of its cgroup, then one that it left by itself; of a
+domain's layers of rule programs the newest. In a layer a hook puts its questions in the order given here, each to the rule
+programs of its event, the newest first. The first denial ends it, and the system call fails with EPERM. A question has two
+arguments: `arg1`, a handle, stands for the object, and `arg2` says what is to be done to it. Where the object is NULL
+nothing is asked, as of an anonymous mapping. Where inode_link asks READ of the old name, rule programs that have a view are
+asked READ and WRITE: under its new name the file has other marks.
 
 | handle | what the hook has | its place in a view |
 |---|---|---|
