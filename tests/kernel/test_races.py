@@ -158,4 +158,5 @@ def test_exchanged_with_a_file_in_a_denied_tree(tree: Path, inside: Member, atta
             assert inside.errno(read_in, held) == expected
             os.rename(tree / "open/another", tree / "open/other")
             assert inside.errno(read_in, held) == expected
-        operation.swap(tree / "open/inner", tree / "secret/inner")
+        # Where it comes into the denied tree, the file is what is moved and the directory what it changes places with.
+        operation.swap(tree / "secret/inner", tree / "open/inner")
