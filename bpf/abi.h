@@ -221,6 +221,7 @@ enum reason {
 	REASON_MISSING = 13,	 /* a rule program that must be asked is not there */
 	REASON_NAMED = 14,	 /* a rule denies its name */
 	REASON_DOMAIN = 15,	 /* it would leave or weaken the domain */
+	REASON_CROWDED = 16,	 /* more names or mounts than are looked at */
 };
 
 /* How a walk ended. */

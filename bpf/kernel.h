@@ -41,6 +41,7 @@ typedef unsigned short umode_t;
 #define O_TMPFILE	    020000000U /* __O_TMPFILE: without O_DIRECTORY */
 #define S_SWAPFILE	    (1U << 8)
 #define S_PRIVATE	    (1U << 9)
+#define SB_KERNMOUNT	    (1UL << 22)
 #define SB_NOUSER	    (1UL << 31)
 #define MNT_INTERNAL	    0x4000    /* include/linux/mount.h */
 #define DCACHE_DISCONNECTED (1U << 5) /* include/linux/dcache.h */

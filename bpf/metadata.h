@@ -21,6 +21,45 @@ static __always_inline __u64 own_namespace(void)
 	return nsproxy ? address_of(nsproxy->mnt_ns) : 0;
 }
 
+/*
+ * Deny in one domain what cannot be decided, and report it. Where its layers that rule on what is
+ * asked merely report, it does so here as well. A global function: see walk_up().
+ */
+__noinline int deny_undecided(struct room *room, __u32 domain, __u32 reason)
+{
+	struct report report = {};
+	struct ruleset *ruleset;
+	__u32 handling = 0, enforced;
+
+	if (!room)
+		return -EACCES;
+	ruleset = see_ruleset(&room->sight, domain);
+	if (!ruleset)
+		return 0;
+	for_each_layer(layer, LIMIT_LAYERS) {
+		__u64 asked = ruleset->handled[layer] & room->access.asked;
+
+		/* Its top bit says whether any is set: a branch a layer is too many. */
+		asked |= -asked;
+		barrier_var(asked);
+		handling |= (asked >> 63) << layer;
+	}
+	if (!handling)
+		return 0;
+	enforced = handling & ~ruleset->permissive;
+	report.dentry = room->access.target;
+	report.refusal.refused = room->access.asked;
+	report.refusal.serial = room->sight.serial;
+	report.refusal.domain = domain;
+	report.refusal.layer = lowest_layer(enforced ? enforced : handling);
+	report.refusal.hook = room->access.hook;
+	report.refusal.reason = reason;
+	report.refusal.error = room->access.error;
+	report.refusal.permissive = !enforced;
+	emit(&report);
+	return enforced ? room->access.error : 0;
+}
+
 #define NOT_SEEN 1
 
 /*
@@ -60,24 +99,34 @@ __noinline int ask_shown(struct room *room, __u32 domain, _Bool anywhere)
 		error = ask_domain(room, domain);
 	}
 	bpf_iter_num_destroy(&steps);
-	return error >= 0 && address ? access->error : error; /* more than are looked at */
+	return error >= 0 && address ? deny_undecided(room, domain, REASON_CROWDED) : error;
 }
 
-/* Deny what is seen nowhere: its place is not known. */
-static __noinline int deny_unseen(struct room *room, __u32 domain)
+/* Ask a domain for room->access on all mounts on which its dentry is seen. A global function. */
+__noinline int ask_where_shown(struct room *room, __u32 domain)
 {
-	const struct access *access = &room->access;
-	struct report report = {
-		.dentry = access->target,
-		.refusal = { .refused = access->asked,
-			     .domain = domain,
-			     .hook = access->hook,
-			     .reason = REASON_DISCONNECTED,
-			     .error = access->error },
-	};
+	struct epoch epoch;
+	int error;
 
-	emit(&report);
-	return access->error;
+	if (!room)
+		return -EACCES;
+	/* Nobody holds the list of mounts still: on one that was overlooked it may be denied. */
+	for (__u32 tried = 0; tried < WALK_TRIES; tried++) {
+		begin_moment(&epoch);
+		error = ask_shown(room, domain, 0);
+		if (error == NOT_SEEN)
+			error = ask_shown(room, domain, 1);
+		if (error < 0)
+			return error;
+		if (!is_unmounted(&epoch))
+			continue;
+		/* No policy speaks of the kernel's own mounts, as POSIX message queues are on. */
+		if (error == NOT_SEEN &&
+		    !(CAST(struct dentry, room->access.dentry)->d_sb->s_flags & SB_KERNMOUNT))
+			return deny_undecided(room, domain, REASON_DISCONNECTED);
+		return 0;
+	}
+	return deny_undecided(room, domain, REASON_RACE);
 }
 
 static __always_inline int ask_all_shown(const struct subject *subject, struct room *room)
@@ -87,11 +136,7 @@ static __always_inline int ask_all_shown(const struct subject *subject, struct r
 	for_each_domain(domain, subject)
 	{
 		if (!error)
-			error = ask_shown(room, domain, 0);
-		if (error == NOT_SEEN)
-			error = ask_shown(room, domain, 1);
-		if (error == NOT_SEEN)
-			error = deny_unseen(room, domain);
+			error = ask_where_shown(room, domain);
 	}
 	return error;
 }
@@ -116,19 +161,6 @@ static __always_inline int ask_dentry(struct dentry *dentry, __u64 asked, __u32 
 	return ask_all_shown(&subject, room);
 }
 
-static __always_inline _Bool is_handled(const struct subject *subject, struct room *room,
-					__u64 asked)
-{
-	_Bool handled = 0;
-
-	for_each_domain(domain, subject)
-	{
-		if (see(&room->sight, domain) && room->sight.handled_any & asked)
-			handled = 1;
-	}
-	return handled;
-}
-
 /* Ask for an inode under all its names. */
 static __always_inline int ask_inode(struct inode *inode, __u64 asked, __u32 hook)
 {
@@ -145,8 +177,6 @@ static __always_inline int ask_inode(struct inode *inode, __u64 asked, __u32 hoo
 	room = find_room();
 	if (!room)
 		return deny_storage(hook, 0, 0, -EACCES);
-	if (!is_handled(&subject, room, asked))
-		return 0;
 	access = &room->access;
 	*access = (struct access){ .asked = asked, .hook = hook, .error = -EACCES };
 	bpf_iter_num_new(&steps, 0, LIMIT_ALIASES);
@@ -156,7 +186,14 @@ static __always_inline int ask_inode(struct inode *inode, __u64 asked, __u32 hoo
 		alias = (__u64)CAST(struct hlist_node, alias)->next;
 	}
 	bpf_iter_num_destroy(&steps);
-	return !error && alias ? -EACCES : error; /* more names than are looked at */
+	if (error || !alias)
+		return error;
+	for_each_domain(domain, &subject)
+	{
+		if (!error)
+			error = deny_undecided(room, domain, REASON_CROWDED);
+	}
+	return error;
 }
 
 /* What everybody's path lookup comes by: only chdir(2) and access(2) are told from it. */
@@ -261,6 +298,7 @@ static __always_inline int refuse_for_overlay(struct dentry *dentry, const char 
 	return refuse_escape(hook, 0, (__u64)dentry);
 }
 
+/* Ask for an attribute. Who is in no domain is told first: for others alone its name is read. */
 static __always_inline int ask_attribute(struct dentry *dentry, const char *name, __u64 asked,
 					 __u32 hook)
 {

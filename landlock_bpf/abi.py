@@ -223,6 +223,7 @@ class Reason(enum.IntEnum):
     MISSING = 13
     NAMED = 14
     DOMAIN = 15
+    CROWDED = 16
 
 
 class End(enum.IntEnum):

@@ -36,6 +36,7 @@ REASONS = {
     abi.Reason.MISSING: "a rule program that must be asked is not there",
     abi.Reason.NAMED: "a rule denies its name",
     abi.Reason.DOMAIN: "it would leave or weaken the domain",
+    abi.Reason.CROWDED: "it has more names or mounts than are looked at",
 }
 
 DENIED, WOULD_BE_DENIED = "denied", "would be denied"

@@ -9,12 +9,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import further
 import operation
 import pytest
 import rule
 from member import Member
 
-from landlock_bpf import abi, controller, domain, engine, errors
+from landlock_bpf import abi, controller, domain, engine, errors, events
 from landlock_bpf.abi import Action
 
 READ = Action.READ_FILE
@@ -74,6 +75,32 @@ def test_rules_of_all_policies_count(tree: Path, cgroup: Path, attach: rule.Atta
     assert live.list() == before
     with pytest.raises(errors.PolicyError, match="10001 rules"):
         rule.make(READ, *rules, *more)
+
+
+def test_names_of_an_inode(tree: Path, cgroup: Path, attach: rule.Attach) -> None:
+    """access(2) is told an inode alone, and asks under all its names, if they are not too many."""
+    policies = {
+        "handles": rule.make(Action.ACCESS, rule.allow("/", Action.ACCESS)),
+        "reports": rule.make(Action.ACCESS, rule.allow("/", Action.ACCESS), permissive=True),
+        "rules on something else": rule.make(READ, rule.allow("/", READ)),
+    }
+    (tree / "file").write_text("")
+    with contextlib.ExitStack() as stack:
+        members = {}
+        for name, policy in policies.items():
+            (cgroup / name).mkdir()
+            attach(policy, cgroup=cgroup / name)
+            members[name] = stack.enter_context(Member(cgroup / name))
+        for number in range(1, abi.Limit.ALIASES):
+            os.link(tree / "file", tree / f"link{number}")
+        assert {name: member.errno(further.access, tree) for name, member in members.items()} == dict.fromkeys(policies, 0)
+        for _ in events.read(follow=False):
+            pass
+        os.link(tree / "file", tree / "one more")
+        found = {name: member.errno(further.access, tree) for name, member in members.items()}
+        assert found == dict.fromkeys(policies, 0) | {"handles": errno.EACCES}
+        reported = {(denial.verdict, denial.reason) for denial in events.read(follow=False)}
+        assert reported == {(verdict, "crowded") for verdict in (events.DENIED, events.WOULD_BE_DENIED)}
 
 
 def test_name(tree: Path, attach: rule.Attach, cgroup: Path, live: controller.Controller) -> None:

@@ -269,6 +269,7 @@ def test_moved_out_of_a_denied_folder(
 def memfd(flags: int = 0) -> None:
     made = os.memfd_create("test", flags)
     try:
+        os.utime(made)
         _open(f"/proc/self/fd/{made}", os.O_RDWR)
     finally:
         os.close(made)
@@ -296,14 +297,18 @@ def huge_memfd() -> None:
 
 def message_queue() -> None:
     made = operation.check(_libc.mq_open(b"/landlock-bpf-test", os.O_CREAT | os.O_RDWR, 0o600, None))
-    os.close(made)
+    try:
+        os.utime(made)
+    finally:
+        os.close(made)
     operation.check(_libc.mq_unlink(b"/landlock-bpf-test"))
 
 
 @pytest.mark.parametrize("act", [huge_memfd, message_queue], ids=lambda row: row.__name__)
 def test_mounts_of_the_kernel_itself(act: Callable[[], None], tree: Path, inside: Member, attach: rule.Attach) -> None:
     """They are in no namespace, but no mount that somebody detached."""
-    attach(rule.make(Action.READ_FILE, rule.deny(tree, Action.READ_FILE), default="allow"))
+    ruled = Action.READ_FILE | Action.UTIME
+    attach(rule.make(ruled, rule.deny(tree, ruled), default="allow"))
     assert inside.errno(act) == 0
 
 
