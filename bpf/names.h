@@ -76,10 +76,11 @@ __noinline int apply_name(struct walk *walk, const struct rule *rule, const stru
 }
 
 /*
- * Apply the rules on paths that end here; each begins at a directory that did exist. The
- * mount is 0 on the filesystem's own way.
+ * Apply the rules on paths that end here; each begins at a directory that did exist. Names are
+ * followed across mounts, or, with mount 0, on the filesystem's own way.
  */
-static __always_inline void apply_paths(struct walk *walk, __u64 mount, struct dentry *dentry)
+static __always_inline void apply_paths(struct walk *walk, __u64 mount, struct dentry *dentry,
+					__u32 own)
 {
 	struct bpf_iter_num steps;
 	struct dentry *parent;
@@ -111,15 +112,23 @@ static __always_inline void apply_paths(struct walk *walk, __u64 mount, struct d
 		walk->name_key.pad = 0;
 		rule = bpf_map_lookup_elem(&names, &walk->name_key);
 		if (rule)
-			apply_name(walk, rule, &walk->name_key.parent, !mount);
+			apply_name(walk, rule, &walk->name_key.parent, own);
 		if (!(walk->name_key.parent.subvol & SEEN_THROUGH_OVERLAY))
 			continue;
 		walk->name_key.parent.subvol &= ~SEEN_THROUGH_OVERLAY;
 		rule = bpf_map_lookup_elem(&names, &walk->name_key);
 		if (rule)
-			apply_name(walk, rule, &walk->name_key.parent, !mount);
+			apply_name(walk, rule, &walk->name_key.parent, own);
 	}
 	bpf_iter_num_destroy(&steps);
+}
+
+/* Whether a mount shows a filesystem from some directory of it on. */
+static __always_inline _Bool is_part(const struct mount *mount)
+{
+	struct dentry *root = mount->mnt.mnt_root;
+
+	return root != root->d_sb->s_root;
 }
 
 static __always_inline _Bool is_match(struct walk *walk, const struct pattern *pattern,
@@ -185,8 +194,12 @@ __noinline int apply_names(struct walk *walk, __u64 mount, __u64 address)
 
 	if (!walk)
 		return 0;
-	if (walk->lengths >> (dentry->d_name.len & 63) & 1)
-		apply_paths(walk, mount, dentry);
+	if (walk->lengths >> (dentry->d_name.len & 63) & 1) {
+		apply_paths(walk, mount, dentry, !mount);
+		/* Some of a path's names may be those of directories above the mount's root. */
+		if (mount && is_part(CAST(struct mount, mount)))
+			apply_paths(walk, 0, dentry, 0);
+	}
 	if ((mount ? walk->trees : walk->own_trees) && may_be_named(0, walk->tails, dentry))
 		apply_patterns(walk, mount, dentry);
 	return 0;

@@ -151,6 +151,13 @@ ROWS = (
         "test_bypass.py::test_patterns",
     ),
     mutation.of_engine(
+        "names-above",
+        "names.h",
+        "if (mount && is_part(CAST(struct mount, mount)))",
+        "if (0)",
+        "test_names.py::test_through_a_mount_of_what_was_missing",
+    ),
+    mutation.of_engine(
         "filesystem-gone",
         "mount.h",
         "bpf_for_each_map_elem(&fsview, end_rule, &dev, 0);",

@@ -42,7 +42,7 @@ class Names:
     def rule(self, mount: Mount | None, dentry: Dentry) -> oracle.Rule:
         """Give what is denied to a name, on a mount or (None) on the filesystem's own way."""
         denied = [0] * self._layers
-        for key in _paths(mount, dentry):
+        for key in self._keys(mount, dentry):
             for layer, mask in self._paths.get(key, ()):
                 denied[layer] |= mask
         for inode in {each.inode for each in _directories(mount, dentry)}:
@@ -61,7 +61,14 @@ class Names:
         """Give the layers for which a name is on the way to a denied one: it can be made, as a directory."""
         if place.dentry is place.mount.root:
             return set()
-        return {layer for key in _paths(*place) for layer in self._ways.get(key, ())}
+        return {layer for key in self._keys(*place) for layer in self._ways.get(key, ())}
+
+    @staticmethod
+    def _keys(mount: Mount | None, dentry: Dentry) -> Iterator[tuple[Inode, tuple[str, ...]]]:
+        """Give the names from all directories above, on a mount of a part of a filesystem those past its root as well."""
+        yield from _paths(mount, dentry)
+        if mount and mount.root.parent:
+            yield from _paths(None, dentry)
 
     def patterns(self, place: Place) -> set[Pattern]:
         """Give the patterns in whose trees a directory is, itself counted, on either way."""

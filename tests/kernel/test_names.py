@@ -203,6 +203,25 @@ def test_through_a_mount(tree: Path, inside: Member, attach: rule.Attach) -> Non
         assert inside.errno(unlink, bound / "secret") == errno.EACCES
 
 
+@pytest.mark.parametrize("made", ["a", "a/b"])
+def test_through_a_mount_of_what_was_missing(made: str, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """Some of the names of a denied path are those of the mount's root and of directories above it."""
+    attach(only(rule.deny(tree / "a" / "b" / "c", DENIED)))
+    (tree / made).mkdir(parents=True)
+    with filesystem.mounted(tree / made, tree / "bound", flags=calls.MS_BIND) as bound:
+        folder = bound
+        if made == "a":
+            folder = bound / "b"
+            assert outcomes(inside, create, folder, bound / "bb") == REFUSED
+            assert inside.errno(mkdir, folder) == 0
+            assert inside.errno(rename_away, folder) == errno.EACCES
+        assert outcomes(inside, create, folder / "c", folder / "d") == REFUSED
+        (folder / "c").mkdir()
+        (folder / "c" / "file").write_text("")
+        assert outcomes(inside, read, folder / "c" / "file", folder / "d") == REFUSED
+        assert outcomes(inside, rename_away, folder / "c", folder / "d") == REFUSED
+
+
 def test_layers_each_have_their_names(tree: Path, inside: Member, attach: rule.Attach) -> None:
     attach(only(rule.deny(tree / "one", DENIED)), only(rule.deny(tree / "two", DENIED), rule.deny(tree, DENIED, "*.x")))
     for name in ("one", "two", "a.x", "three"):
