@@ -76,38 +76,47 @@ static __always_inline void collect_names(struct walk *walk, const struct sight 
 	apply_names(walk, mount, address);
 }
 
+/* All layers of a ruleset, however many it has. */
+#define ALL_LAYERS (~0U)
+
 /*
- * The layers in which an object may not be removed, replaced, or made. What cannot be named may
- * be a sealed one. Names on the way to a denied one may be made, but as directories alone.
+ * The layers in which an object may not be removed, replaced, or made; where its name says so in
+ * one of the mask enforcing, no more is looked for. What cannot be named may be a sealed one. Names
+ * on the way to a denied one may be made, but as directories alone. Leaves the object of the rule
+ * in the decision.
  */
 static __always_inline __u32 seal_of(struct room *room, const struct sight *sight, __u64 mount,
-				     __u64 address, __u32 touch)
+				     __u64 address, __u32 touch, __u32 enforcing)
 {
 	struct dentry *dentry = CAST(struct dentry, address);
 	struct walk *walk = &room->walks[0];
 	struct inode *inode = dentry->d_inode;
 	struct rule *rule, *beneath;
-	__u32 sealed = 0;
+	__u32 named = 0, sealed = 0;
 
 	if (sight->lengths | sight->tails && mount) {
 		collect_names(walk, sight, mount, address);
-		sealed = walk->sealed;
+		named = walk->sealed;
 		if (touch != TOUCH_MADE_DIR)
-			sealed |= walk->way;
-		if (sealed)
-			return sealed;
+			named |= walk->way;
+		if (named & enforcing)
+			return named;
 	}
 	if (!inode)
-		return 0;
+		return named;
 	walk->unnamed = 0;
 	rule = rule_of(walk, sight->index, inode, inode->i_sb, &beneath);
-	if (walk->unnamed)
-		return 1;
+	if (walk->unnamed) {
+		walk->decision.object = (struct object){};
+		return ALL_LAYERS;
+	}
 	if (rule)
 		sealed |= rule->sealed;
 	if (beneath)
 		sealed |= beneath->sealed;
-	return sealed;
+	if (!named || sealed & enforcing)
+		walk->decision.object = walk->key.object;
+	return named | sealed;
 }
 
 static __always_inline __u32 lowest_layer(__u32 mask)
@@ -119,17 +128,28 @@ static __always_inline __u32 lowest_layer(__u32 mask)
 	return 0;
 }
 
+/* Those layers of a mask that do not merely report. */
+static __always_inline __u32 enforced_layers(const struct sight *sight, __u32 layers)
+{
+	__u32 index = sight->index;
+	struct ruleset *ruleset = bpf_map_lookup_elem(&rulesets, &index);
+
+	if (layers == ALL_LAYERS && ruleset)
+		layers = (1U << (ruleset->layers & 31)) - 1;
+	return layers & ~sight->permissive;
+}
+
 /* Deny what a sealed object must not suffer; a permissive layer's seal is only reported. */
 static __noinline int deny_seal(struct room *room, const struct sight *sight, __u32 sealed)
 {
+	__u32 enforced = enforced_layers(sight, sealed);
 	const struct access *access = &room->access;
-	__u32 enforced = sealed & ~sight->permissive;
 	struct report report = {
 		.mount = access->mount,
 		.dentry = access->target,
 		.refusal = { .refused = access->asked,
 			     .serial = sight->serial,
-			     .object = room->walks[0].key.object,
+			     .object = room->walks[0].decision.object,
 			     .domain = sight->domain,
 			     .layer = lowest_layer(enforced ? enforced : sealed),
 			     .hook = access->hook,
@@ -171,7 +191,8 @@ __noinline int ask_domain(struct room *room, __u32 domain)
 	if (!see(sight, domain))
 		return 0;
 	if (access->touches) {
-		sealed = seal_of(room, sight, access->mount, access->target, access->touches);
+		sealed = seal_of(room, sight, access->mount, access->target, access->touches,
+				 ~sight->permissive);
 		if (sealed) {
 			error = deny_seal(room, sight, sealed);
 			if (error)

@@ -16,8 +16,8 @@ static __always_inline int explain_object(struct explaining *told)
 	struct walk *walk = &told->room.walks[0];
 	struct rule *rule, *beneath;
 
-	told->answer.sealed =
-		seal_of(&told->room, &told->room.sight, told->mount, told->dentry, TOUCH_REMOVED);
+	told->answer.sealed = seal_of(&told->room, &told->room.sight, told->mount, told->dentry,
+				      TOUCH_REMOVED, 0);
 	if (!inode)
 		return 0;
 	rule = rule_of(walk, told->room.sight.index, inode, inode->i_sb, &beneath);

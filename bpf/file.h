@@ -13,7 +13,8 @@
 
 /*
  * Keep what was refused at open, for ftruncate(2) and ioctl(2) on that file.
- * The entry must hold, or they would be allowed: without room the open fails.
+ * The entry must hold, or they would be allowed: without room the open fails. What is only to be
+ * reported then is not.
  */
 static __noinline int keep_refused(struct room *room, struct file *file)
 {
@@ -21,8 +22,11 @@ static __noinline int keep_refused(struct room *room, struct file *file)
 	struct state *state = the_state();
 	__u64 key = (__u64)file;
 
-	if (!state || bpf_map_update_elem(&opened, &key, &room->kept, BPF_ANY))
+	if (!state || bpf_map_update_elem(&opened, &key, &room->kept, BPF_ANY)) {
+		if (!room->kept.refused)
+			return 0;
 		return deny_storage(HOOK_FILE_OPEN, access->mount, access->target, -EACCES);
+	}
 	__sync_fetch_and_add(&state->opened, 1);
 	return 0;
 }

@@ -66,7 +66,7 @@ __noinline int apply_name(struct walk *walk, const struct rule *rule, const stru
 		}
 		walk->sealed |= sealed;
 		walk->way |= rule->sealed;
-		walk->key.object = *object;
+		walk->decision.object = *object;
 	} else if (own) {
 		decide_own(&walk->decision, rule, object, REASON_NAMED);
 	} else {

@@ -59,12 +59,13 @@ static __always_inline int deny_parent(struct room *room, const struct sight *si
 	return deny_refer_walked(room, sight, enforced ? enforced : refused, enforced != 0);
 }
 
-static __noinline int deny_gain(struct room *room, const struct sight *sight, _Bool enforced)
+static __noinline int deny_gain(struct room *room, const struct sight *sight, __u32 layer,
+				_Bool enforced)
 {
 	struct report report = {};
 
 	begin_report(&report, room, sight);
-	report.refusal.layer = room->walks[1].decision.layer;
+	report.refusal.layer = layer;
 	report.refusal.reason = REASON_REFER;
 	report.refusal.refused = MASK(ACTION_REFER);
 	report.refusal.error = -EXDEV;
@@ -75,11 +76,11 @@ static __noinline int deny_gain(struct room *room, const struct sight *sight, _B
 
 static __noinline int deny_seals(struct room *room, const struct sight *sight, __u32 sealed)
 {
-	__u32 enforced = sealed & ~sight->permissive;
+	__u32 enforced = enforced_layers(sight, sealed);
 	struct report report = {};
 
 	begin_report(&report, room, sight);
-	report.refusal.object = room->walks[0].key.object;
+	report.refusal.object = room->walks[0].decision.object;
 	report.refusal.layer = lowest_layer(enforced ? enforced : sealed);
 	report.refusal.reason = REASON_SEALED;
 	report.refusal.refused = room->refer.leaves | room->refer.arrives;
@@ -101,34 +102,60 @@ static __always_inline __u32 seals_of_linked(struct room *room, const struct sig
 		if (is_untouched(&epoch))
 			return walk->sealed;
 	}
-	return ~0U;
+	return ALL_LAYERS;
 }
 
 /*
- * The layers in which one of the two names must stay as it is. A name that rules deny
- * cannot be linked either: under another one it would be allowed.
+ * Ask whether one of the two names must stay as it is. A name that rules deny cannot be linked
+ * either: under another one it would be allowed.
  */
-static __noinline __u32 seals_of(struct room *room, const struct sight *sight)
+static __noinline int ask_seal(struct room *room, const struct sight *sight, _Bool second)
 {
 	struct refer *refer = &room->refer;
-	struct dentry *new_dentry = CAST(struct dentry, refer->new_dentry);
-	__u32 sealed;
+	__u64 address = second ? refer->new_dentry : refer->old_dentry;
+	__u32 touch = TOUCH_REMOVED, sealed;
 
-	if (refer->removes)
-		sealed = seal_of(room, sight, refer->mount, refer->old_dentry, TOUCH_REMOVED);
+	if (second && !CAST(struct dentry, address)->d_inode)
+		touch = TOUCH_MADE;
+	if (second || refer->removes)
+		sealed = seal_of(room, sight, refer->mount, address, touch, ~sight->permissive);
 	else
 		sealed = seals_of_linked(room, sight);
-	if (sealed)
-		return sealed;
-	return seal_of(room, sight, refer->mount, refer->new_dentry,
-		       new_dentry->d_inode ? TOUCH_REMOVED : TOUCH_MADE);
+	return sealed ? deny_seals(room, sight, sealed) : 0;
+}
+
+/* The layers that deny names in trees of a mask. A global function: see walk_up(). */
+__noinline int layers_of_trees(struct walk *walk, __u64 trees)
+{
+	struct bpf_iter_num numbers;
+	struct pattern *pattern;
+	int *number;
+
+	if (!walk)
+		return 0;
+	walk->mode = WALK_MODE_COLLECT;
+	walk->sealed = 0;
+	walk->pattern_key.ruleset = walk->index;
+	bpf_iter_num_new(&numbers, 0, LIMIT_PATTERNS);
+	while ((number = bpf_iter_num_next(&numbers))) {
+		walk->pattern_key.number = *number;
+		if (!(trees >> (walk->pattern_key.number & 63) & 1))
+			continue;
+		pattern = bpf_map_lookup_elem(&patterns, &walk->pattern_key);
+		if (pattern)
+			apply_name(walk, &pattern->rule, &pattern->tree, 0);
+		else
+			walk->sealed = ALL_LAYERS; /* cannot be */
+	}
+	bpf_iter_num_destroy(&numbers);
+	return walk->sealed;
 }
 
 /*
- * Whether a directory would leave the tree of a pattern: which of the names in it the
- * pattern denies is not known. A permissive layer's pattern counts as any.
+ * The layers by whose patterns a directory may not leave a tree: which of the names in it they
+ * deny is not known.
  */
-static __noinline _Bool leaves_tree(struct room *room, const struct sight *sight, __u64 object,
+static __noinline __u32 layers_left(struct room *room, const struct sight *sight, __u64 object,
 				    __u64 from, __u64 to)
 {
 	struct inode *inode = CAST(struct dentry, object)->d_inode;
@@ -140,7 +167,8 @@ static __noinline _Bool leaves_tree(struct room *room, const struct sight *sight
 	walk_from(walk, sight, room->refer.mount, from, ~0ULL);
 	trees = walk->gathered;
 	walk_from(walk, sight, room->refer.mount, to, ~0ULL);
-	return (trees & ~walk->gathered) != 0;
+	trees &= ~walk->gathered;
+	return trees ? layers_of_trees(walk, trees) : 0;
 }
 
 /* The rights that an object may gain by going elsewhere. */
@@ -195,7 +223,7 @@ __noinline int gains(struct room *room, const struct sight *sight, __u64 object,
 	if (!(refused_object(room, sight, room->refer.mount, dentry) & scope))
 		return GAIN_NONE;
 	if (!walk_both(room, sight, object, directory))
-		return GAIN_ENFORCED;
+		return enforced_layers(sight, ALL_LAYERS) ? GAIN_ENFORCED : GAIN_NOTED;
 	if (has_gained(room, scope, sight->permissive))
 		return GAIN_ENFORCED;
 	if (sight->permissive && has_gained(room, scope, ~sight->permissive))
@@ -242,14 +270,32 @@ static __noinline int ask_parents(struct room *room, const struct sight *sight, 
 	return 0;
 }
 
+/* Ask whether something may go elsewhere: gains nothing by it, and leaves no pattern's tree. */
+static __always_inline int ask_gain(struct room *room, const struct sight *sight, __u64 object,
+				    __u64 from, __u64 to)
+{
+	int gain = gains(room, sight, object, to), error = 0;
+	__u32 left, enforced;
+
+	if (gain)
+		error = deny_gain(room, sight, room->walks[1].decision.layer,
+				  gain == GAIN_ENFORCED);
+	if (error)
+		return error;
+	left = layers_left(room, sight, object, from, to);
+	if (!left)
+		return 0;
+	enforced = left & ~sight->permissive;
+	return deny_gain(room, sight, lowest_layer(enforced ? enforced : left), enforced != 0);
+}
+
 /* Ask one domain for a link or rename. */
 __noinline int refer_domain(struct room *room, __u32 domain)
 {
 	struct sight *sight;
 	struct refer *refer;
-	__u32 sealed = 0;
 	_Bool across;
-	int error, gain;
+	int error;
 
 	if (!room)
 		return -EACCES;
@@ -259,24 +305,21 @@ __noinline int refer_domain(struct room *room, __u32 domain)
 	refer = &room->refer;
 	/* By the directory itself: the root of a mount has none on it, but its name has one. */
 	across = (__u64)CAST(struct dentry, refer->old_dentry)->d_parent != refer->new_parent;
-	if (!refer->unsealed && (refer->removes || sight->lengths | sight->tails))
-		sealed = seals_of(room, sight);
-	if (sealed) {
-		error = deny_seals(room, sight, sealed);
+	if (!refer->unsealed && (refer->removes || sight->lengths | sight->tails)) {
+		error = ask_seal(room, sight, 0);
+		if (!error)
+			error = ask_seal(room, sight, 1);
 		if (error)
 			return error;
 	}
 	error = ask_parents(room, sight, across);
 	if (error || !across)
 		return error;
-	gain = gains(room, sight, refer->old_dentry, refer->new_parent);
-	if (refer->exchange && gain != GAIN_ENFORCED)
-		gain |= gains(room, sight, refer->new_dentry, refer->old_parent);
-	if (leaves_tree(room, sight, refer->old_dentry, refer->old_parent, refer->new_parent) ||
-	    (refer->exchange &&
-	     leaves_tree(room, sight, refer->new_dentry, refer->new_parent, refer->old_parent)))
-		gain = GAIN_ENFORCED;
-	return gain ? deny_gain(room, sight, gain >= GAIN_ENFORCED) : 0;
+	error = ask_gain(room, sight, refer->old_dentry, refer->old_parent, refer->new_parent);
+	if (!error && refer->exchange)
+		error = ask_gain(room, sight, refer->new_dentry, refer->new_parent,
+				 refer->old_parent);
+	return error;
 }
 
 enum glance {

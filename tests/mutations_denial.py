@@ -171,6 +171,13 @@ ROWS = (
         "return 0;",
         "test_mounts.py::test_in_a_domain",
     ),
+    mutation.of_engine(
+        "seal-beside-reports",
+        "access.h",
+        "if (named & enforcing)",
+        "if (named)",
+        "test_sealing.py::test_beside_a_layer_that_merely_reports",
+    ),
     mutation.of_engine("seal", "access.h", "sealed |= rule->sealed;", "sealed |= 0;", "test_sealing.py::test_seal"),
     mutation.of_engine(
         "refer", "refer.h", "if (error || !across)", "if (1)", "test_routes.py::test_moved_out_of_a_denied_folder"

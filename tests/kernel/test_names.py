@@ -18,7 +18,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import controller
+from landlock_bpf import controller, events
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
@@ -75,6 +75,10 @@ def exchange(path: Path) -> None:
 
 def move(source: Path, target: Path) -> None:
     os.rename(source, target)
+
+
+def leave(path: Path) -> None:
+    os.rename(path, path.parents[1] / path.name)
 
 
 MAKING = (create, mkdir, symlink, mkfifo, link, rename, rename_dir)
@@ -296,6 +300,21 @@ def test_no_directory_leaves_the_tree(denied: Path, tree: Path, inside: Member) 
     (tree / "in").mkdir()
     assert inside.errno(move, tree / "in", denied / "in") == 0
     assert inside.errno(operation.swap, denied / "deep", tree / "out") == errno.EXDEV
+
+
+def test_a_tree_that_is_left_where_that_is_merely_reported(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    for name in ("reported", "denied"):
+        (tree / name / "one").mkdir(parents=True)
+        (tree / name / "two").mkdir()
+    reports = rule.make(DENIED, rule.deny(tree / "reported", DENIED, "*.pem"), default="allow", permissive=True)
+    attach(reports, only(rule.deny(tree / "denied", DENIED, "*.env")))
+    for _ in events.read(follow=False):
+        pass
+    assert outcomes(inside, leave, tree / "denied" / "one", tree / "reported" / "one") == [errno.EXDEV, 0]
+    reported = [(denial.verdict, denial.reason, denial.layer) for denial in events.read(follow=False)]
+    assert reported == [(events.DENIED, "refer", 1), (events.WOULD_BE_DENIED, "refer", 0)]
+    assert inside.errno(operation.swap, tree / "denied" / "one", tree / "reported" / "two") == errno.EXDEV
+    assert inside.errno(operation.swap, tree / "reported" / "two", tree / "denied" / "one") == errno.EXDEV
 
 
 def test_trees_in_trees(tree: Path, inside: Member, attach: rule.Attach) -> None:

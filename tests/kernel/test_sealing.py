@@ -96,3 +96,22 @@ def test_others_are_not_bound(tree: Path, inside: Member, attach: rule.Attach) -
     (tree / "outer").rename(tree / "moved")
     # It is the object that is denied, wherever it went.
     assert inside.errno(operation.touch, tree / "moved/inner/secret", os.O_RDONLY) == errno.EACCES
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_beside_a_layer_that_merely_reports(order: int, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """What it says of a name, of an object or of the other name of a rename hides no seal of another layer."""
+    read = Action.READ_FILE
+    for name in ("a.pem", "b.pem", "source", "target", "else"):
+        (tree / name).write_text(name)
+    reports = rule.make(
+        read, rule.deny(tree, read, "*.pem"), rule.deny(tree / "source", read), default="allow", permissive=True
+    )
+    denies = rule.make(read, rule.deny(tree / "a.pem", read), rule.deny(tree / "target", read), default="allow")
+    attach(*(reports, denies)[::order])
+    assert inside.errno(remove, tree / "a.pem") == errno.EACCES
+    assert inside.errno(os.rename, tree / "source", tree / "target") == errno.EACCES
+    assert inside.errno(operation.swap, tree / "b.pem", tree / "target") == errno.EACCES
+    assert (tree / "target").read_text() == "target"
+    assert inside.errno(remove, tree / "b.pem") == 0
+    assert inside.errno(os.rename, tree / "source", tree / "else") == 0
