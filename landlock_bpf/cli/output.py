@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import enum
 import errno
 import json
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,52 @@ def write(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write a document for people to look into as well."""
     write(path, f"{json.dumps(value, indent=1)}\n".encode())
+
+
+@contextlib.contextmanager
+def opened_directory(path: Path) -> Iterator[int]:
+    """Open the directory in which a file is to be, for replace(): before anybody runs who could put another in its place."""
+    try:
+        directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    except OSError as error:
+        raise _cannot_write(path, error.errno or 0) from error
+    try:
+        yield directory
+    finally:
+        os.close(directory)
+
+
+def replace(directory: int, path: Path, data: bytes, owner: tuple[int, int] | None) -> None:
+    """Write a file in a directory that others may write to, whole or not at all; KernelError where that fails.
+
+    No link is followed: one by the file's name is replaced. A file by its name hands down its owner and mode; a new one is
+    the `owner`'s, user and group, or the caller's, and readable for nobody else.
+    """
+    part = f".landlock-bpf-{os.urandom(16).hex()}"  # which nobody can guess
+    try:
+        with contextlib.ExitStack() as undo:
+            opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+            undo.callback(os.unlink, part, dir_fd=directory)
+            with open(opened, "wb") as file:
+                if before := _file(directory, path.name):
+                    owner = before.st_uid, before.st_gid
+                    os.fchmod(opened, before.st_mode & 0o777)
+                if owner:
+                    os.fchown(opened, *owner)
+                file.write(data)
+                file.flush()
+                os.fsync(opened)
+            os.rename(part, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+            undo.pop_all()
+    except OSError as error:
+        raise _cannot_write(path, error.errno or 0) from error
+
+
+def _file(directory: int, name: str) -> os.stat_result | None:
+    with contextlib.suppress(FileNotFoundError):
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        return found if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
 def _cannot_write(path: Path, number: int) -> errors.KernelError:

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Files of subcommands that are written where somebody else may plant links: whole or not at all, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from landlock_bpf import errors
+from landlock_bpf.cli import output
+
+
+def write(path: Path, text: str) -> None:
+    with output.opened_directory(path) as directory:
+        output.replace(directory, path, text.encode(), None)
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    return tmp_path / "new.toml"
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """Give a file that nobody is to write to, in a folder beside the one written to."""
+    path = tmp_path / "elsewhere" / "victim"
+    path.parent.mkdir()
+    path.write_text("untouched")
+    return path
+
+
+def test_no_planted_link_is_followed(tmp_path: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "new.toml"
+    for name in (".new.toml.part", "new.toml"):
+        (folder / name).symlink_to(victim)
+    victim.chmod(0o666)
+    write(path, "text")
+    assert (victim.read_text(), path.read_text(), path.is_symlink()) == ("untouched", "text", False)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    # Not even by who has guessed the name.
+    monkeypatch.setattr(os, "urandom", bytes)
+    (folder / f".landlock-bpf-{bytes(16).hex()}").symlink_to(victim)
+    with pytest.raises(errors.KernelError, match="EEXIST"):
+        write(path, "more")
+    assert (victim.read_text(), path.read_text()) == ("untouched", "text")
+
+
+def test_another_directory_in_its_place_is_not_written_to(tmp_path: Path, victim: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with output.opened_directory(folder / "victim") as directory:
+        folder.rename(tmp_path / "moved")
+        folder.symlink_to(victim.parent)
+        output.replace(directory, folder / "victim", b"text", None)
+    assert victim.read_text() == "untouched"
+    assert (tmp_path / "moved" / "victim").read_text() == "text"
+
+
+def test_what_fails_leaves_nothing(new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(errors.KernelError, match=f"cannot write {new}: .*ENOSPC"):
+        write(new, "text")
+    assert not [*new.parent.iterdir()]
+
+
+def test_owner_and_mode(new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new file is the user's alone; what replaces one is as that was."""
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "fchown", lambda fd, uid, gid: given.append((uid, gid)))
+    with output.opened_directory(new) as directory:
+        output.replace(directory, new, b"text", (1000, 100))
+        assert stat.S_IMODE(new.stat().st_mode) == 0o600
+        new.chmod(0o644)
+        output.replace(directory, new, b"more", (1000, 100))
+        assert stat.S_IMODE(new.stat().st_mode) == 0o644
+    assert given == [(1000, 100), (os.getuid(), os.getgid())]
