@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import heapq
+import itertools
 import posixpath
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -138,20 +141,48 @@ def _lasting(path: str, made: set[str], host: Host) -> str:
 
 def _folded(rights: Rights, host: Host, most: int) -> Rights:
     """Give directories the rules that more than `most` of their members share."""
-    rights = _without_implied(rights)
-    while True:
-        alike: dict[tuple[str, abi.Action], list[str]] = {}
-        for path, actions in rights.items():
-            alike.setdefault((posixpath.dirname(path), actions), []).append(path)
-        many = [key for key, paths in alike.items() if len(paths) > most and host.may_become(key[0])]
-        if not many:
-            return rights
-        # The deepest first: what it leaves may share more.
-        deepest = max(many, key=lambda key: key[0].count("/"))
-        for path in alike[deepest]:
-            del rights[path]
-        _add(rights, [deepest])
-        rights = _without_implied(rights)
+    members: dict[str, Rights] = {}
+    for path, actions in _without_implied(rights).items():
+        members.setdefault(posixpath.dirname(path), {})[path] = actions
+    inner: dict[str, set[str]] = {}
+    for place in members:
+        for below, above in itertools.pairwise((place, *_above(place))):
+            inner.setdefault(above, set()).add(below)
+    # The deepest first: what a directory leaves may share more.
+    waiting = [_by_depth(place) for place in members]
+    heapq.heapify(waiting)
+    while waiting:
+        _, directory = heapq.heappop(waiting)
+        shared = _shared(members[directory], most)
+        if not shared or not host.may_become(directory):
+            continue
+        for place in _subtree(directory, inner):
+            left = {path: rest for path, actions in members.get(place, {}).items() if (rest := actions & ~shared)}
+            if left != members.get(place, {}):
+                members[place] = left
+                heapq.heappush(waiting, _by_depth(place))
+        parent = posixpath.dirname(directory)
+        _add(members.setdefault(parent, {}), [(directory, shared)])
+        heapq.heappush(waiting, _by_depth(parent))
+    return {path: actions for group in members.values() for path, actions in group.items()}
+
+
+def _by_depth(directory: str) -> tuple[int, str]:
+    return -directory.count("/"), directory
+
+
+def _shared(members: Rights, most: int) -> abi.Action:
+    """Give the first actions that more than `most` members have, and no others."""
+    counts = collections.Counter(members.values())
+    return next((actions for actions, count in counts.items() if count > most), policy.NOTHING)
+
+
+def _subtree(directory: str, inner: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    waiting = [directory]
+    while waiting:
+        place = waiting.pop()
+        yield place
+        waiting.extend(inner.get(place, ()))
 
 
 def _even_out(rights: Rights, seen: Iterable[Asked], made: set[str], host: Host) -> None:

@@ -131,3 +131,25 @@ def test_lifted_to_the_directory() -> None:
     (number,) = (rule.location.line for rule in made if rule.path == "/data/b")
     lifted = learning.lifted(made, {number})
     assert {rule.path: rule.allowed for rule in lifted} == {"/data": WRITE, "/data/a": READ, "/etc/motd": READ}
+
+
+def test_what_is_left_over_folds_too() -> None:
+    """Files below share an action only once the directory above has the other."""
+    below = [Asked(READ | WRITE, "/srv/x/0"), *(Asked(WRITE, f"/srv/x/{number}") for number in range(1, 4))]
+    beside = [Asked(READ, f"/srv/{number}") for number in range(4)]
+    files = tuple(each.path for each in (*below, *beside))
+    assert learn(*below, *beside, files=files) == {"/srv": READ, "/srv/x": WRITE}
+
+
+def test_twice_the_directories_take_twice_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in steps from a path to its directory."""
+    steps: list[str] = []
+    dirname = posixpath.dirname
+    monkeypatch.setattr(posixpath, "dirname", lambda path: steps.append(path) or dirname(path))
+    counts = []
+    for many in (50, 100):
+        steps.clear()
+        rights = {f"/srv/{outer}/{inner}": READ for outer in range(many) for inner in range(8)}
+        assert learning._folded(rights, kinds(), 3) == {"/srv": READ}
+        counts.append(len(steps))
+    assert counts[1] < 3 * counts[0]
