@@ -38,6 +38,11 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> policy.Policy:
     return policy.from_source(source, environ)
 
 
+def is_toml(text: str, path: Path) -> bool:
+    """Tell whether the text of a file is read as TOML, which is ours alone."""
+    return not _FIRST_WORD.match(text) and not policy_source.is_json(text, path)
+
+
 def _read_words(first: str, text: str, file: str) -> policy.Policy:
     if "LL_" in first:
         from landlock_bpf import policy_sandboxer

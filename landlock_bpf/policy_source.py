@@ -216,10 +216,13 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, path: Path) -> Source:
-    """Parse the text of a file: JSON if it is named so or begins with "{", which no TOML can; else TOML."""
-    if path.suffix == ".json" or text.lstrip().startswith("{"):
-        return parse_json(text, str(path))
-    return parse_toml(text, str(path))
+    """Parse the text of a file, JSON or TOML."""
+    return (parse_json if is_json(text, path) else parse_toml)(text, str(path))
+
+
+def is_json(text: str, path: Path) -> bool:
+    """Tell whether the text of a file is JSON: it is named so, or begins with "{", which no TOML can."""
+    return path.suffix == ".json" or text.lstrip().startswith("{")
 
 
 def quote(text: object) -> str:

@@ -12,13 +12,27 @@ import argparse
 import contextlib
 import dataclasses
 import os
-import shlex
 import stat
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from landlock_bpf import abi, cli, controller, errors, events, hooks, invoker, launch, learning, policy, policy_actions
-from landlock_bpf.cli import layers, output
+from landlock_bpf import (
+    abi,
+    cli,
+    controller,
+    errors,
+    events,
+    invoker,
+    launch,
+    learning,
+    policy,
+    policy_actions,
+    policy_addition,
+    policy_source,
+    terminal,
+)
+from landlock_bpf.cli import output
 
 EXAMPLES = f"""\
 {learning.RULE}
@@ -33,7 +47,6 @@ examples:
   sudo landlock-bpf learn --merge build.toml -o build.toml -- make install
   sudo landlock-bpf run -p build.toml -- make
 """
-_ALWAYS = abi.Action.REFER | hooks.WITHHELD  # what every policy handles
 _NAME_MAX = int(abi.Limit.NAME) - 1
 # What no permission can help against, in a permissive policy either.
 _ALLOWABLE = ("no_rule", "opened", "mount", "refer")
@@ -60,20 +73,36 @@ def main(args: argparse.Namespace) -> int:
         args.parser.error("--fold takes a number of files, 0 or more")
     if args.merge and args.handle:
         args.parser.error("--handle is for a new policy: with --merge, OLD says what is handled")
-    if args.output.exists() and not (args.merge and args.output.samefile(args.merge)):
+    if policy_source.is_json("", args.output):
+        args.parser.error("POLICY is written in TOML, and would be read as JSON by its name: call it .toml")
+    if args.output.exists() and not (args.merge and args.merge.exists() and args.output.samefile(args.merge)):
         raise errors.BusyError(f"{args.output} is there already; give --merge {args.output} to add to it, or remove it")
     output.require_writable(args.output)
-    old = layers.load([args.merge])[0] if args.merge else None
-    asked_under = old or policy.Policy(args.output.stem[:_NAME_MAX], _handled(args), "deny", (), "learn")
+    reviewed = policy_addition.read(args.merge, os.environ) if args.merge else None
+    base = reviewed.said if reviewed else policy.Policy(args.output.stem[:_NAME_MAX], _handled(args), "deny", (), "learn")
+    policy_addition.try_out(args.output, base, reviewed, os.environ)
     cli.require_root()
     user = invoker.find(os.environ)
-    status, denials = _run(args, dataclasses.replace(asked_under, permissive=True), user)
-    asked = list(_allowable(denials))
-    host = learning.Host(_is_directory, _homes(user))
-    rules = _resolvable(learning.rules(asked, host, fold=args.fold, handled=asked_under.handled | _ALWAYS), asked_under)
-    text = compose(args.command, rules, asked_under, args.merge)
-    _write(args.output, text, asked_under, user)
+    with output.opened_directory(args.output) as directory:
+        status, denials = _run(args, dataclasses.replace(base, permissive=True), user)
+        host = learning.Host(_is_directory, _homes(user))
+        handled = base.handled | policy_addition.ALWAYS
+        rules = learning.rules(list(_allowable(denials)), host, fold=args.fold, handled=handled)
+        text = policy_addition.compose(args.command, rules, base, reviewed)
+        try:
+            rules = _resolvable(rules, base)
+            text = policy_addition.compose(args.command, rules, base, reviewed)
+            policy_addition.check(text, args.output, base, reviewed, os.environ)
+            output.replace(directory, args.output, text.encode(), user and (user.uid, user.gid))
+        except BaseException:
+            _print(text)  # the run was not for nothing
+            raise
     return launch.end_like(status)
+
+
+def _print(text: str) -> None:
+    for line in text.splitlines():
+        print(terminal.shown(line), file=sys.stderr)
 
 
 def _resolvable(rules: tuple[policy.Rule, ...], base: policy.Policy) -> tuple[policy.Rule, ...]:
@@ -81,7 +110,7 @@ def _resolvable(rules: tuple[policy.Rule, ...], base: policy.Policy) -> tuple[po
     while rules:
         try:
             with controller.Controller.open() as live:
-                live.try_out([_with_rules(dataclasses.replace(base, rules=()), rules)])
+                live.try_out([policy_addition.with_rules(base, rules)])
             break
         except errors.PolicyError as error:
             wrong = {problem.line for problem in error.problems}
@@ -89,49 +118,6 @@ def _resolvable(rules: tuple[policy.Rule, ...], base: policy.Policy) -> tuple[po
                 raise
             rules = learning.lifted(rules, wrong)
     return rules
-
-
-def compose(command: Iterable[str], rules: tuple[policy.Rule, ...], base: policy.Policy, old: Path | None) -> str:
-    """Write the policy: that of the rules alone, or the old file with them at its end."""
-    from landlock_bpf import policy_writer
-
-    line = f"# Learned from: {shlex.join(command)}".replace("\n", " ")
-    if old is None:
-        return f"{line}\n" + policy_writer.write(_with_rules(base, rules), json_spelling=False)
-    if old.suffix != ".toml":  # JSON, or another tool's form
-        return f"{line}\n" + policy_writer.write(_with_rules(base, (*base.rules, *rules)), json_spelling=False)
-    before = old.read_text()
-    if not rules:
-        return before
-    added = policy_writer.write(_with_rules(base, rules), json_spelling=False)
-    return f"{before.rstrip()}\n\n{line}\n{added[added.index('[[path_beneath]]') :]}"
-
-
-def _with_rules(base: policy.Policy, rules: tuple[policy.Rule, ...]) -> policy.Policy:
-    handled = base.handled
-    for rule in rules:
-        handled |= rule.allowed  # what every policy handles, named or not, as mount
-    return dataclasses.replace(base, handled=handled, rules=rules)
-
-
-def _rules_on(one: policy.Policy) -> tuple[abi.Action, abi.Action]:
-    """Say what it handles and allows by default, what every policy handles left out."""
-    return one.handled & ~_ALWAYS, one.default_allow & ~_ALWAYS
-
-
-def _write(path: Path, text: str, base: policy.Policy, user: invoker.Invoker | None) -> None:
-    """Write the policy whole or not at all, if it reads as one that rules on the same."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text)
-        (made,) = layers.load([part])
-        if _rules_on(made) != _rules_on(base):
-            raise errors.Error(f"what was learned would change what {path} rules on; write the rules by hand:\n{text}")
-        if user:
-            os.chown(part, user.uid, user.gid)
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _run(args: argparse.Namespace, soft: policy.Policy, user: invoker.Invoker | None) -> tuple[int, list[events.Denial]]:

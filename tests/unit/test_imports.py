@@ -29,6 +29,7 @@ LAYERS = (
             "learning",
             "policy",
             "policy_actions",
+            "policy_addition",
             "policy_conversion",
             "policy_cover",
             "policy_description",
