@@ -13,28 +13,32 @@ from typing import NamedTuple
 
 from landlock_bpf import abi, hooks, policy, policy_actions
 
-RULE = """\
+FOLD = 3
+_DIRECTORIES = tuple(f"/{name}" for name in ("usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin"))
+RULE = f"""\
 how paths are folded:
   1. What is asked of a directory's content (make_*, remove_*, refer) is a rule on the directory.
   2. A file or directory that the command made, or that is gone afterwards, folds to the directory it was made in. Who
      writes to a file that he made may also truncate it: it is there the next time.
   3. /proc/PID and all else below /proc folds to /proc, /dev/pts/N to /dev/pts: they are others each time.
-  4. Reading and executing anything below /usr (or /lib, /lib64, /bin, /sbin) folds to that directory, with all of read
-     and execute: the ELF interpreter, libraries and programs are needed by every command.
-  5. More than N files or directories of one directory (--fold N, default 3) that are used in the same way become a
-     rule on the directory. This is done upwards, but never gives a rule on /, on /etc or on a home directory.
+  4. Reading and executing anything below {_DIRECTORIES[0]} (or {", ".join(_DIRECTORIES[1:])}) folds to that directory,
+     with all of read and execute: the ELF interpreter, libraries and programs are needed by every command.
+  5. More than N files or directories of one directory (--fold N, default {FOLD}) that are used in the same way become a
+     rule on the directory, and so on upwards. However many they are, they become no rule on /, /etc or a home directory.
   6. What is renamed or linked into another directory may not gain rights there, so its old directory gets those of the new.
   7. What a rule on a directory above allows already is left out.
-  8. What no rule can be tied to, for its filesystem names it anew, folds to the directory it is in."""
-FOLD = 3
-_DIRECTORIES = tuple(f"/{name}" for name in ("usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin"))
+  8. What no rule can be tied to, for its filesystem names it anew, folds to the directory it is in.
+Only step 5 spares /, /etc and home directories. What is made in one of them, is moved out of it, or folds to it by step 8
+makes a rule on all of it, by step 2 with write_file and truncate: each rule that allows writing there, or above, is told."""
 _USUAL = policy_actions.READ | abi.Action.EXECUTE
+_SETTINGS = "/etc"
 _VOLATILE = ("/proc", "/dev/pts")
 _MAKE = policy.NOTHING
 _REMOVE = abi.Action.REMOVE_DIR | abi.Action.REMOVE_FILE
 for _row in hooks.ACTIONS:
     if _row.name.startswith("make_"):
         _MAKE |= _row.action
+_WRITING = policy_actions.WRITE | hooks.group("write_metadata")
 _OF_PARENT = _MAKE | _REMOVE | abi.Action.REFER
 
 # Says of a path on this host whether it is a directory, or None where there is nothing.
@@ -59,7 +63,7 @@ class Host:
 
     def may_become(self, directory: str) -> bool:
         """Whether a rule on many files may become one on the directory."""
-        return directory not in ("/", "/etc") and directory not in self.homes
+        return directory not in ("/", _SETTINGS) and directory not in self.homes
 
 
 def rules(
@@ -85,6 +89,12 @@ def lifted(rules: Iterable[policy.Rule], numbers: Container[int]) -> tuple[polic
         up = rule.location.line in numbers
         _add(rights, [(posixpath.dirname(rule.path) if up else rule.path, rule.allowed)])
     return _made(rights)
+
+
+def sweeping(rules: Iterable[policy.Rule], host: Host) -> Iterator[policy.Rule]:
+    """Give the rules that allow writing on all of /, of /etc or of a home directory."""
+    wide = {above for place in (_SETTINGS, *host.homes) for above in (place, *_above(place))}
+    return (rule for rule in rules if rule.path in wide and rule.allowed & _WRITING)
 
 
 def _made(rights: Rights) -> tuple[policy.Rule, ...]:

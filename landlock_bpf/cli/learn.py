@@ -97,6 +97,9 @@ def main(args: argparse.Namespace) -> int:
         except BaseException:
             _print(text)  # the run was not for nothing
             raise
+    for rule in learning.sweeping(rules, host):
+        actions = policy_actions.summary(rule.allowed)
+        cli.complain(f"{args.output} allows {actions} on {rule.path} and all beneath: see whether that is wanted")
     return launch.end_like(status)
 
 

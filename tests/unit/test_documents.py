@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import test_imports
 
-from landlock_bpf import abi, cli, hooks, policy, policy_actions, policy_format, policy_variables, questions
+from landlock_bpf import abi, cli, hooks, learning, policy, policy_actions, policy_format, policy_variables, questions
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -138,6 +138,11 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
         limit.COMMAND_CLASSES,
     )
     assert [row[1] for row in table(README, "limit", "")] == [f"{int(each):,}" for each in names]
+
+
+def test_the_readme_says_how_learn_folds_as_its_help_does() -> None:
+    _, _, rule = learning.RULE.partition(":\n")
+    assert " ".join(rule.split()) in " ".join(README.replace("`", "").split())
 
 
 def test_the_table_of_lessons_has_all() -> None:

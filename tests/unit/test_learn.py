@@ -198,3 +198,10 @@ def test_what_was_learned_is_printed_if_it_cannot_be_written(
     told = capsys.readouterr().err
     assert 'allowed_access = ["read_file"]\nparent = ["/etc/group"]\n' in told and f"cannot write {new}" in told
     assert not [*new.iterdir()] and [*new.parent.iterdir()] == [new]
+
+
+def test_writing_on_much_is_told(commands: Commands, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commands.denials = [denial(Action.READ_FILE | Action.WRITE_FILE, "/etc"), denial(Action.WRITE_FILE, "/tmp")]
+    assert cli.main(["learn", "-o", str(new), "--", "cmd"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("new.toml allows write_file, read_file on /etc and all beneath: see whether that is wanted")

@@ -7,7 +7,7 @@ import posixpath
 
 import pytest
 
-from landlock_bpf import learning
+from landlock_bpf import learning, policy
 from landlock_bpf.abi import Action
 from landlock_bpf.learning import Asked
 
@@ -153,3 +153,9 @@ def test_twice_the_directories_take_twice_the_work(monkeypatch: pytest.MonkeyPat
         assert learning._folded(rights, kinds(), 3) == {"/srv": READ}
         counts.append(len(steps))
     assert counts[1] < 3 * counts[0]
+
+
+def test_rules_that_allow_writing_on_much_are_given() -> None:
+    places = {"/": WRITE, "/etc": Action.CHMOD, "/etc/a": WRITE, "/home": Action.MAKE_REG, "/home/me": READ, "/srv": WRITE}
+    rules = [policy.Rule(path, allowed, Action(0), policy.Location("learned", 1)) for path, allowed in places.items()]
+    assert [rule.path for rule in learning.sweeping(rules, kinds())] == ["/", "/etc", "/home"]
