@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import kernels
@@ -242,3 +244,36 @@ def test_documents_of_others_are_refused(text: str, what: str, tmp_path: Path) -
     file.write_text(text)
     with pytest.raises(errors.UnsupportedError, match=what):
         document.read(file)
+
+
+def written(file: Path, told: document.Document) -> Path:
+    file.write_text(json.dumps(told))
+    return file
+
+
+def spoilt(told: document.Document) -> Iterator[document.Document]:
+    """Give documents with something else for a part, or an element of a part that lacks something."""
+    for key, part in told.items():
+        yield from ({**told, key: wrong} for wrong in ({}, [], [{}], [[part]]))
+        for each in part if isinstance(part, list) else ():
+            for name in each if isinstance(each, dict) else ():
+                yield {**told, key: [{inner: value for inner, value in each.items() if inner != name}]}
+
+
+def test_a_document_that_lacks_something_is_refused(told: document.Document, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    assert document.read(written(file, told)) == told
+    with pytest.raises(errors.UnsupportedError, match="lacks what there should be in kernel, lsm, .* mechanisms, .* targets;"):
+        document.read(written(file, {"format": document.FORMAT}))
+    for each in spoilt(told):
+        with contextlib.suppress(errors.UnsupportedError):
+            report.print_report(document.read(written(file, each)))
+    file.write_text("[" * 100_000)
+    with pytest.raises(errors.UnsupportedError, match="is no JSON"):
+        document.read(file)
+
+
+def test_a_document_without_what_was_found_out_later_is_read(told: document.Document, tmp_path: Path) -> None:
+    for each in told["mechanisms"]:
+        del each["failed"]
+    assert report.failures(document.read(written(tmp_path / "figures.json", told))) == []
