@@ -59,7 +59,7 @@ def open_process(pid: int) -> int:
     """Open a pidfd of a process."""
     try:
         return os.pidfd_open(pid)
-    except OSError as cause:
+    except (OSError, OverflowError) as cause:
         if os.path.exists(f"/proc/{pid}"):
             raise errors.NotFoundError(
                 f"{pid} is a thread, not a process; name the process, and give --thread {pid}"

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""threads: processes that are not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from landlock_bpf import errors, threads
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 1 << 22, 1 << 31, 1 << 64])
+def test_no_such_process(pid: int) -> None:
+    with pytest.raises(errors.NotFoundError, match=f"there is no process {pid}"):
+        threads.open_process(pid)
