@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import os
 import signal
 import sys
@@ -66,6 +67,8 @@ SUBCOMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; wrong usage and --help raise SystemExit, as argparse does."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names are others', and may fit into no encoding
     words = sys.argv[1:] if argv is None else [*argv]  # once cli/list.py is imported, `list` is that here
     row = SUBCOMMANDS.get(words[0]) if words else None
     if not row:

@@ -61,6 +61,6 @@ def _write(text: str, path: Path | None) -> None:
         what = f"{text[error.start : error.end]!r} in a path is not UTF-8 text"
         raise errors.PolicyError([errors.Problem("output", 0, "", what, "a policy file cannot hold it; rename it")]) from error
     if path is None:
-        sys.stdout.write(data.decode())
+        sys.stdout.buffer.write(data)  # UTF-8, as the file would be: whatever the terminal's encoding is
     else:
         output.write(path, data)

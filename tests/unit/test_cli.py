@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -20,9 +21,12 @@ ROOT = Path(__file__).parents[2]
 FAKE = "landlock_bpf.cli.fake"
 
 
-def landlock_bpf(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+def landlock_bpf(*words: str, stdout: int = subprocess.PIPE, **environ: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "landlock_bpf", *words]
-    return subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=stdout, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environ}, stderr=subprocess.PIPE, stdout=stdout, encoding="utf-8", timeout=60,
+        check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -193,6 +197,27 @@ def test_check_tells_a_policy(tmp_path: Path) -> None:
     result = landlock_bpf("check", str(file))
     assert (result.returncode, result.stderr) == (0, "")
     assert str(tmp_path) in result.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_names_that_stdout_cannot_show(encoding: str, tmp_path: Path) -> None:
+    """People read escapes; programs JSON, and policies in UTF-8, as files are."""
+    folder = tmp_path / "\u0142"
+    folder.mkdir()
+    one, other = tmp_path / "one.toml", tmp_path / "other.toml"
+    for path, action in ((one, "read_file"), (other, "read_dir")):
+        path.write_text(f'[[path_beneath]]\nparent = ["{folder}"]\nallowed_access = ["{action}"]\n', encoding="utf-8")
+
+    def told(*words: str) -> str:
+        result = landlock_bpf(*words, PYTHONIOENCODING=encoding)
+        assert result.stderr == ""
+        return result.stdout
+
+    shown = str(folder) if encoding == "utf-8" else f"{tmp_path}/\\u0142"
+    assert shown in told("check", str(one))
+    assert shown in told("diff", str(one), str(other))
+    assert str(folder) in str(json.loads(told("diff", "--json", str(one), str(other))))
+    assert str(folder) in told("convert", str(one), "--to", "toml")
 
 
 def test_check_tells_all_mistakes_of_all_files(tmp_path: Path) -> None:
