@@ -631,10 +631,12 @@ struct refusal {
 	__u32 layer;
 	__u32 hook;
 	__u32 reason;
-	__u32 event;	  /* enum event: that of the rule program */
-	__u32 rule;	  /* number of the rule program in its layer */
-	__s32 error;	  /* negative errno */
-	__u32 permissive; /* whether it was allowed all the same */
+	__u32 rule;	 /* number of the rule program in its layer */
+	__u32 command;	 /* of ioctl(2) */
+	__s32 error;	 /* negative errno */
+	__u16 event;	 /* enum event: that of the rule program */
+	__u8 permissive; /* whether it was allowed all the same */
+	__u8 ioctl;	 /* whether command says anything */
 };
 
 /* What the ring buffer reports. Only rename and link have the second path. */
@@ -708,13 +710,14 @@ struct explained {
 	struct object object;
 	struct object decided; /* of the rule that denied first */
 	__u64 refused[LIMIT_LAYERS];
-	__u32 reason; /* enum reason, of the first denial */
-	__u32 denied; /* whether anything is refused */
-	__u32 end;    /* enum end: how the walk ended */
-	__u32 sealed; /* mask of layers in which it cannot be removed or replaced */
-	__u32 gains;  /* of `target`: whether `source` would gain a right there */
-	__u32 pad;
-	__u64 trees; /* mask of the patterns of names in whose trees it is */
+	__u32 reason;  /* enum reason, of the first denial */
+	__u32 denied;  /* whether anything is refused */
+	__u32 end;     /* enum end: how the walk ended */
+	__u32 sealed;  /* mask of layers in which it cannot be removed or replaced */
+	__u32 gains;   /* of `target`: whether `source` would gain a right there */
+	__u32 escapes; /* whether no domain may do what the ioctl command does */
+	__u64 asked;   /* the actions that were asked, those of an ioctl command too */
+	__u64 trees;   /* mask of the patterns of names in whose trees it is */
 	struct rule rule;
 	struct rule beneath; /* overlayfs: that of the real inode */
 };
@@ -726,6 +729,8 @@ struct explaining {
 	__u32 skip;    /* mask of layers that are not asked */
 	__u32 source;  /* descriptor of what is to be moved, 0: nothing is */
 	__u32 target;  /* a higher one, of the directory where it is to go */
+	__u32 command; /* of ioctl(2) */
+	__u32 ioctl;   /* whether what command needs is asked too */
 	__u64 mount;   /* of the descriptor that is looked at */
 	__u64 dentry;
 	__u64 gainable;	       /* the rights that `source` may gain */

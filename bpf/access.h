@@ -48,8 +48,10 @@ static __noinline int deny_walked(struct room *room, const struct sight *sight, 
 			     .layer = decision->layer,
 			     .hook = access->hook,
 			     .reason = decision->reason,
+			     .command = access->command,
 			     .error = access->error,
-			     .permissive = !enforced },
+			     .permissive = !enforced,
+			     .ioctl = access->ioctl },
 	};
 
 	if (refused & MASK(ACTION_MOUNT) && decision->reason == REASON_NO_RULE)

@@ -118,6 +118,17 @@ static __always_inline _Bool types_for_others(__u32 command)
 	}
 }
 
+static __noinline int refuse_command(struct file *file, __u32 hook, __u32 command)
+{
+	struct report report = {
+		.mount = (__u64)real_mount(file->f_path.mnt),
+		.dentry = (__u64)file->f_path.dentry,
+		.refusal = { .hook = hook, .reason = REASON_DOMAIN, .command = command, .ioctl = 1 }
+	};
+
+	return refuse_all(&report);
+}
+
 /*
  * Counting its own instructions is nobody's business; the kernel's events are, and who has these
  * capabilities can put probes into other programs, which write there.

@@ -7,6 +7,7 @@
 #ifndef LANDLOCK_BPF_EXPLAIN_H
 #define LANDLOCK_BPF_EXPLAIN_H
 
+#include "file.h"
 #include "refer.h"
 
 /* What the ruleset says of the object itself, and in which layers it is sealed. */
@@ -28,14 +29,33 @@ static __always_inline int explain_object(struct explaining *told)
 	return 0;
 }
 
+/*
+ * What an ioctl command is asked of an object: see on_file_ioctl(), and on_file_open() for what
+ * is fixed before it.
+ */
+static __always_inline __u64 command_actions(__u32 index, __u32 command, umode_t mode)
+{
+	__u64 asked = meant_by(command) | ioctl_action(index, command);
+
+	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !is_harmless_ioctl(command))
+		asked |= MASK(ACTION_IOCTL_DEV);
+	return asked;
+}
+
 /* What the walk up from an object decides; layers that user space leaves out are not asked. */
 static __always_inline int explain_walk(struct explaining *told)
 {
 	struct walk *walk = &told->room.walks[0];
 	struct explained *answer = &told->answer;
 
+	answer->asked = told->asked;
+	if (told->ioctl) {
+		answer->asked |=
+			command_actions(told->room.sight.index, told->command, answer->mode);
+		answer->escapes = types_for_others(told->command);
+	}
 	walk->decision.skip = told->skip;
-	walk_from(walk, &told->room.sight, told->mount, told->dentry, told->asked);
+	walk_from(walk, &told->room.sight, told->mount, told->dentry, answer->asked);
 	walk->decision.skip = 0;
 	for_each_layer(layer, walk->decision.layers)
 		answer->refused[layer] = walk->decision.refused[layer];

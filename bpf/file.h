@@ -124,8 +124,11 @@ static __always_inline int on_file_free_security(struct file *file)
 	return 0;
 }
 
-/* Deny what was refused when the file was opened, whoever asks now, as upstream. */
-static __noinline int ask_opened(struct file *file, __u64 asked, __u32 hook)
+/*
+ * Deny what was refused when the file was opened, whoever asks now, as upstream. The command is
+ * that of ioctl(2), where that is what is asked.
+ */
+static __noinline int ask_opened(struct file *file, __u64 asked, __u32 hook, __u32 command)
 {
 	struct state *state = the_state();
 	__u64 key = (__u64)file;
@@ -149,8 +152,10 @@ static __noinline int ask_opened(struct file *file, __u64 asked, __u32 hook)
 			     .layer = kept->layer,
 			     .hook = hook,
 			     .reason = REASON_OPENED,
+			     .command = command,
 			     .error = -EACCES,
-			     .permissive = !enforced },
+			     .permissive = !enforced,
+			     .ioctl = asked == MASK(ACTION_IOCTL_DEV) },
 	};
 
 	emit(&report);
@@ -159,7 +164,7 @@ static __noinline int ask_opened(struct file *file, __u64 asked, __u32 hook)
 
 static __always_inline int on_file_truncate(struct file *file)
 {
-	return ask_opened(file, MASK(ACTION_TRUNCATE), HOOK_FILE_TRUNCATE);
+	return ask_opened(file, MASK(ACTION_TRUNCATE), HOOK_FILE_TRUNCATE, 0);
 }
 
 /* Commands that no device implements, or that fcntl(2) and any other file offer as well. */
@@ -305,9 +310,9 @@ static __always_inline int ask_ioctl(struct file *file, __u32 command, __u32 hoo
 	int error = 0;
 
 	if (types_for_others(command))
-		error = refuse_file(file, hook);
+		error = refuse_command(file, hook, command);
 	else if (!is_harmless_ioctl(command))
-		error = ask_opened(file, MASK(ACTION_IOCTL_DEV), hook);
+		error = ask_opened(file, MASK(ACTION_IOCTL_DEV), hook, command);
 	return error ? error : ask_file_as(file, meant_by(command), hook, 1, command);
 }
 

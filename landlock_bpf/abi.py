@@ -727,10 +727,12 @@ class Refusal(ctypes.Structure):
         ("layer", ctypes.c_uint32),
         ("hook", ctypes.c_uint32),
         ("reason", ctypes.c_uint32),
-        ("event", ctypes.c_uint32),
         ("rule", ctypes.c_uint32),
+        ("command", ctypes.c_uint32),
         ("error", ctypes.c_int32),
-        ("permissive", ctypes.c_uint32),
+        ("event", ctypes.c_uint16),
+        ("permissive", ctypes.c_uint8),
+        ("ioctl", ctypes.c_uint8),
     ]
 
 
@@ -814,7 +816,7 @@ class Named(ctypes.Structure):
 
 
 class Explained(ctypes.Structure):
-    """struct explained: 760 bytes."""
+    """struct explained: 768 bytes."""
 
     _fields_ = [
         ("fd", ctypes.c_uint32),
@@ -827,7 +829,8 @@ class Explained(ctypes.Structure):
         ("end", ctypes.c_uint32),
         ("sealed", ctypes.c_uint32),
         ("gains", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("escapes", ctypes.c_uint32),
+        ("asked", ctypes.c_uint64),
         ("trees", ctypes.c_uint64),
         ("rule", Rule),
         ("beneath", Rule),
@@ -835,7 +838,7 @@ class Explained(ctypes.Structure):
 
 
 class Explaining(ctypes.Structure):
-    """struct explaining: 4544 bytes."""
+    """struct explaining: 4560 bytes."""
 
     _fields_ = [
         ("asked", ctypes.c_uint64),
@@ -843,6 +846,8 @@ class Explaining(ctypes.Structure):
         ("skip", ctypes.c_uint32),
         ("source", ctypes.c_uint32),
         ("target", ctypes.c_uint32),
+        ("command", ctypes.c_uint32),
+        ("ioctl", ctypes.c_uint32),
         ("mount", ctypes.c_uint64),
         ("dentry", ctypes.c_uint64),
         ("gainable", ctypes.c_uint64),

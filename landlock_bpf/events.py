@@ -9,12 +9,26 @@ import dataclasses
 import datetime
 import errno as errnos
 import functools
+import itertools
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from landlock_bpf import abi, engine, errors, hooks, names, policy, questions, record, ringbuf, ruleset, terminal
+from landlock_bpf import (
+    abi,
+    engine,
+    errors,
+    hooks,
+    ioctl_commands,
+    names,
+    policy,
+    questions,
+    record,
+    ringbuf,
+    ruleset,
+    terminal,
+)
 
 # How often a reader that waits looks whether the engine is still the one it reads from.
 _LOOK_SECONDS = 1.0
@@ -55,6 +69,8 @@ class Denial:
     `path2` is the second path of a rename or link. `rule` is where the rule that decided was written, `rule_path` what it is
     on; without one, `policy_name` tells whose silence it was. A path that was too long begins with `...`.
 
+    `command` is that of an ioctl(2), as the kernel has it.
+
     Where a rule program denied, `rule` is where its `function` was written, `event` is the one of its subtype, and `asked`
     tells arg2: the action bits by their names of 2017, or the command. `mountless`: the hook was not told through which mount,
     so the path begins at the root of its filesystem. `dropped` counts denials of the domain since the one before this that
@@ -83,6 +99,7 @@ class Denial:
     mountless: bool = False
     verdict: str = DENIED
     dropped: int = 0
+    command: int | None = None
 
 
 def read(*, follow: bool = True) -> Iterator[Denial]:
@@ -112,8 +129,10 @@ def parse(data: bytes) -> Denial:
     layer = known.layers[told.layer] if known and told.layer < len(known.layers) else None
     if told.reason == abi.Reason.PTRACE:
         layer = None  # it is about all of them
-    path = path_of(raw.path)
-    rule, rule_path = _rule(layer, told, path) if layer else (None, "")
+    command = told.command if told.ioctl else None
+    if told.event == abi.Event.FS_IOCTL:
+        command = told.refused & ioctl_commands.MOST
+    rule, rule_path = _rule(layer, told, [_names(raw.path), _names(raw.second)]) if layer else (None, "")
     function = ""
     if told.reason == abi.Reason.PROGRAM and layer and layer.programs and told.rule < len(layer.programs.rules):
         program = layer.programs.rules[told.rule]
@@ -130,7 +149,7 @@ def parse(data: bytes) -> Denial:
         raw.tid,
         raw.uid,
         raw.comm.decode(errors="replace"),
-        path,
+        path_of(raw.path),
         path_of(raw.second) if raw.second.bytes else "",
         abi.Reason(told.reason).name.lower(),
         rule,
@@ -141,19 +160,14 @@ def parse(data: bytes) -> Denial:
         bool(told.event) and told.hook in _MOUNTLESS,
         WOULD_BE_DENIED if told.permissive else DENIED,
         raw.dropped,
+        command,
     )
 
 
 def path_of(told: abi.Names) -> str:
-    """Put a path together from its names, which come from the object up to the root; what is no text becomes escapes."""
-    # The attribute `text` would end at the first 0.
-    start = abi.Names.text.offset
-    parts = bytes(told)[start : start + told.bytes].split(b"\0")[:-1]
-    return (
-        ("..." if told.truncated else "")
-        + "/"
-        + "/".join(terminal.shown(name.decode(errors="backslashreplace")) for name in reversed(parts))
-    )
+    """Put a path together from its names; what is no text becomes escapes."""
+    names = (terminal.shown(name.decode(errors="backslashreplace")) for name in _names(told))
+    return ("..." if told.truncated else "") + "/" + "/".join(names)
 
 
 def format_text(denial: Denial) -> str:
@@ -163,16 +177,16 @@ def format_text(denial: Denial) -> str:
     if denial.mountless:
         where = f"fs:{where}"
     what = ",".join(hooks.names(denial.action) or denial.asked) or denial.hook
+    if denial.command is not None and not denial.event:
+        what += f"({ioctl_commands.name(denial.command)})"
     why = REASONS[abi.Reason[denial.reason.upper()]]
     if denial.rule:
         why += f": {denial.rule}" + (f" {denial.function}()" if denial.function else "")
     elif denial.policy_name:
         why += f" (policy {denial.policy_name})"
     who = f"pid={denial.pid} comm={denial.comm!r} uid={denial.uid}"
-    line = (
-        f"{when} {denial.verdict.upper()} {denial.error} {what} {where} {who} hook={denial.hook} domain={denial.domain} {why}"
-    )
-    return terminal.shown(line)
+    by = f"hook={denial.hook} domain={denial.domain}" + (f" layer={denial.layer}" if denial.policy_name else "")
+    return terminal.shown(f"{when} {denial.verdict.upper()} {denial.error} {what} {where} {who} {by} {why}")
 
 
 def format_dropped(name: str, count: int) -> str:
@@ -187,26 +201,60 @@ def format_json(denial: Denial) -> str:
     return json.dumps(told)
 
 
-def _rule(layer: ruleset.Layer, told: abi.Refusal, path: str) -> tuple[policy.Location | None, str]:
+def _names(told: abi.Names) -> Sequence[bytes]:
+    """Give the names of a path from the root down, as they are; in the record they come from the object up."""
+    # The attribute `text` would end at the first 0.
+    start = abi.Names.text.offset
+    return bytes(told)[start : start + told.bytes].split(b"\0")[-2::-1]
+
+
+def _rule(layer: ruleset.Layer, told: abi.Refusal, paths: Sequence[Sequence[bytes]]) -> tuple[policy.Location | None, str]:
     """Find the rule that denied, and the path it is on; none where none says anything of it."""
-    sealed = told.reason == abi.Reason.SEALED
-    if not sealed and told.reason not in (abi.Reason.RULE, abi.Reason.OPENED, abi.Reason.NAMED):
-        return None, ""  # these alone are about what has a rule
-    keys, refused = _keys(told.object), hooks.plain(told.refused)
-    for entry in layer.entries if told.reason != abi.Reason.NAMED else ():
-        if entry.object in keys and (entry.denied & refused or (sealed and entry.sealed)):
-            return policy.Location(entry.file, entry.line), entry.path
-    # Several names may begin at one object: the one that the path has.
-    for name in layer.names:
-        if name.parent in keys and (name.denied & refused or sealed) and f"{path}/".startswith(f"{name.path}/"):
-            return policy.Location(name.file, name.line), name.path
-    parts = [os.fsencode(part) for part in path.split("/")]
+    if told.reason in (abi.Reason.SEALED, abi.Reason.OPENED, abi.Reason.NAMED):
+        # Which of two paths has the name is not told.
+        named = next(itertools.chain.from_iterable(_named(layer, told, path) for path in paths), None)
+        if named:
+            return named
+    if told.reason in (abi.Reason.SEALED, abi.Reason.OPENED, abi.Reason.RULE):
+        keys = _keys(told.object)
+        for entry in layer.entries:
+            if entry.object in keys and (_denies(told, entry) or (told.reason == abi.Reason.SEALED and entry.sealed)):
+                return policy.Location(entry.file, entry.line), entry.path
+    return None, ""  # these alone are about what has a rule
+
+
+def _named(layer: ruleset.Layer, told: abi.Refusal, path: Sequence[bytes]) -> Iterator[tuple[policy.Location, str]]:
+    """Give the rules on names that a path has: its last one where that is sealed, else any; names begin at one object."""
+    keys, sealed = _keys(told.object), told.reason == abi.Reason.SEALED
+    ends = range(len(path) if sealed else 1, len(path) + 1) if path else ()
+    beginning = [name for name in layer.names if name.parent in keys and (sealed or _denies(told, name))]
+    hashes = {made for end in ends for made in names.suffixes(path[:end])} if beginning else ()
+    # By their hashes, for the path may be cut, or lead through another mount; the one that is spelt so goes first.
+    for name in sorted((name for name in beginning if name.hash in hashes), key=lambda name: not _leads(name.path, path)):
+        yield policy.Location(name.file, name.line), name.path
     for tree in layer.trees:
         pattern = layer.patterns[tree.pattern]
-        meant = names.pattern(pattern.text).matches
-        if tree.object in keys and (pattern.denied & refused or sealed) and any(map(meant, parts)):
-            return policy.Location(pattern.file, pattern.line), f"{tree.path}/**/{pattern.text}"
-    return None, ""
+        if tree.object in keys and (sealed or _denies(told, pattern)):
+            depth = len(_split(tree.path)) if _leads(tree.path, path) else 0
+            matches = names.pattern(pattern.text).matches
+            if any(matches(path[end - 1]) for end in ends if end > depth):
+                yield policy.Location(pattern.file, pattern.line), f"{tree.path}/**/{pattern.text}"
+
+
+def _denies(told: abi.Refusal, rule: ruleset.Entry | ruleset.Name | ruleset.Pattern) -> bool:
+    """Whether a rule denies some of what was refused."""
+    refused = hooks.plain(told.refused)
+    return bool(ruleset.speaks(rule.denied, rule.commands, told.command if told.ioctl else None) & refused)
+
+
+def _split(path: str) -> list[bytes]:
+    return [part for part in os.fsencode(path).split(b"/") if part]
+
+
+def _leads(above: str, path: Sequence[bytes]) -> bool:
+    """Whether a path begins with another one."""
+    start = _split(above)
+    return list(path[: len(start)]) == start
 
 
 def _keys(seen: abi.Object) -> tuple[bytes, ...]:

@@ -87,6 +87,14 @@ def prefixes(missing: Sequence[bytes]) -> Iterator[tuple[int, bytes, bool]]:
         yield made, missing[count - 1], count == len(missing)
 
 
+def suffixes(path: Sequence[bytes]) -> Iterator[int]:
+    """Give the hash of each path that ends where this one does, and begins as far above as rules do: the shortest first."""
+    made = 0
+    for name in reversed(path[-int(abi.Limit.MISSING) :]):
+        made = mix(made, hash_bytes(name))
+        yield made
+
+
 def length_bit(name: bytes) -> int:
     """Give the bit of ruleset.lengths for a name."""
     return 1 << len(name) % 64

@@ -15,6 +15,7 @@ _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 _ALL_64 = (1 << 64) - 1
 _SHIFT = 64 - int(abi.Limit.FILTER_BITS)
 _BITS = (1 << abi.Limit.FILTER_BITS) - 1
+_IOCTL = int(abi.Action.IOCTL)
 
 
 class Entry(NamedTuple):
@@ -224,6 +225,14 @@ def handled(layers: Iterable[Layer]) -> int:
 def low_word(serial: int) -> int:
     """Give what a set of views has in the place of a ruleset's index, in filter_bit()."""
     return serial & 0xFFFFFFFF
+
+
+def speaks(mask: int, commands: tuple[int, ...], command: int | None) -> int:
+    """Give what a rule about `commands`, or all, says where one is asked: without ioctl, if it is about others.
+
+    None stands for a command that no rule names.
+    """
+    return mask & ~_IOCTL if commands and command not in commands else mask
 
 
 def filter_bits(inos: Iterable[int], index: int) -> list[int]:

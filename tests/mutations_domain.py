@@ -161,7 +161,9 @@ ROWS = (
         "if (inode && !inode->i_ino)",
         "test_escape.py::test_records",
     ),
-    mutation.of_engine("terminal", "file.h", "error = refuse_file(file, hook);", "error = 0;", "test_escape.py::test_kernel"),
+    mutation.of_engine(
+        "terminal", "file.h", "error = refuse_command(file, hook, command);", "error = 0;", "test_escape.py::test_kernel"
+    ),
     mutation.of_engine(
         "vital-received",
         "file.h",

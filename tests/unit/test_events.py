@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, events, identity, policy, questions, record, ruleset
+from landlock_bpf import abi, events, identity, names, policy, questions, record, ruleset
 from landlock_bpf.abi import Action
 
 OBJECT = identity.OBJECT.pack(42, 0, 8, 1)
@@ -131,6 +132,7 @@ def test_a_denial_of_a_rule_program(name: str) -> None:
     raw = denial(abi.Reason.PROGRAM, serial=8, event=event, refused=arg2, rule=rule, hook=abi.Hook.INODE_PERMISSION, error=-1)
     found = events.parse(bytes(raw))
     assert (found.event, found.asked, found.action, found.function) == (event.name, asked, Action(0), where.split()[1][:-2])
+    assert found.command == (arg2 if event == abi.Event.FS_IOCTL else None)
     what = ",".join(asked) or "inode_permission"
     text = events.format_text(found)
     assert f" DENIED EPERM {what} fs:/.ssh/id " in text and text.endswith(f"a rule program denies it: {where}")
@@ -156,29 +158,116 @@ def test_what_a_permissive_policy_would_deny() -> None:
     assert json.loads(events.format_json(found))["verdict"] == "would be denied"
 
 
+def test_a_tree_whose_own_name_its_pattern_has() -> None:
+    """What is beneath a tree is meant, not the tree."""
+    layer = ruleset.Layer(
+        "work", 8, "p", "p.toml", 0, 0, 2, True, ((OBJECT, 2),),
+        (ruleset.Entry(OBJECT, 0, 0, True, "/home/old.pem", "p.toml", 5),),
+        patterns=(ruleset.Pattern("*.pem", int(Action.READ_FILE), "p.toml", 9),),
+        trees=(ruleset.Tree(OBJECT, 0, "/home/old.pem"),),
+    )  # fmt: skip
+    record.write(record.Record(8, 4, "work", "", (layer,)))
+    for path, line in (((b"old.pem", b"home"), 5), ((b"key.pem", b"old.pem", b"home"), 9)):
+        found = events.parse(bytes(denial(SEALED, path, serial=8)))
+        assert found.rule == policy.Location("p.toml", line)
+
+
+COMMANDS = {
+    "by its name": (abi.Hook.FILE_IOCTL, Action.IOCTL, 0x5412, "ioctl(TIOCSTI)"),
+    "by its number": (abi.Hook.FILE_IOCTL_COMPAT, Action.IOCTL_DEV, 0x12345678, "ioctl_dev(0x12345678)"),
+    "0": (abi.Hook.FILE_IOCTL, Action.IOCTL | Action.FILE_GETATTR, 0, "file_getattr,ioctl(0x0)"),
+    "one of a class": (abi.Hook.FILE_IOCTL, 1 << abi.ActionBit.COMMANDS, 0x541B, "ioctl(FIONREAD)"),
+    "no action": (abi.Hook.FILE_IOCTL, 0, 0x5412, "file_ioctl(TIOCSTI)"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_command_of_an_ioctl(name: str) -> None:
+    hook, refused, command, what = COMMANDS[name]
+    found = events.parse(bytes(denial(hook=hook, refused=refused, command=command, ioctl=1)))
+    assert found.command == command
+    assert f" DENIED EACCES {what} /.ssh/id " in events.format_text(found)
+    assert json.loads(events.format_json(found))["command"] == command
+    assert events.parse(bytes(denial())).command is None
+
+
+@pytest.mark.parametrize(("command", "line"), [(0x5412, 5), (0x541B, 6), (0x5401, 7)])
+def test_a_denial_of_a_command_names_the_rule_on_it(command: int, line: int) -> None:
+    entries = tuple(
+        ruleset.Entry(OBJECT, 0, int(Action.IOCTL), True, "/x", "p.toml", number, commands)
+        for number, commands in ((5, (0x5412,)), (6, (0x541B,)), (7, ()))
+    )
+    layer = ruleset.Layer("work", 8, "p", "p.toml", int(Action.IOCTL), 0, 3, True, ((OBJECT, 3),), entries)
+    record.write(record.Record(8, 4, "work", "", (layer,)))
+    raw = denial(serial=8, hook=abi.Hook.FILE_IOCTL, refused=1 << abi.ActionBit.COMMANDS, command=command, ioctl=1)
+    found = events.parse(bytes(raw))
+    assert found.rule == policy.Location("p.toml", line)
+
+
+def test_the_layer() -> None:
+    assert " domain=work layer=0 a rule denies it: " in events.format_text(events.parse(bytes(denial())))
+    for made in (denial(serial=8), denial(abi.Reason.PTRACE)):  # of no layer that is known
+        assert "layer=" not in events.format_text(events.parse(bytes(made)))
+
+
 def test_how_many_were_not_reported() -> None:
     found = events.parse(bytes(denial(dropped=7)))
     assert (found.verdict, found.dropped) == ("denied", 7)
     assert events.format_dropped("work\x1b", 7).startswith(r"7 denials of the domain work\x1b were not reported")
 
 
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        ((b"later", b"home"), ("/home/later", 7)),
-        ((b"x", b"later", b"home"), ("/home/later", 7)),
-        ((b"laterer", b"home"), None),
-        ((b"key.pem", b"deep", b"home"), ("/home/**/*.pem", 9)),
-    ],
-)
-def test_a_denial_of_a_name_names_its_rule(names: tuple[bytes, ...], expected: tuple[str, int] | None) -> None:
+def named(path: str, line: int, denied: Action = Action.READ_FILE, missing: int = 1) -> ruleset.Name:
+    """A rule on a path whose last names, `missing` of them, need not exist; the others are of the object."""
+    parts = [os.fsencode(part) for part in path.split("/")][-missing:]
+    (*_, (made, last, _)) = names.prefixes(parts)
+    return ruleset.Name(OBJECT, made, len(last), int(denied), path, "p.toml", line)
+
+
+NAMED, SEALED = abi.Reason.NAMED, abi.Reason.SEALED
+LATER, ODD, RAW = ("/home/later", 7), ("/home/a\n\x1b", 11), ("/home/\udcff\N{SNOWMAN}", 12)
+PEM = ("/home/**/*.pem", 9)
+ON_NAMES = {
+    "the name": (NAMED, (b"later", b"home"), (), LATER),
+    "beneath it": (NAMED, (b"x", b"later", b"home"), (), LATER),
+    "a longer name": (NAMED, (b"laterer", b"home"), (), None),
+    "a pattern": (NAMED, (b"key.pem", b"deep", b"home"), (), PEM),
+    "the same name further down": (NAMED, (b"later", b"other", b"home"), (), ("/home/other", 13)),
+    "control characters": (NAMED, (b"a\n\x1b", b"home"), (), ODD),
+    "not UTF-8": (NAMED, (b"\xff" + "\N{SNOWMAN}".encode(), b"home"), (), RAW),
+    "renamed from": (SEALED, (b"later", b"home"), (b"x", b"home"), LATER),
+    "renamed to": (SEALED, (b"x", b"home"), (b"later", b"home"), LATER),
+    "renamed to a pattern": (SEALED, (b"a.txt", b"home"), (b"key.pem", b"home"), PEM),
+    "renamed to not UTF-8": (SEALED, (b"a.txt", b"home"), (b"\xff" + "\N{SNOWMAN}".encode(), b"home"), RAW),
+    "renamed onto the way": (SEALED, (b"x", b"home"), (b"way", b"home"), ("/home/way/there", 15)),
+    "renamed to a pattern, out of one": (SEALED, (b"x", b"old.pem", b"home"), (b"later", b"home"), LATER),
+    "the object itself": (SEALED, (b"home",), (b"elsewhere",), ("/home", 5)),
+}
+
+
+# Of a path that is cut, what is above the names is not known.
+CUT = [name for name in ON_NAMES if name != "the same name further down"]
+
+
+@pytest.mark.parametrize(("name", "cut"), [*((name, False) for name in ON_NAMES), *((name, True) for name in CUT)])
+def test_a_denial_of_a_name_names_its_rule(name: str, cut: bool) -> None:
+    reason, path, path2, expected = ON_NAMES[name]
     read = int(Action.READ_FILE)
     layer = ruleset.Layer(
         "work", 8, "p", "p.toml", read, read, 2, True, ((OBJECT, 2),),
-        names=(ruleset.Name(OBJECT, 1, 5, read, "/home/later", "p.toml", 7),),
+        (ruleset.Entry(OBJECT, 0, 0, True, "/home", "p.toml", 5),),
+        names=(
+            named("/home/way/there", 15, missing=2), named("/home/way", 15)._replace(denied=0, path="/home/way/there"),
+            named(*LATER), named(*ODD), named(*RAW), named("/home/other", 13),
+        ),
         patterns=(ruleset.Pattern("*.pem", read, "p.toml", 9),),
         trees=(ruleset.Tree(OBJECT, 0, "/home"),),
     )  # fmt: skip
     record.write(record.Record(8, 4, "work", "", (layer,)))
-    found = events.parse(bytes(denial(abi.Reason.NAMED, names, serial=8)))
-    assert (found.rule_path, found.rule.line) == expected if expected and found.rule else (expected, found.rule) == (None, None)
+    made = denial(reason, path, serial=8)
+    put(made, abi.Denial.second.offset, path2)
+    if cut:
+        put(made, abi.Denial.path.offset, path[:-1])
+        put(made, abi.Denial.second.offset, path2[:-1])
+        made.path.truncated = made.second.truncated = 1
+    found = events.parse(bytes(made))
+    assert (found.rule_path, found.rule and found.rule.line) == (expected or ("", None))
