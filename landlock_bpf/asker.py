@@ -12,6 +12,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from landlock_bpf import (
     abi,
@@ -25,6 +26,8 @@ from landlock_bpf import (
     fsview,
     hooks,
     installation,
+    ioctl_commands,
+    merging,
     names,
     policy,
     record,
@@ -46,6 +49,8 @@ MAKING = OF_PARENT & ~REMOVING & ~Action.REFER
 # What is asked of a symbolic link itself, not of where it leads.
 _OF_LINK = OF_PARENT | Action.READLINK
 MOVES = ("rename", "link")
+# Before a command by its name or number: what is asked of ioctl(2) with it.
+IOCTL = "ioctl:"
 _EVERYTHING = (1 << 64) - 1
 _ALL_LAYERS = (1 << abi.Limit.LAYERS) - 1
 _MAKING = {
@@ -63,6 +68,21 @@ _MAKING = {
 Told = dict[int, abi.Explained]
 
 
+class _Asked(NamedTuple):
+    """What is asked of an object: an action of policies, and its bits as the engine has them.
+
+    Without `commands`, ioctl is asked for all that no rule names; several are such that no rule tells apart.
+    """
+
+    action: Action
+    mask: int
+    commands: tuple[int, ...] = ()
+
+    def of(self, said: Action | int, commands: tuple[int, ...]) -> int:
+        """Give of what a rule about `commands`, or all, says that which is asked."""
+        return ruleset.speaks(said, commands, self.commands[0] if self.commands else None) & self.action
+
+
 class Asker:
     """What asks the engine about one ruleset, whose layers are known."""
 
@@ -77,23 +97,52 @@ class Asker:
                 self._rules.setdefault(entry.object, []).append((number, entry))
 
     def answer(self, word: str, path: str, path2: str = "") -> explanation.Answer:
-        """Answer for an action by its name, or for a move; OSError where a path cannot be looked at."""
+        """Answer for an action by its name, IOCTL and a command, or a move; OSError where a path cannot be looked at."""
         if word in MOVES:
             questions = tuple(self._move(word, path, path2))
             return explanation.Answer(word, path, path2, all(each.allowed for each in questions), False, questions)
+        missing = not os.path.lexists(path)
+        if word.startswith(IOCTL):
+            questions = tuple(self._commands(ioctl_commands.numbers(word[len(IOCTL) :]), path))
+            return explanation.Answer(word, path, "", all(each.allowed for each in questions), missing, questions)
         action = Action[word.upper()]
         if action == Action.REFER and path2:
             questions = (*self._ask(action, path), *self._ask(action, path2), *self._gain(path, path2))
             return explanation.Answer(word, path, path2, all(each.allowed for each in questions), False, questions)
         questions = tuple(self._ask(action, path))
-        missing = not os.path.lexists(path)
         return explanation.Answer(word, path, "", all(each.allowed for each in questions), missing, questions)
 
     def _ask(self, action: Action, path: str) -> Iterator[explanation.Question]:
         if action & (REMOVING | MAKING):
             yield from self._seal(path, action)
         with ascent.Ascent(path, follow=not action & _OF_LINK, parent=bool(action & OF_PARENT)) as places:
-            yield self._question(action, places)
+            yield self._question(_Asked(action, int(action)), places)
+            for mask, commands in self._classes() if action == Action.IOCTL else ():
+                yield self._question(_Asked(action, mask, commands), places)
+
+    def _classes(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Give the sets of ioctl commands that the layers tell apart, each with the engine's bit of it."""
+        told = merging.Classes(self._layers).commands
+        for number in sorted(set(told.values())):
+            yield 1 << abi.ActionBit.COMMANDS + number, tuple(command for command in told if told[command] == number)
+
+    def _commands(self, commands: Sequence[int], path: str) -> Iterator[explanation.Question]:
+        """Ask for all that the engine asks for commands: those that it asks the same for together."""
+        with ascent.Ascent(path, follow=True) as places:
+            alike: dict[tuple[int, int], tuple[int, ...]] = {}
+            for command in commands:
+                told = self._live.ask(self._index, [places.object], 0, command=command)
+                for answer in told.values():
+                    needs = int(answer.asked), int(answer.escapes)
+                    alike[needs] = (*alike.get(needs, ()), command)
+            for (mask, escapes), same in alike.items():
+                if escapes:
+                    verdicts = (self._verdict(*each, False, "domain", None) for each in enumerate(self._layers))
+                    yield explanation.Question("domain", places.target, tuple(verdicts), (), same)
+                for row in hooks.ACTIONS:
+                    if row.action & hooks.plain(mask):
+                        own = mask & ~int(hooks.EVERY & ~Action.IOCTL) if row.action == Action.IOCTL else int(row.action)
+                        yield self._question(_Asked(row.action, own, same), places)
 
     def _seal(self, path: str, making: Action = NOTHING) -> Iterator[explanation.Question]:
         """Ask whether something may be removed or replaced, or made where it is missing."""
@@ -111,7 +160,7 @@ class Asker:
                     )
                     for number, layer in enumerate(self._layers)
                 )
-                yield explanation.Question("seal", whole, verdicts, self._walk(hooks.EVERY, places, told))
+                yield explanation.Question("seal", whole, verdicts, self._walk(None, places, told))
 
     def _sealed(self, answer: abi.Explained, places: ascent.Ascent, told: Told) -> dict[int, explanation.Rule | None]:
         """Give the layers in which the engine says that something is sealed, each with a rule that does it."""
@@ -147,7 +196,8 @@ class Asker:
                 if made == name.hash:
                     last = made == [*names.prefixes(parts)][-1][0] if len(parts) <= abi.Limit.MISSING else False
                     where = policy.Location(name.file, name.line)
-                    yield explanation.Rule(number, name.path, NOTHING, Action(name.denied & hooks.EVERY), where), last
+                    denied = Action(name.denied & hooks.EVERY)
+                    yield explanation.Rule(number, name.path, NOTHING, denied, where, name.commands), last
         for tree in layer.trees:
             parts = beneath.get(tree.object, [])
             pattern = layer.patterns[tree.pattern]
@@ -196,45 +246,46 @@ class Asker:
             if not all(verdict.allowed for verdict in verdicts):
                 yield explanation.Question("gain", places.target, tuple(verdicts), ())
 
-    def _question(self, action: Action, places: ascent.Ascent) -> explanation.Question:
-        told = self._live.ask(self._index, places.fds, int(action))
-        verdicts = tuple(self._decided(action, places, told)) if places.object in told else ()
-        return explanation.Question((action.name or "").lower(), places.target, verdicts, self._walk(action, places, told))
+    def _question(self, asked: _Asked, places: ascent.Ascent) -> explanation.Question:
+        told = self._live.ask(self._index, places.fds, asked.mask)
+        verdicts = tuple(self._decided(asked, places, told)) if places.object in told else ()
+        name, walk = (asked.action.name or "").lower(), self._walk(asked, places, told)
+        return explanation.Question(name, places.target, verdicts, walk, asked.commands)
 
-    def _decided(self, action: Action, places: ascent.Ascent, told: Told) -> Iterator[explanation.Verdict]:
+    def _decided(self, asked: _Asked, places: ascent.Ascent, told: Told) -> Iterator[explanation.Verdict]:
         for number, layer in enumerate(self._layers):
             # Rules on names speak of what is missing, too.
-            named = (rule for rule, _ in self._named(number, layer, places, told) if rule.denied & action)
+            named = (rule for rule, _ in self._named(number, layer, places, told) if asked.of(rule.denied, rule.commands))
             rule = next(named, None) if places.names else None
-            if layer.programs or not layer.handled & action:
+            if layer.programs or not layer.handled & asked.action:
                 yield self._verdict(number, layer, True, "programs" if layer.programs else "unhandled", None)
             elif rule:
                 yield self._verdict(number, layer, False, "named", rule)
-            elif told[places.object].refused[number] & action:
-                yield self._denied(number, layer, action, places)
+            elif told[places.object].refused[number] & asked.mask:
+                yield self._denied(number, layer, asked, places)
             else:
-                yield self._allowed(number, layer, action, places, told)
+                yield self._allowed(number, layer, asked, places, told)
 
-    def _denied(self, number: int, layer: ruleset.Layer, action: Action, places: ascent.Ascent) -> explanation.Verdict:
+    def _denied(self, number: int, layer: ruleset.Layer, asked: _Asked, places: ascent.Ascent) -> explanation.Verdict:
         """Ask again for one layer alone: now the rule that decides is its own."""
-        told = self._live.ask(self._index, places.fds, int(action), skip=~(1 << number) & _ALL_LAYERS)
+        told = self._live.ask(self._index, places.fds, asked.mask, skip=~(1 << number) & _ALL_LAYERS)
         here = told[places.object]
         reason = abi.Reason(here.reason)
         rules: Iterator[explanation.Rule] = iter(())
         if reason == abi.Reason.RULE:
             keys = keys_of(bytes(here.decided))
-            entries = (entry for entry in layer.entries if entry.object in keys and entry.denied & action)
+            entries = (entry for entry in layer.entries if entry.object in keys and asked.of(entry.denied, entry.commands))
             rules = (_written(number, entry) for entry in entries)
         elif reason == abi.Reason.NAMED:
-            rules = (rule for rule, _ in self._named(number, layer, places, told) if rule.denied & action)
+            rules = (rule for rule, _ in self._named(number, layer, places, told) if asked.of(rule.denied, rule.commands))
         return self._verdict(number, layer, False, reason.name.lower(), next(rules, None))
 
     def _allowed(
-        self, number: int, layer: ruleset.Layer, action: Action, places: ascent.Ascent, told: Told
+        self, number: int, layer: ruleset.Layer, asked: _Asked, places: ascent.Ascent, told: Told
     ) -> explanation.Verdict:
         for fd in places.fds:
             for other, entry in self._entries(told[fd]) if fd in told else ():
-                if other == number and entry.allowed & action:
+                if other == number and asked.of(entry.allowed, entry.commands):
                     return self._verdict(number, layer, True, "allowed", _written(number, entry))
         return self._verdict(number, layer, True, "default", None)
 
@@ -243,7 +294,8 @@ class Asker:
     ) -> explanation.Verdict:
         return explanation.Verdict(number, layer.policy, allowed, bool(self._permissive >> number & 1), reason, rule)
 
-    def _walk(self, action: Action, places: ascent.Ascent, told: Told) -> tuple[explanation.Place, ...]:
+    def _walk(self, asked: _Asked | None, places: ascent.Ascent, told: Told) -> tuple[explanation.Place, ...]:
+        """Tell what rules on the way say of what is asked, or of anything."""
         walk = []
         for fd, path in places.paths():
             answer = told.get(fd)
@@ -256,7 +308,8 @@ class Asker:
                     keys = keys_of(bytes(answer.object))
                     trees = (tree for tree in layer.trees if tree.object in keys)
                     written += [_patterned(number, tree, layer.patterns[tree.pattern]) for tree in trees]
-                rules = [rule.about(action) for rule in written if (rule.allowed | rule.denied) & action]
+                said = (rule.about(Action(asked.of(hooks.EVERY, rule.commands)) if asked else hooks.EVERY) for rule in written)
+                rules = [rule for rule in said if rule.allowed | rule.denied]
             walk.append(explanation.Place(path, tuple(rules), tuple(n for n in range(len(self._layers)) if sealed >> n & 1)))
         return tuple(walk)
 
@@ -322,11 +375,10 @@ def keys_of(object: bytes) -> tuple[bytes, bytes]:
 
 def _written(layer: int, entry: ruleset.Entry) -> explanation.Rule:
     allowed, denied = (Action(actions & hooks.EVERY) for actions in (entry.allowed, entry.denied))
-    return explanation.Rule(layer, entry.path, allowed, denied, policy.Location(entry.file, entry.line))
+    return explanation.Rule(layer, entry.path, allowed, denied, policy.Location(entry.file, entry.line), entry.commands)
 
 
 def _patterned(layer: int, tree: ruleset.Tree, pattern: ruleset.Pattern) -> explanation.Rule:
     denied = Action(pattern.denied & hooks.EVERY)
-    return explanation.Rule(
-        layer, f"{tree.path}/**/{pattern.text}", NOTHING, denied, policy.Location(pattern.file, pattern.line)
-    )
+    where = policy.Location(pattern.file, pattern.line)
+    return explanation.Rule(layer, f"{tree.path}/**/{pattern.text}", NOTHING, denied, where, pattern.commands)

@@ -39,14 +39,28 @@ class Explainer:
         self._stack.close()
 
     def ask(
-        self, ruleset: int, fds: Iterable[int], asked: int, *, skip: int = 0, source: int = 0, target: int = 0
+        self,
+        ruleset: int,
+        fds: Iterable[int],
+        asked: int,
+        *,
+        skip: int = 0,
+        source: int = 0,
+        target: int = 0,
+        command: int | None = None,
     ) -> dict[int, abi.Explained]:
         """Ask the layers of a ruleset, those in the mask `skip` left out, for actions on what open descriptors stand for.
 
         With `source` and `target`, a higher one, and all actions, `gains` of the latter says whether what the former stands
-        for would gain a right there. What is in no tree, such as a pipe, has no answer: no policy speaks of it.
+        for would gain a right there. With an ioctl `command`, all that this needs is asked as well: `asked` of an answer says
+        what that is, and `escapes` that every domain refuses it.
+
+        What is in no tree, such as a pipe, has no answer: no policy speaks of it.
         """
-        self._map.update(0, abi.Explaining(asked=asked, ruleset=ruleset, skip=skip, source=source, target=target))
+        question = abi.Explaining(asked=asked, ruleset=ruleset, skip=skip, source=source, target=target)
+        if command is not None:
+            question.command, question.ioctl = command, 1
+        self._map.update(0, question)
         told = bpf.iter_read(self._link, "explain")
         answers = (abi.Explained.from_buffer_copy(told, at) for at in range(0, len(told), _SIZE))
         wanted = set(fds)

@@ -11,17 +11,22 @@ from landlock_bpf.abi import Action
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """A rule as it was written: what its layer, counted from 0, allows or denies on a path."""
+    """A rule as it was written: what its layer, counted from 0, allows or denies on a path.
+
+    With `commands`, what it says of ioctl is about these alone.
+    """
 
     layer: int
     path: str
     allowed: Action
     denied: Action
     location: policy.Location
+    commands: tuple[int, ...] = ()
 
     def about(self, actions: Action) -> Rule:
         """Leave out what it says of other actions."""
-        return dataclasses.replace(self, allowed=self.allowed & actions, denied=self.denied & actions)
+        commands = self.commands if actions & Action.IOCTL else ()
+        return dataclasses.replace(self, allowed=self.allowed & actions, denied=self.denied & actions, commands=commands)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +54,16 @@ class Verdict:
 class Question:
     """One action asked of one object, each layer's verdict, and the walk from the object up to the root.
 
-    The action is a name of enum action, `seal` (that the object may be removed or replaced) or `gain` (that it gains no right
-    by moving).
+    The action is a name of enum action, `seal` (that the object may be removed or replaced), `gain` (that it gains no right
+    by moving) or `domain` (that an ioctl command does not lead out of it). What is asked of ioctl(2) is asked for `commands`;
+    without these, for all that no rule names.
     """
 
     action: str
     path: str
     verdicts: tuple[Verdict, ...]
     walk: tuple[Place, ...]
+    commands: tuple[int, ...] = ()
 
     @property
     def allowed(self) -> bool:

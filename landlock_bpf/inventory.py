@@ -68,7 +68,10 @@ class LayerInfo:
 
 @dataclasses.dataclass(frozen=True)
 class RuleInfo:
-    """A rule; `objects` counts what it was tied to, with the places on its way; `ended`: in force no more."""
+    """A rule; `objects` counts what it was tied to, with the places on its way; `ended`: in force no more.
+
+    With `commands`, what it says of ioctl is about these alone.
+    """
 
     path: str
     allowed: abi.Action
@@ -77,6 +80,7 @@ class RuleInfo:
     line: int
     objects: int
     ended: bool
+    commands: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +193,7 @@ def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> Lay
         found.setdefault((entry.path, entry.file, entry.line), []).append(entry)
     rules = tuple(
         # The first entry of a rule is of its object, the others are of the way to it.
-        RuleInfo(path, abi.Action(own.allowed), abi.Action(own.denied), file, line, len(entries), ended)
+        RuleInfo(path, abi.Action(own.allowed), abi.Action(own.denied), file, line, len(entries), ended, own.commands)
         for (path, file, line), entries in found.items()
         for own in entries[:1]
         for ended in [own.object[identity.DEVICE] not in living]
@@ -215,11 +219,12 @@ def _names(layer: ruleset.Layer) -> Iterator[RuleInfo]:
     nothing = abi.Action(0)
     for name in layer.names:
         if name.denied:
-            yield RuleInfo(name.path, nothing, abi.Action(name.denied & hooks.EVERY), name.file, name.line, 1, False)
+            denied = abi.Action(name.denied & hooks.EVERY)
+            yield RuleInfo(name.path, nothing, denied, name.file, name.line, 1, False, name.commands)
     for tree in layer.trees:
         pattern = layer.patterns[tree.pattern]
         path, denied = amendment.shown(layer, tree), abi.Action(pattern.denied & hooks.EVERY)
-        yield RuleInfo(path, nothing, denied, pattern.file, pattern.line, 1, False)
+        yield RuleInfo(path, nothing, denied, pattern.file, pattern.line, 1, False, pattern.commands)
 
 
 def _programs(live: engine.Engine, programs: ruleset.Programs) -> ProgramsInfo:

@@ -86,6 +86,16 @@ def name(command: int) -> str:
     return _NAMES.get(command, f"{command:#x}")
 
 
+def numbers(word: str) -> tuple[int, ...]:
+    """Give the commands that a person means by a name or a number; ValueError where it is neither."""
+    if word in COMMANDS:
+        return COMMANDS[word]
+    command = int(word, 0)
+    if not 0 <= command <= MOST:
+        raise ValueError(word)
+    return (command,)
+
+
 def names(commands: tuple[int, ...]) -> tuple[str, ...]:
     """Name several, each once."""
     return tuple(dict.fromkeys(map(name, commands)))

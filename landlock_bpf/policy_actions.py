@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from landlock_bpf import abi, hooks
+from landlock_bpf import abi, hooks, ioctl_commands
 
 # Upstream's newest: what came after ABI 9, which has resolve_unix, is on sockets (10) and on tracing (11).
 NEWEST_ABI = 11
@@ -53,6 +53,14 @@ def summary(actions: abi.Action) -> str:
             words.append(word)
             actions &= ~GROUPS[word]
     return ", ".join((*words, *hooks.names(actions))) or "nothing"
+
+
+def listed(actions: abi.Action, commands: tuple[int, ...] = ()) -> str:
+    """Name the actions one by one, ioctl with the commands that it is about, if it is not all."""
+    words = list(hooks.names(actions))
+    if commands and actions & abi.Action.IOCTL:
+        words[words.index("ioctl")] = f"ioctl ({', '.join(ioctl_commands.names(commands))})"
+    return ", ".join(words) or "nothing"
 
 
 def suggestion(word: str, words: Iterable[str]) -> str:

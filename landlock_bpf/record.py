@@ -134,6 +134,13 @@ def read(serial: int, *, whole: bool = True) -> Record | None:
     return None
 
 
+def domains() -> set[str]:
+    """Name the domains that records are of, past ones too: those in force, and those of which denials may still be read."""
+    past = os.listdir(PAST) if os.path.isdir(PAST) else []
+    known = {*serials(), *(int(told[1]) for told in map(_NAME.fullmatch, past) if told)}
+    return {found.domain for serial in known if (found := read(serial, whole=False)) and found.domain}
+
+
 def count_stale(keys: int) -> int:
     """Count keys removed since the filter was last made anew. The count may get lost: it only says when that pays."""
     path = RUN / "stale"

@@ -5,8 +5,9 @@ A path that begins with `fs:` is as its filesystem has it, for some hooks are no
 
 What a permissive policy would deny says WOULD BE DENIED: it was allowed.
 
-Denials of before are kept, as long as there is room, until somebody reads them. Each goes to one reader only. What finds no
-room, or is more than --rate allows, is denied all the same, and counted: "N denials of the domain X were not reported".
+Denials of before are kept, as long as there is room, until somebody reads them. Each goes to one reader only: with NAME, those
+of all other domains are dropped as long as it reads. What finds no room, or is more than --rate allows, is denied all the same,
+and counted: "N denials of the domain X were not reported".
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from landlock_bpf import cli, controller, events
+from landlock_bpf import cli, controller, errors, events, record
 
 EXAMPLES = """\
 examples:
@@ -25,7 +26,9 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", nargs="?", help="only those of this domain")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="only those of this domain, in force or ended; others' are dropped"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--no-follow", dest="follow", action="store_false", help="print what is there, and stop")
     parser.add_argument(
@@ -38,6 +41,9 @@ def main(args: argparse.Namespace) -> int:
     if args.rate is not None and not 0 <= args.rate < 1 << 32:
         args.parser.error("--rate takes a number of denials a second, or 0")
     cli.require_root()
+    if args.name is not None and args.name not in record.domains():
+        what = f"there is no domain {args.name}, nor was there one of late, so nothing was read"
+        raise errors.NotFoundError(f"{what}; `landlock-bpf list` names those in force")
     if args.rate is not None:
         with controller.Controller.open() as live:
             live.limit_events(args.rate)

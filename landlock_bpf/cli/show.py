@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from landlock_bpf import abi, cli, controller, hooks, inventory, marking, ruleset, terminal
+from landlock_bpf import abi, cli, controller, hooks, inventory, marking, policy_actions, ruleset, terminal
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -82,9 +82,9 @@ def _print_programs(programs: inventory.ProgramsInfo) -> None:
 
 
 def _says(rule: inventory.RuleInfo) -> str:
-    words = [f"{verb} {_actions(actions)}" for verb, actions in (("allow", rule.allowed), ("deny", rule.denied)) if actions]
-    return "; ".join(words)
+    said = (("allow", rule.allowed), ("deny", rule.denied))
+    return "; ".join(f"{verb} {_actions(actions, rule.commands)}" for verb, actions in said if actions)
 
 
-def _actions(actions: int) -> str:
-    return "all" if actions == hooks.ALL else ", ".join(hooks.names(actions)) or "nothing"
+def _actions(actions: abi.Action, commands: tuple[int, ...] = ()) -> str:
+    return "all" if actions == hooks.ALL and not commands else policy_actions.listed(actions, commands)

@@ -6,6 +6,9 @@ The engine in the kernel decides, by the same walk as for an access. Paths are t
 
 ACTION is one of the actions of a policy; `all`, for a table of them; or `rename` or `link`, with two paths. PATH is what is
 read, made, removed: of what is to be made or removed, its directory is asked. It need not exist.
+
+`ioctl` asks for all ioctl commands: it is denied if one of them is. `ioctl:TIOCSTI` or `ioctl:0x5412` asks for one command,
+with all else that this needs, of a file that is opened now.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, asker, cli, errors, events, explanation, hooks, terminal
+from landlock_bpf import abi, asker, cli, errors, events, explanation, hooks, ioctl_commands, policy_actions, terminal
 from landlock_bpf.cli import layers, output
 
 EXAMPLES = """\
@@ -24,6 +27,7 @@ examples:
   sudo landlock-bpf why workshop read_file ~/.ssh/id_ed25519
   sudo landlock-bpf why policies/home-minus-ssh.toml all ~/.ssh
   sudo landlock-bpf why workshop rename notes.txt ~/.ssh/notes.txt
+  sudo landlock-bpf why workshop ioctl:TIOCSETD /dev/tty
 
 exit status: 0 allowed (all of them), 1 denied, 2 trouble.
 """
@@ -40,7 +44,7 @@ REASONS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subject", metavar="DOMAIN|POLICY", help="a domain in force, or a policy file")
-    parser.add_argument("action", metavar="ACTION", choices=WORDS, help=f"one of {', '.join(WORDS)}")
+    parser.add_argument("action", metavar="ACTION", type=_word, help=f"one of {', '.join(WORDS)}, {asker.IOCTL}COMMAND")
     parser.add_argument("path", metavar="PATH")
     parser.add_argument("path2", metavar="PATH2", nargs="?", default="", help="where it goes, for rename, link and refer")
     output.add_arguments(parser)
@@ -70,7 +74,7 @@ def describe(answer: explanation.Answer) -> Iterator[str]:
     if answer.missing:
         yield "  nothing is there now: asked is what would hold if it were"
     for question in answer.questions:
-        yield f"{question.action} on {question.path}: {_verdict(question.allowed)}"
+        yield f"{_what(question, answer)} on {question.path}: {_verdict(question.allowed)}"
         for verdict in question.verdicts:
             yield f"  layer {verdict.layer} ({verdict.policy}) {_says(verdict)}"
         if question.walk:
@@ -87,6 +91,26 @@ def _asker(subject: str) -> contextlib.AbstractContextManager[asker.Asker]:
     return asker.of_domain(subject)
 
 
+def _word(text: str) -> str:
+    """Take an ACTION: argparse says of any other what is wrong with it."""
+    if text.startswith(asker.IOCTL):
+        try:
+            ioctl_commands.numbers(text[len(asker.IOCTL) :])
+        except ValueError as cause:
+            what = f"{text[len(asker.IOCTL) :]!r} is no ioctl command that has a name here (see docs/ACTIONS.md), nor a number"
+            raise argparse.ArgumentTypeError(what) from cause
+    elif text not in WORDS:
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {', '.join(WORDS)}, {asker.IOCTL}COMMAND)")
+    return text
+
+
+def _what(question: explanation.Question, answer: explanation.Answer) -> str:
+    """Name what is asked; of ioctl without commands, too, if others of the questions have some."""
+    if question.commands:
+        return f"{question.action}({', '.join(ioctl_commands.names(question.commands))})"
+    return f"{question.action}(all others)" if any(each.commands for each in answer.questions) else question.action
+
+
 def _verdict(allowed: bool) -> str:
     return "allowed" if allowed else "denied"
 
@@ -94,7 +118,8 @@ def _verdict(allowed: bool) -> str:
 def _says(verdict: explanation.Verdict) -> str:
     words = REASONS.get(verdict.reason) or f"denies it: {_reason(verdict.reason)}"
     if verdict.rule:
-        words += f", by the rule on {verdict.rule.path} ({verdict.rule.location})"
+        only = f" about {', '.join(ioctl_commands.names(verdict.rule.commands))}" if verdict.rule.commands else ""
+        words += f", by the rule on {verdict.rule.path}{only} ({verdict.rule.location})"
     return words + (" -- but only reports" if verdict.permissive and not verdict.allowed else "")
 
 
@@ -105,7 +130,7 @@ def _reason(reason: str) -> str:
 def _places(walk: Sequence[explanation.Place]) -> Iterator[str]:
     for place in walk:
         said = [
-            f"layer {rule.layer} {verb} {', '.join(hooks.names(actions))} ({rule.location})"
+            f"layer {rule.layer} {verb} {policy_actions.listed(actions, rule.commands)} ({rule.location})"
             for rule in place.rules
             for verb, actions in (("allows", rule.allowed), ("denies", rule.denied))
             if actions
@@ -114,8 +139,11 @@ def _places(walk: Sequence[explanation.Place]) -> Iterator[str]:
 
 
 def _row(answer: explanation.Answer) -> tuple[str, ...]:
-    refused = [verdict for question in answer.questions for verdict in question.verdicts if not verdict.allowed]
-    decided = next((each for each in refused if not each.permissive), refused[0] if refused else None)
-    if decided is None:
-        decided = next((each for question in answer.questions for each in question.verdicts if each.rule), None)
-    return answer.action, _verdict(answer.allowed), f"layer {decided.layer} {_says(decided)}" if decided else ""
+    said = [(question, verdict) for question in answer.questions for verdict in question.verdicts]
+    # What is refused is told first, and what is refused in earnest before that.
+    said.sort(key=lambda each: (each[1].allowed, not each[1].allowed and each[1].permissive))
+    for question, verdict in said:
+        if verdict.rule or not verdict.allowed:
+            of = f"{_what(question, answer)}: " if question.commands else ""
+            return answer.action, _verdict(answer.allowed), f"{of}layer {verdict.layer} {_says(verdict)}"
+    return answer.action, _verdict(answer.allowed), ""
