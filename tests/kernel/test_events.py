@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import errno
+import fcntl
 import json
 import os
 import threading
@@ -16,9 +17,10 @@ from pathlib import Path
 import operation
 import pytest
 import rule
+import trigger
 from member import Member
 
-from landlock_bpf import controller, engine, events, hooks
+from landlock_bpf import cli, controller, engine, events, hooks
 from landlock_bpf.abi import Action
 
 
@@ -180,6 +182,128 @@ def test_refused_at_open(tree: Path, inside: Member, attach: rule.Attach, denial
     assert (seen.hook, seen.reason, seen.action) == ("file_truncate", "opened", Action.TRUNCATE)
     assert (seen.layer, seen.policy_name, seen.rule) == (1, "second", denial.location)
     assert seen.path == str(folder / "file")
+
+
+def command(path: Path, number: int) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.ioctl(fd, number, bytes(64))
+    finally:
+        os.close(fd)
+
+
+def command_ia32(path: Path, number: int) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        trigger.ioctl_ia32(fd, number)
+    finally:
+        os.close(fd)
+
+
+# include/uapi/asm-generic/ioctls.h and linux/fs.h
+FIONREAD, FIGETBSZ, TIOCSTI = 0x541B, 0x2, 0x5412
+
+
+def test_the_command_of_an_ioctl(
+    tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]
+) -> None:
+    """Which one it was, and the rule on that one; of 32-bit programs and of files that were opened before, too."""
+    (tree / "file").write_text("")
+    device = tree / "random"
+    os.mknod(device, 0o600 | 0o020000, os.makedev(1, 8))
+    unread = rule.deny(tree, Action.IOCTL, commands=(FIONREAD,))
+    size = rule.deny(tree, Action.IOCTL, commands=(FIGETBSZ,))
+    at_open = rule.deny(device, Action.IOCTL_DEV)
+    attach(rule.make(Action.IOCTL | Action.IOCTL_DEV, size, unread, at_open, default="allow"))
+    tries = (
+        (command, "file", FIONREAD, unread.location, "file_ioctl", "ioctl(FIONREAD)"),
+        (command, "file", FIGETBSZ, size.location, "file_ioctl", "ioctl(FIGETBSZ)"),
+        (command_ia32, "file", FIONREAD, unread.location, "file_ioctl_compat", "ioctl(FIONREAD)"),
+        (command, "random", operation.RNDGETENTCNT, at_open.location, "file_ioctl", f"ioctl_dev({operation.RNDGETENTCNT:#x})"),
+    )
+    for act, name, number, where, hook, what in tries:
+        assert inside.errno(act, tree / name, number) == errno.EACCES
+        (seen,) = denials()
+        assert (seen.command, seen.rule, seen.hook) == (number, where, hook)
+        assert f" DENIED EACCES {what} {tree / name} " in events.format_text(seen)
+        assert json.loads(events.format_json(seen))["command"] == number
+    # What every domain refuses.
+    assert inside.errno(command, tree / "file", TIOCSTI) == errno.EPERM
+    (seen,) = denials()
+    assert (seen.command, seen.reason) == (TIOCSTI, "domain")
+    assert " DENIED EPERM file_ioctl(TIOCSTI) " in events.format_text(seen)
+
+
+@pytest.mark.parametrize("name", ["key.pem", "later", "in\n\x1b", "\udcff.raw"], ids=["pattern", "missing", "control", "raw"])
+def test_the_rule_on_the_second_name(
+    name: str, tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]
+) -> None:
+    """Nothing may get a denied name, and which rule denies it is told, though that is the second path."""
+    (tree / "a.txt").write_text("")
+    read = Action.READ_FILE
+    pattern = rule.deny(tree, read, "*.pem")
+    missing = [rule.deny(tree / each, read) for each in ("later", "in\n\x1b", "\udcff.raw")]
+    attach(rule.make(read, pattern, *missing, default="allow"))
+    (denial,) = [each for each in (pattern, *missing) if each.path == str(tree / name)] or [pattern]
+    for act in (os.rename, os.link):
+        assert inside.errno(act, tree / "a.txt", tree / name) == errno.EACCES
+        (seen,) = denials()
+        assert (seen.reason, seen.rule) == ("sealed", denial.location)
+        assert seen.rule_path == (f"{tree}/**/*.pem" if denial is pattern else denial.path)
+    os.rename(tree / "a.txt", tree / name)
+    assert inside.errno(operation.touch, tree / name, os.O_RDONLY) == errno.EACCES
+    (seen,) = denials()
+    assert (seen.reason, seen.rule) == ("named", denial.location)
+
+
+def test_the_rule_on_a_path_that_is_cut(
+    tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]
+) -> None:
+    (tree / "later").mkdir()
+    denial = rule.deny(tree, Action.READ_FILE, "*.pem")
+    long = tree
+    attach(rule.make(Action.READ_FILE, denial, default="allow"))
+    deep = os.open(tree, os.O_RDONLY)
+    for _ in range(20):  # no system call takes the whole path
+        os.mkdir("d" * 250, dir_fd=deep)
+        inner = os.open("d" * 250, os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep, long = inner, long / ("d" * 250)
+    os.close(os.open("key.pem", os.O_WRONLY | os.O_CREAT, dir_fd=deep))
+    os.close(deep)
+    assert len(bytes(long)) > 4096
+    assert inside.errno(read_down, tree, 20) == errno.EACCES
+    (seen,) = denials()
+    assert seen.path.startswith("...") and seen.path.endswith("/key.pem")
+    assert (seen.reason, seen.rule) == ("named", denial.location)
+
+
+def read_down(top: Path, depth: int) -> None:
+    """Open a file so deep that its path is longer than a system call takes."""
+    os.chdir(top)
+    for _ in range(depth):
+        os.chdir("d" * 250)
+    os.close(os.open("key.pem", os.O_RDONLY))
+
+
+def test_of_one_domain(
+    tree: Path,
+    inside: Member,
+    attach: rule.Attach,
+    denials: Callable[[], list[events.Denial]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A name that no domain has is refused, and nothing is read; one that ended has its denials yet."""
+    (tree / "file").write_text("")
+    name = attach(rule.make(Action.READ_FILE))
+    assert inside.errno(operation.touch, tree / "file", os.O_RDONLY) == errno.EACCES
+    assert cli.main(["events", f"{name}-not", "--no-follow"]) == 1
+    told = capsys.readouterr()
+    assert (told.out, f"there is no domain {name}-not" in told.err) == ("", True)
+    with controller.Controller.open() as live:
+        live.detach(name)
+    assert cli.main(["events", name, "--no-follow"]) == 0
+    assert f" domain={name} layer=0 " in capsys.readouterr().out
 
 
 def _lost() -> int:

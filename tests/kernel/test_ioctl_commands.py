@@ -13,7 +13,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import policy
+from landlock_bpf import cli, controller, policy
 from landlock_bpf.abi import Action
 
 # include/uapi/asm-generic/ioctls.h and linux/fs.h: what any regular file answers.
@@ -76,3 +76,19 @@ def test_layers(file: Path, tree: Path, inside: Member, attach: rule.Attach) -> 
     """Each names other commands: all must allow."""
     attach(rule.make(IOCTL, allow(tree, UNREAD)), rule.make(IOCTL, rule.deny(tree, IOCTL, commands=(UNREAD,)), default="allow"))
     assert outcomes(inside, file) == (errno.EACCES, errno.EACCES)
+
+
+def test_show_tells_the_commands(
+    file: Path, tree: Path, attach: rule.Attach, live: controller.Controller, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pattern = rule.deny(tree, IOCTL, "*.pem", commands=(UNREAD,))
+    missing = rule.deny(tree / "later", IOCTL, commands=(0x5412, 0x12345678))
+    name = attach(rule.make(IOCTL, allow(file, UNREAD, BLOCK_SIZE), rule.deny(tree, IOCTL), pattern, missing))
+    told = {each.path: each.commands for each in live.show(name).policies[0].rules}
+    assert told == {
+        str(file): (UNREAD, BLOCK_SIZE), str(tree): (), f"{tree}/**/*.pem": (UNREAD,), missing.path: (0x5412, 0x12345678)
+    }  # fmt: skip
+    assert cli.main(["show", name]) == 0
+    out = capsys.readouterr().out
+    assert f"  {file}  allow ioctl (FIONREAD, FIGETBSZ)  (" in out and f"  {tree}  deny ioctl  (" in out
+    assert f"{missing.path}  deny ioctl (TIOCSTI, 0x12345678)  (" in out

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import fcntl
 import itertools
 import os
 import random
 import secrets
+import stat
 from pathlib import Path
 
 import operation
@@ -196,6 +199,78 @@ def test_the_command(tree: Path, attach: rule.Attach, capsys: pytest.CaptureFixt
     assert cli.main(["why", name, "read_dir", str(tree)]) == 0
     assert cli.main(["why", "no-such-domain", "read_dir", str(tree)]) == 2
     assert cli.main(["why", name, "all", str(tree / "secret"), "--json"]) == 1
+
+
+def ioctl(path: Path, command: int) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        fcntl.ioctl(fd, command, bytes(256))
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise
+    finally:
+        os.close(fd)
+
+
+# As linux/fs.h, asm-generic/ioctls.h, linux/btrfs.h, linux/random.h have them.
+COMMANDS = {
+    "FIONREAD": 0x541B, "FIGETBSZ": 0x2, "FS_IOC_GETFLAGS": 0x80086601, "FS_IOC_SETFLAGS": 0x40086602,
+    "TIOCSTI": 0x5412, "0xd0009411": 0xD0009411, "0x80045200": 0x80045200, "0x12345678": 0x12345678,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("default", ["allow", "deny"])
+def test_ioctl_commands_agree_with_the_kernel(default: str, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """All that a command is asked: its own class, the action that it stands for, ioctl_dev at open, the domain."""
+    for folder in ("plain", "ruled", "ruled/inner"):
+        (tree / folder).mkdir()
+        (tree / folder / "file").write_text("")
+        (tree / folder / "key.pem").write_text("")
+        os.mknod(tree / folder / "random", 0o600 | stat.S_IFCHR, os.makedev(1, 8))
+    handled = Action.IOCTL | Action.IOCTL_DEV | Action.FILE_GETATTR | Action.FILE_SETATTR
+    name = attach(
+        rule.make(
+            handled,
+            rule.deny(tree / "ruled", Action.IOCTL, commands=(COMMANDS["FIONREAD"], COMMANDS["FS_IOC_GETFLAGS"])),
+            dataclasses.replace(rule.allow(tree / "ruled/inner", Action.IOCTL), commands=(COMMANDS["FIONREAD"],)),
+            rule.deny(tree / "ruled/inner", Action.FILE_SETATTR | Action.IOCTL_DEV),
+            rule.deny(tree, Action.IOCTL, "*.pem", commands=(COMMANDS["FIGETBSZ"],)),
+            default=default,
+        ),
+        rule.make(Action.IOCTL, rule.deny(tree / "plain", Action.IOCTL), default="allow"),
+    )
+    counted = {True: 0, False: 0}
+    with asker.of_domain(name) as asked:
+        for path, (word, number) in itertools.product(sorted(tree.glob("**/[fkr]*[me]")), COMMANDS.items()):
+            answer = asked.answer(f"ioctl:{word}", str(path))
+            assert (inside.errno(ioctl, path, number) == 0) == answer.allowed, (path, word, answer)
+            counted[answer.allowed] += 1
+    assert all(counted.values()) if default == "allow" else counted[False], counted
+
+
+def test_which_commands_are_denied(tree: Path, attach: rule.Attach, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "file").write_text("")
+    one = rule.deny(tree, Action.IOCTL, commands=(COMMANDS["FIONREAD"],))
+    other = rule.deny(tree, Action.IOCTL, commands=(COMMANDS["FIGETBSZ"],))
+    name = attach(rule.make(Action.IOCTL, one, other, default="allow"))
+    path = str(tree / "file")
+    assert cli.main(["why", name, "ioctl:FIGETBSZ", path]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith(f"denied: ioctl:FIGETBSZ of {path}\nioctl(FIGETBSZ) on {path}: denied\n")
+    assert f"by the rule on {tree} about FIGETBSZ ({other.location})" in out
+    assert f"    {tree}  layer 0 denies ioctl (FIGETBSZ) ({other.location})\n" in out and str(one.location) not in out
+    assert cli.main(["why", name, "ioctl:0x5412345", path]) == 0
+    assert str(one.location) not in capsys.readouterr().out
+    assert cli.main(["why", name, "ioctl", path]) == 1
+    out = capsys.readouterr().out
+    assert f"ioctl(all others) on {path}: allowed" in out
+    assert f"ioctl(FIONREAD) on {path}: denied" in out and f"ioctl(FIGETBSZ) on {path}: denied" in out
+    with asker.of_domain(name) as asked:
+        told = {each.commands: each.verdicts[0].rule for each in asked.answer("ioctl", path).questions}
+    assert told[()] is None and set(told) == {(), one.commands, other.commands}
+    for written in (one, other):
+        found = told[written.commands]
+        assert found and (found.location, found.commands) == (written.location, written.commands)
 
 
 def test_killed_while_it_asks(tree: Path, attach: rule.Attach, live: controller.Controller) -> None:

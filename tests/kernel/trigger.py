@@ -387,20 +387,20 @@ def ioctl(fd: int) -> None:
     fcntl.ioctl(fd, operation.RNDGETENTCNT, bytes(4))
 
 
-@contextlib.contextmanager
-def to_command_ia32(folder: Path) -> Iterator[Callable[[], None]]:
-    """Have a function that calls ioctl(2) as 32-bit programs do."""
+def ioctl_ia32(fd: int, command: int) -> None:
+    """Call ioctl(2) as 32-bit programs do."""
     anywhere_low = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_32BIT
     code = _libc.mmap(None, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC, anywhere_low, -1, 0)
     ctypes.memmove(code, IA32_CALL, len(IA32_CALL))
     call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_uint, ctypes.c_uint)(code)
+    if (result := call(fd, command, code + mmap.PAGESIZE // 2)) < 0:
+        raise OSError(-result, os.strerror(-result))
+
+
+@contextlib.contextmanager
+def to_command_ia32(folder: Path) -> Iterator[Callable[[], None]]:
     with to_command(folder) as fd:
-
-        def run() -> None:
-            if (result := call(fd, operation.RNDGETENTCNT, code + mmap.PAGESIZE // 2)) < 0:
-                raise OSError(-result, os.strerror(-result))
-
-        yield run
+        yield lambda: ioctl_ia32(fd, operation.RNDGETENTCNT)
 
 
 @contextlib.contextmanager

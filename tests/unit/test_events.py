@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, events, identity, names, policy, questions, record, ruleset
+from landlock_bpf import abi, cli, events, identity, names, policy, questions, record, ruleset
 from landlock_bpf.abi import Action
 
 OBJECT = identity.OBJECT.pack(42, 0, 8, 1)
@@ -202,6 +202,19 @@ def test_a_denial_of_a_command_names_the_rule_on_it(command: int, line: int) -> 
     raw = denial(serial=8, hook=abi.Hook.FILE_IOCTL, refused=1 << abi.ActionBit.COMMANDS, command=command, ioctl=1)
     found = events.parse(bytes(raw))
     assert found.rule == policy.Location("p.toml", line)
+
+
+def test_of_a_name_that_no_domain_has(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is read: that would drop the denials of all domains. One that ended has its record among the past ones."""
+    monkeypatch.setattr(cli, "require_root", lambda: None)
+    monkeypatch.setattr(events, "read", lambda follow: (events.parse(bytes(made)) for made in (denial(),)))
+    assert cli.main(["events", "wrok"]) == 1
+    told = capsys.readouterr()
+    assert (told.out, "there is no domain wrok" in told.err) == ("", True)
+    for _ in range(2):
+        assert cli.main(["events", "work"]) == 0
+        assert " domain=work layer=0 " in capsys.readouterr().out
+        record.remove(7)
 
 
 def test_the_layer() -> None:

@@ -24,7 +24,7 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> engine.Engine:
     entries = (
         ruleset.Entry(HERE, 0, int(Action.READ_FILE), True, "/here", "p.toml", 2),
         ruleset.Entry(identity.OBJECT.pack(6, 0, 8, 1), 0, 0, True, "/here", "p.toml", 2),
-        ruleset.Entry(GONE, int(Action.READ_FILE), 0, False, "/gone", "p.toml", 4),
+        ruleset.Entry(GONE, int(Action.READ_FILE | Action.IOCTL), 0, False, "/gone", "p.toml", 4, (0x5412,)),
     )
     layer = ruleset.Layer(
         "x", 7, "p", "p.toml", int(Action.READ_FILE | Action.REFER), False, 2, True, ((HERE, 1), (GONE, 1)), entries
@@ -54,7 +54,8 @@ def test_a_domain_in_full(live: engine.Engine) -> None:
     (layer,) = found.policies
     here, gone = layer.rules
     assert (here.path, here.denied, here.objects, here.ended) == ("/here", Action.READ_FILE, 2, False)
-    assert (gone.path, gone.allowed, gone.line, gone.ended) == ("/gone", Action.READ_FILE, 4, True)
+    assert (gone.path, gone.allowed, gone.line, gone.ended) == ("/gone", Action.READ_FILE | Action.IOCTL, 4, True)
+    assert (here.commands, gone.commands) == ((), (0x5412,))
     assert (layer.default, found.handled, found.lost, found.parent) == ("deny", Action.READ_FILE | Action.REFER, 2, "")
     whys = {hook.name: hook.why for hook in found.hooks}
     assert set(whys) == {"file_open", "sb_mount", "path_unlink", "file_truncate"}

@@ -101,6 +101,40 @@ def test_json(told: list[explanation.Answer], capsys: pytest.CaptureFixture[str]
     assert made["questions"][0]["walk"][1]["rules"][0]["denied"] == ["read_file"]
 
 
+def of_commands(*commands: int, denied: bool = False) -> explanation.Question:
+    rule = explanation.Rule(0, "/dev", NOTHING, Action.IOCTL, policy.Location("work.toml", 9), commands)
+    verdict = explanation.Verdict(0, "work", not denied, False, "rule" if denied else "default", rule if denied else None)
+    walk = (explanation.Place("/dev", (rule,) if denied else (), ()),)
+    return explanation.Question("ioctl", "/dev/tty", (verdict,), walk, commands)
+
+
+def test_commands(told: list[explanation.Answer], capsys: pytest.CaptureFixture[str]) -> None:
+    questions = (of_commands(), of_commands(0x5412, 0x12345678, denied=True))
+    told.append(explanation.Answer("ioctl", "/dev/tty", "", False, False, questions))
+    assert cli.main(["why", "workshop", "ioctl", "/dev/tty"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "denied: ioctl of /dev/tty",
+        "ioctl(all others) on /dev/tty: allowed",
+        "  layer 0 (work) allows it: no rule speaks of it, and it does not deny by default",
+        "  the walk:",
+        "    /dev",
+        "ioctl(TIOCSTI, 0x12345678) on /dev/tty: denied",
+        "  layer 0 (work) denies it: a rule denies it, by the rule on /dev about TIOCSTI, 0x12345678 (work.toml:9)",
+        "  the walk:",
+        "    /dev  layer 0 denies ioctl (TIOCSTI, 0x12345678) (work.toml:9)",
+    ]
+    assert cli.main(["why", "workshop", "all", "/dev/tty"]) == 1
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.split(maxsplit=2) == ["ioctl", "denied", first[first.index("ioctl(") :]]
+    assert "ioctl(TIOCSTI, 0x12345678): layer 0 denies it" in first
+
+
+@pytest.mark.parametrize("word", ["ioctl:TIOCSTI", "ioctl:0x5412", "ioctl:21522", "ioctl:0"])
+def test_one_command(word: str, told: list[explanation.Answer]) -> None:
+    told.append(answer(allowed()))
+    assert cli.main(["why", "workshop", word, "/dev/tty"]) == 0
+
+
 def test_a_file_and_a_domain_of_one_name(
     told: list[explanation.Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,9 +147,12 @@ def test_a_file_and_a_domain_of_one_name(
 
 @pytest.mark.parametrize(
     "words",
-    [["rename", "/a"], ["read_file", "/a", "/b"], ["no_such_action", "/a"], ["link", "/a"]],
+    [
+        ["rename", "/a"], ["read_file", "/a", "/b"], ["no_such_action", "/a"], ["link", "/a"], ["read_file:TIOCSTI", "/a"],
+        ["ioctl:", "/a"], ["ioctl:NO_SUCH", "/a"], ["ioctl:0x100000000", "/a"], ["ioctl:TIOCSTI", "/a", "/b"],
+    ],
     ids=" ".join,
-)
+)  # fmt: skip
 def test_wrong_usage(words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["why", "workshop", *words])
