@@ -51,7 +51,8 @@ class Rule:
 
     `explicit` holds the actions named singly, not through a group: one that makes no sense on a file is a mistake there,
     while a group's is merely left out. With `names`, patterns of names.py, it is about what has such a name beneath the path,
-    at any depth, and only denies. With `commands` the action ioctl is about these commands alone.
+    at any depth, and only denies. With `commands` the action ioctl is about these commands alone. `key` is that of its path,
+    or the option, for messages.
     """
 
     path: str
@@ -61,6 +62,11 @@ class Rule:
     explicit: abi.Action = NOTHING
     names: tuple[str, ...] = ()
     commands: tuple[int, ...] = ()
+    key: str = dataclasses.field(default="", compare=False)
+
+    def problem(self, what: str, remedy: str) -> errors.Problem:
+        """Say what is wrong with it, at its place."""
+        return errors.Problem(self.location.file, self.location.line, self.key, what, remedy)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +173,7 @@ def from_words(
             named, explicit, _ = reader.actions((Leaf(word, line, option) for word in actions.split(",")), None)
             allowed, denied = (named, NOTHING) if option == "--allow" else (NOTHING, named)
         for usable in reader.anchored(Leaf(path, line, option)):
-            rules.append(Rule(usable, allowed, denied, Location(COMMAND_LINE, line), explicit))
+            rules.append(Rule(usable, allowed, denied, Location(COMMAND_LINE, line), explicit, key=option))
     if reader.problems:
         raise errors.PolicyError(reader.problems)
     denied = _union(rule.denied for rule in rules)
@@ -205,7 +211,7 @@ def _rules(reader: policy_reader.Reader, document: Table, landlock_abi: int | No
                 if path not in seen:
                     seen.add(path)
                     place = Location(reader.file, leaf.line)
-                    made = Rule(path, allowed.actions, denied.actions, place, explicit, patterns, commands)
+                    made = Rule(path, allowed.actions, denied.actions, place, explicit, patterns, commands, leaf.key)
                     yield made, allowed.handled
 
 
@@ -221,18 +227,16 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
         yield errors.Problem(source, 0, "", what, "put one rule on a directory instead of many below it")
     for rule in rules:
         if not rule.path.startswith("/"):
-            yield errors.Problem(
-                rule.location.file, rule.location.line, "", f"{rule.path!r} is not an absolute path", "begin it with /"
-            )
+            yield rule.problem(f"{rule.path!r} is not an absolute path", "begin it with /")
         if rule.names and rule.allowed:
             what = f"the rule on {rule.path} allows by name, and names only deny"
-            yield errors.Problem(rule.location.file, rule.location.line, "", what, "leave out name, or allow the directory")
+            yield rule.problem(what, "leave out name, or allow the directory")
         if rule.commands and not (rule.allowed | rule.denied) & abi.Action.IOCTL:
             what = f"the rule on {rule.path} has ioctl commands, and neither allows nor denies ioctl"
-            yield errors.Problem(rule.location.file, rule.location.line, "", what, "add the action ioctl")
+            yield rule.problem(what, "add the action ioctl")
         if stray := (rule.allowed | rule.denied) & ~handled:
             what = f"the rule on {rule.path} names {policy_actions.summary(stray)}, which the policy does not handle"
-            yield errors.Problem(rule.location.file, rule.location.line, "", what, "add it to the handled actions")
+            yield rule.problem(what, "add it to the handled actions")
 
 
 def _split(value: str) -> tuple[str, abi.Action, str]:

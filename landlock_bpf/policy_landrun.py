@@ -56,7 +56,7 @@ def _rules(reader: Reader, leaf: Leaf) -> list[policy.Rule]:
     location = policy.Location(reader.file, leaf.line)
     paths = (Leaf(path, leaf.line, leaf.key) for path in str(leaf.value).split(","))
     return [
-        policy.Rule(usable, policy.LANDRUN[leaf.key], policy.NOTHING, location)
+        policy.Rule(usable, policy.LANDRUN[leaf.key], policy.NOTHING, location, key=leaf.key)
         for path in paths
         for usable in reader.anchored(path)
     ]

@@ -96,7 +96,8 @@ def read(source: Source, place: Place) -> policy.Policy:
                 reader.wrong(leaf, f"{policy_source.quote(leaf.value)} is not an absolute path", "begin it with /")
                 continue
             for path in reader.anchored(leaf):
-                rules.append(policy.Rule(path, allowed, policy.NOTHING, policy.Location(reader.file, leaf.line), allowed))
+                location = policy.Location(reader.file, leaf.line)
+                rules.append(policy.Rule(path, allowed, policy.NOTHING, location, allowed, key=leaf.key))
     return policy_upstream.finish(reader, handled, rules)
 
 

@@ -90,5 +90,5 @@ def _meaning(reader: Reader, variables: Mapping[str, Leaf]) -> policy.Policy:
             for usable in reader.anchored(Leaf(path, leaf.line, name)):
                 # In a file the line; in the environment, the place in the list.
                 location = policy.Location(reader.file, leaf.line) if leaf.line else policy.Location(name, number)
-                rules.append(policy.Rule(usable, rights, policy.NOTHING, location))
+                rules.append(policy.Rule(usable, rights, policy.NOTHING, location, key=name))
     return policy_upstream.finish(reader, policy_actions.LANDLOCK, rules)

@@ -85,7 +85,7 @@ def _meaning(reader: Reader, options: Sequence[Leaf]) -> policy.Policy:
             allowed = policy_upstream.rights(reader, _list(leaf, names), "-") if names else handled
             for usable in reader.anchored(Leaf(path, leaf.line, leaf.key)):
                 location = policy.Location(reader.file, leaf.line)
-                rules.append(policy.Rule(usable, allowed, policy.NOTHING, location, allowed))
+                rules.append(policy.Rule(usable, allowed, policy.NOTHING, location, allowed, key=leaf.key))
     return policy_upstream.finish(reader, handled, rules)
 
 

@@ -115,7 +115,7 @@ class _Maker:
                 self.notes.append(f"{rule.path} {wrong[0]}: what is denied on the overlay is not denied there")
             else:
                 what, remedy = wrong
-                problems.append(errors.Problem(rule.location.file, rule.location.line, "", f"{rule.path} {what}", remedy))
+                problems.append(rule.problem(f"{rule.path} {what}", remedy))
 
     def layer(self, owner: str, made: int) -> ruleset.Layer:
         """Give what was made."""

@@ -235,7 +235,7 @@ def test_check_looks_paths_up(tmp_path: Path) -> None:
     file.write_text('[[path_beneath]]\nparent = ["/no/such/place"]\nallowed_access = ["read_file"]\n')
     result = landlock_bpf("check", str(file))
     assert result.returncode == 1
-    assert "p.toml:2: /no/such/place does not exist" in result.stderr
+    assert "p.toml:2: path_beneath[0].parent[0]: /no/such/place does not exist" in result.stderr
 
 
 SLOW = {"jinja2", "rich", "json", "subprocess", "tomllib", "ctypes", "landlock_bpf.policy", "landlock_bpf.controller"}

@@ -164,7 +164,7 @@ MISTAKES = [
     ("[[variable]]\nname = '1x'\n" + RULE, 2, "variable[0].name", "'1x' does not fit", "an ASCII letter"),
     ("[[variable]]\nname = 'x'\nliteral = []\n" + RULE, 3, "variable[0].literal", "is empty", "at least one"),
     # Names and commands.
-    (RULE + "name = ['*.pem']", 3, "", "names only deny", "leave out name"),
+    (RULE + "name = ['*.pem']", 3, "path_beneath[0].parent[0]", "names only deny", "leave out name"),
     *(
         (DENIAL + f"name = [{text!r}]", 4, "path_beneath[0].name[0]", what, "one * at most")
         for text, what in (
@@ -177,7 +177,13 @@ MISTAKES = [
         )
     ),
     (DENIAL + "name = '*.pem'", 4, "path_beneath[0].name", "is not an array of names", "['*.pem']"),
-    (DENIAL + "ioctl_commands = [1]", 3, "", "neither allows nor denies ioctl", "add the action ioctl"),
+    (
+        DENIAL + "ioctl_commands = [1]",
+        3,
+        "path_beneath[0].parent[0]",
+        "neither allows nor denies ioctl",
+        "add the action ioctl",
+    ),
     (IOCTL + "['TIOCST']", 4, "path_beneath[0].ioctl_commands[0]", "not a command that is known", "did you mean TIOCSTI?"),
     (IOCTL + "[-1]", 4, "path_beneath[0].ioctl_commands[0]", "-1 is no ioctl command", "0xffffffff"),
     (IOCTL + "[true]", 4, "path_beneath[0].ioctl_commands[0]", "True is not", "a string or an integer"),

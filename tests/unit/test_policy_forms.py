@@ -136,7 +136,7 @@ MISTAKES = [
     (OLD.replace('"/etc"', '"etc"'), 3, "rules.pathBeneath[0].paths[1]", "not an absolute path", "begin it"),
     (OLD.replace('["execute"]', '["exec"]'), 4, "rules.pathBeneath[1].allowedAccess[0]", "not a right", "mean execute?"),
     (OLD.replace('["execute"]', '["read"]'), 4, "rules.pathBeneath[1].allowedAccess[0]", "no right of Landlock's", "TOML"),
-    (OLD.replace('["execute"]', '["truncate"]'), 5, "", "names truncate, which the policy does not handle", "add it"),
+    (OLD.replace('["execute"]', '["truncate"]'), 5, "rules.pathBeneath[1].paths[0]", "names truncate, which", "add it"),
     (NEW.replace("[],", '[{"ports": [80]}],'), 2, "rules.networkPort", "not enforced", "Landlock itself"),
     (NEW.replace('"]}', '"], "handledAccessNetwork": ["bind"]}', 1), 1, "handledAccess.handledAccessNetwork", "not e", "rem"),
     # setpriv.
@@ -150,7 +150,7 @@ MISTAKES = [
     ("--landlock-access fs\n--landlock-rule path-beneath:/usr", 2, "--landlock-rule", "not a rule", "path-beneath:RIGHTS:PATH"),
     ("--landlock-access fs\n--landlock-rule path-beneath:execute:", 2, "--landlock-rule", "not an absolute", "begin it"),
     ("--landlock-rule path-beneath:execute:/usr", 1, "--landlock-rule", "no --landlock-access denies", "--landlock-access fs"),
-    ("--landlock-access fs:execute\n--landlock-rule path-beneath:read-file:/", 2, "", "names read_file", "add it"),
+    ("--landlock-access fs:execute\n--landlock-rule path-beneath:read-file:/", 2, "--landlock-rule", "names read_", "add it"),
     ("--landlock-access fs\n--landlock-rule", 2, "--landlock-rule", "has no value", "after the option"),
     ("--landlock-access fs\n--landlock-rules=x", 2, "", "not one of setpriv's", "did you mean --landlock-rule?"),
     ("setpriv --landlock-access fs bash", 1, "", "'bash' is not one", "leave it out"),

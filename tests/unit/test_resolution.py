@@ -117,6 +117,33 @@ def test_everything_wrong_is_told_at_once(tree: Path) -> None:
     assert "Too many levels of symbolic links" in told[2]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("p.toml", "[[path_beneath]]\nallowed_access = ['read']\nparent = [\n'%s']", "4: path_beneath[0].parent[0]"),
+        ("p.json", '{"pathBeneath": [{"allowedAccess": ["read"],\n"parent": ["%s"]}]}', "2: pathBeneath[0].parent[0]"),
+        (
+            "config.json",
+            '{"landlock": {"handledAccess": {"handledAccessFS": ["execute"]},\n'
+            '"rules": {"pathBeneath": [{"allowedAccess": ["execute"], "paths": ["%s"]}]}}}',
+            "2: landlock.rules.pathBeneath[0].paths[0]",
+        ),
+        ("landrun", "--unrestricted-network\n--ro %s", "2: --ro"),
+        ("setpriv", "--landlock-access fs\n--landlock-rule path-beneath::%s", "2: --landlock-rule"),
+        ("sandboxer", "LL_FS_RO=%s\nLL_FS_RW=", "1: LL_FS_RO"),
+    ],
+)
+def test_what_is_wrong_with_an_object_is_told_with_its_key(tree: Path, name: str, text: str, place: str) -> None:
+    (tree / name).write_text(text % (tree / "none"))
+    (told,) = problems(*policy.load(tree / name, {}))
+    assert told.startswith(f"{tree / name}:{place}: {tree / 'none'} does not exist")
+
+
+def test_what_is_wrong_with_an_object_is_told_with_its_option(tree: Path) -> None:
+    (told,) = problems(policy.from_words(rw=[str(tree / "none")]))
+    assert told.startswith(f"command line:1: --rw: {tree / 'none'} does not exist")
+
+
 def test_rights_of_directories_on_a_file(tree: Path) -> None:
     file = tree / "a" / "b" / "file"
     (layer,) = resolve(make((file, Action.READ_FILE | Action.READ_DIR, NONE)))
