@@ -337,7 +337,7 @@ def of_domain(name: str) -> Iterator[Asker]:
     """Ask about what a domain has in force; NotFoundError where there is no such domain."""
     found = engine.find()
     if found is None:
-        raise errors.NotFoundError(f"there is no domain {name}: the engine is not loaded")
+        raise errors.NotFoundError(f"there is no domain {name}: the engine is not loaded; `run` and `attach` load it")
     with record.locked(), found as live:
         slot = next((slot for slot in sweep.sweep(live) if slot.name == name), None)
         if slot is None:

@@ -213,18 +213,18 @@ class _Checker:
         return None
 
     def array(self, key: Key, value: object, place: Place) -> list[Leaf] | list[Table] | None:
+        kinds, words = _ARRAYS[key.kind]
         if not isinstance(value, list):
             remedy = f"write {key.kind.value}"
-            if isinstance(value, str):
+            if key.kind is Kind.TABLES:
+                remedy = "put tables in brackets: [{ ... }]" if self.source.json else f"write [[{key.name}]] above its keys"
+            elif type(value) in kinds:
                 remedy = f"put it in brackets: [{policy_source.quote(value)}]"
-            elif isinstance(value, dict):
-                remedy = "put it in brackets: [{ ... }]" if self.source.json else f"write [[{key.name}]]"
             self.wrong(place, f"is not {key.kind.value}", remedy)
             return None
         if not value:
             self.wrong(place, "is empty", "name at least one, or remove the key")
             return None
-        kinds, words = _ARRAYS[key.kind]
         good: list[tuple[Any, Place]] = []  # of one of the kinds
         for index, item in enumerate(value):
             if type(item) in kinds:  # a bool is an int too

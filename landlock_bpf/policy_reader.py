@@ -124,18 +124,21 @@ class Reader:
             return []
         # "." is how landlockconfig's own examples say "where I am"; any other relative path is more likely a mistake.
         paths = [self.user.working_directory() or path if path == "." else _tidy(path) for path in paths]
-        return [path for path in paths if self._is_usable(leaf, path)]
+        return [path for path in paths if self._is_usable(leaf, path, _absolute(path))]
 
     def anchored(self, leaf: Leaf) -> list[str]:
         """Take a path of the command line, which counts from the working directory if it is relative."""
         path = str(leaf.value)
-        if path and not path.startswith("/"):
-            path = os.path.join(self.user.working_directory(), path)
-        return [_tidy(path)] if self._is_usable(leaf, path) else []
-
-    def _is_usable(self, leaf: Leaf, path: str) -> bool:
+        if not path:
+            self.wrong(leaf, "'' is not a path", "write one, or leave it out")
+            return []
         if not path.startswith("/"):
-            self.wrong(leaf, f"{policy_source.quote(path)} is not an absolute path", _absolute(path))
+            path = os.path.join(self.user.working_directory(), path)
+        return [_tidy(path)] if self._is_usable(leaf, path, "begin it with /: the working directory is gone") else []
+
+    def _is_usable(self, leaf: Leaf, path: str, remedy: str) -> bool:
+        if not path.startswith("/"):
+            self.wrong(leaf, f"{policy_source.quote(path)} is not an absolute path", remedy)
         elif "\0" in path:
             self.wrong(leaf, f"{policy_source.quote(path)} has a NUL in it", "no path on Linux can; remove it")
         elif not _is_encodable(path):

@@ -19,7 +19,19 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, asker, cli, errors, events, explanation, hooks, ioctl_commands, policy_actions, terminal
+from landlock_bpf import (
+    abi,
+    asker,
+    cli,
+    errors,
+    events,
+    explanation,
+    hooks,
+    ioctl_commands,
+    policy_actions,
+    policy_forms,
+    terminal,
+)
 from landlock_bpf.cli import layers, output
 
 EXAMPLES = """\
@@ -86,7 +98,7 @@ def _asker(subject: str) -> contextlib.AbstractContextManager[asker.Asker]:
     is_file, is_domain = os.path.isfile(subject), subject in asker.domain_names()
     if is_file and is_domain:
         raise errors.NotFoundError(f"{subject} is a file here and a domain in force; write ./{subject} for the file")
-    if is_file or "/" in subject:
+    if is_file or "/" in subject or subject == policy_forms.ENVIRONMENT:
         return asker.of_policies(layers.load([Path(subject)]))
     return asker.of_domain(subject)
 

@@ -281,6 +281,16 @@ def test_words_count_paths_from_the_working_directory(tmp_path: Path, monkeypatc
     assert [rule.path for rule in made.rules] == [here, f"{here}/x/../y", f"{here}/$HOME"]
 
 
+def test_a_relative_path_without_a_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(errors.PolicyError, match="--ro: 'x' is not an absolute path; begin it with /") as caught:
+        policy.from_words(ro=["x"])
+    assert "${" not in str(caught.value)
+
+
 def test_all_mistakes_of_the_words_at_once() -> None:
     with pytest.raises(errors.PolicyError) as caught:
         policy.from_words(ro=["", "/a\0"], deny=["/b:reed_file,abi.all", "/c:"], allow=["/d:"])

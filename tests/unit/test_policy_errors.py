@@ -54,6 +54,7 @@ MISTAKES = [
         "not an array of tables",
         "write [[path_beneath]]",
     ),
+    ("path_beneath = '/x'", 1, "path_beneath", "not an array of tables", "write [[path_beneath]]"),
     (
         RULE + "[[path_beneath]]\nallowed_access = 'read'\nparent = ['/']",
         5,
@@ -185,6 +186,8 @@ MISTAKES = [
         "add the action ioctl",
     ),
     (IOCTL + "['TIOCST']", 4, "path_beneath[0].ioctl_commands[0]", "not a command that is known", "did you mean TIOCSTI?"),
+    (IOCTL + "1", 4, "path_beneath[0].ioctl_commands", "is not an array of ioctl commands", "in brackets: [1]"),
+    (DENIAL + "name = {}", 4, "path_beneath[0].name", "is not an array of names", "write an array of names"),
     (IOCTL + "[-1]", 4, "path_beneath[0].ioctl_commands[0]", "-1 is no ioctl command", "0xffffffff"),
     (IOCTL + "[true]", 4, "path_beneath[0].ioctl_commands[0]", "True is not", "a string or an integer"),
     # Limits.
@@ -237,7 +240,7 @@ def test_json_problems_use_its_spelling(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text(
         '{"pathBeneath": [\n{"allowedAccess": ["read"],\n"parent": ["\\ud800"]},\n'
-        '{"parent": ["/"], "allowed_access": ["read"]}]}'
+        '{"parent": ["/"], "allowed_access": ["read"]}],\n"ruleset": "x"}'
     )
     with pytest.raises(errors.PolicyError) as caught:
         policy.load(path, {})
@@ -245,7 +248,9 @@ def test_json_problems_use_its_spelling(tmp_path: Path) -> None:
         (3, "pathBeneath[0].parent[0]"),
         (4, "pathBeneath[1]"),
         (4, "pathBeneath[1].allowed_access"),
+        (5, "ruleset"),
     ]
+    assert "put tables in brackets: [{ ... }]" in str(caught.value)
     assert "did you mean allowedAccess?" in str(caught.value)
     str(caught.value).encode()
 

@@ -148,7 +148,7 @@ MISTAKES = [
     ("--landlock-access file", 1, "--landlock-access", "not an access", "write fs"),
     ("--landlock-access fs\n--landlock-rule net-port:bind-tcp:80", 2, "--landlock-rule", "network", "Landlock itself"),
     ("--landlock-access fs\n--landlock-rule path-beneath:/usr", 2, "--landlock-rule", "not a rule", "path-beneath:RIGHTS:PATH"),
-    ("--landlock-access fs\n--landlock-rule path-beneath:execute:", 2, "--landlock-rule", "not an absolute", "begin it"),
+    ("--landlock-access fs\n--landlock-rule path-beneath:execute:", 2, "--landlock-rule", "'' is not a path", "leave it out"),
     ("--landlock-rule path-beneath:execute:/usr", 1, "--landlock-rule", "no --landlock-access denies", "--landlock-access fs"),
     ("--landlock-access fs:execute\n--landlock-rule path-beneath:read-file:/", 2, "--landlock-rule", "names read_", "add it"),
     ("--landlock-access fs\n--landlock-rule", 2, "--landlock-rule", "has no value", "after the option"),
@@ -163,7 +163,7 @@ MISTAKES = [
     ("--unrestricted-network --connect-tcp=80", 1, "--connect-tcp", "not enforced", "Landlock itself"),
     ("--unrestricted-network --rx=/usr", 1, "", "not one of landrun's options", "did you mean --r"),
     ("--unrestricted-network --ro", 1, "--ro", "has no value", "after the option"),
-    ("--unrestricted-network --ro /usr,", 1, "--ro", "not an absolute path", "begin it"),
+    ("--unrestricted-network --ro /usr,", 1, "--ro", "'' is not a path", "leave it out"),
     # The sandboxer's variables.
     ("LL_FS_RO=/usr", 0, "LL_FS_RW", "is not set", "an empty one"),
     ("LL_FS_RO=/usr:\nLL_FS_RW=", 1, "LL_FS_RO", "path 2 of it is empty", "one colon"),

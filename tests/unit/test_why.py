@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import asker, cli, explanation, policy
+from landlock_bpf import asker, cli, engine, explanation, policy
 from landlock_bpf.abi import Action
 
 NOTHING = Action(0)
@@ -143,6 +143,22 @@ def test_a_file_and_a_domain_of_one_name(
     Path("workshop").write_text('[[path_beneath]]\nparent = "/"\ndenied_access = ["read_file"]\n')
     assert cli.main(["why", "workshop", "read_file", "/"]) == 2
     assert "write ./workshop for the file" in capsys.readouterr().err
+
+
+def test_the_environment_is_a_policy_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(asker, "domain_names", lambda: set())
+    monkeypatch.setattr(cli, "require_root", lambda: None)
+    monkeypatch.setenv("LL_FS_RO", "")
+    monkeypatch.delenv("LL_FS_RW", raising=False)
+    assert cli.main(["why", "env:", "read_file", "/"]) == 2
+    assert "environment: LL_FS_RW: is not set" in capsys.readouterr().err
+
+
+def test_without_an_engine_it_says_what_loads_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(engine, "find", lambda: None)
+    monkeypatch.setattr(cli, "require_root", lambda: None)
+    assert cli.main(["why", "workshop", "read_file", "/"]) == 2
+    assert "there is no domain workshop: the engine is not loaded; `run` and `attach` load it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
