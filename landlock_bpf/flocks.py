@@ -30,8 +30,9 @@ class Flock:
 
     @property
     def permits(self) -> bool:
-        """Whether there are many rules, and they only allow: nobody asks for the way to their objects."""
-        return len(self.rules) >= _MANY and not self.rules[0].denied and not self.rules[0].names
+        """Whether there are many rules, and they only allow, whatever is there: nobody asks for the way to their objects."""
+        first = self.rules[0]
+        return len(self.rules) >= _MANY and not (first.denied or first.names or any(rule.inode for rule in self.rules))
 
 
 def split(rules: Sequence[policy.Rule]) -> list[Flock]:

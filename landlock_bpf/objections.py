@@ -11,6 +11,9 @@ Objection = tuple[str, str]
 
 def to(rule: policy.Rule, way: ways.Found, unstable: set[str]) -> Objection | None:
     """Say what is wrong with the object of a rule, and the remedy; None if it can be ruled on."""
+    if rule.inode and (not isinstance(way, ways.Way) or way.inode != rule.inode):
+        what = "does not lead to what its rule was opened on"
+        return what, "open that anew, no link to it, and make the policy right before it is put in force"
     if not isinstance(way, ways.Way):
         return _missing(rule, way)
     for named in way.places:

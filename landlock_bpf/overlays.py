@@ -42,7 +42,7 @@ def twins(rules: Iterable[policy.Rule], mounts: Sequence[mountinfo.Mount], reals
         for rule in left:
             for path in _elsewhere(reals.find(rule.path), points, notes):
                 origins[path] = rule.path
-                further.append(dataclasses.replace(rule, path=path, allowed=policy.NOTHING))
+                further.append(dataclasses.replace(rule, path=path, allowed=policy.NOTHING, inode=None))
         found += further
         left = further
     return Twins(tuple(dict.fromkeys(found)), tuple(notes), origins)

@@ -7,9 +7,10 @@ Whether a path exists, and whether an action makes sense on it, is asked when a 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from landlock_bpf import (
     abi,
@@ -45,6 +46,18 @@ class Location:
         return f"{self.file}:{self.line}"
 
 
+class Inode(NamedTuple):
+    """The numbers by which stat(2) knows an object, as long as there is one."""
+
+    device: int
+    number: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Inode:
+        """Take them from all that it tells."""
+        return cls(status.st_dev, status.st_ino)
+
+
 @dataclasses.dataclass(frozen=True)
 class Rule:
     """What is allowed and denied on one path, and beneath it if it is a directory.
@@ -52,7 +65,7 @@ class Rule:
     `explicit` holds the actions named singly, not through a group: one that makes no sense on a file is a mistake there,
     while a group's is merely left out. With `names`, patterns of names.py, it is about what has such a name beneath the path,
     at any depth, and only denies. With `commands` the action ioctl is about these commands alone. `key` is that of its path,
-    or the option, for messages.
+    or the option, for messages. With `inode` it is on that object alone, wherever the path leads.
     """
 
     path: str
@@ -63,6 +76,7 @@ class Rule:
     names: tuple[str, ...] = ()
     commands: tuple[int, ...] = ()
     key: str = dataclasses.field(default="", compare=False)
+    inode: Inode | None = None
 
     def problem(self, what: str, remedy: str) -> errors.Problem:
         """Say what is wrong with it, at its place."""

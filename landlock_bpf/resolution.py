@@ -49,7 +49,8 @@ def resolve(
         single = (rule for each in split for flock in each if not flock.alike for rule in flock.rules)
         rules = [*single, *(rule for twin in twins for rule in twin.rules)]
         denied = {rule.path for rule in rules if rule.denied}
-        wish = ways.Wish(dict.fromkeys(rule.path for rule in rules), denied, {rule.path for rule in rules if rule.names})
+        named, inodes = {rule.path for rule in rules if rule.names}, any(rule.inode for rule in rules)
+        wish = ways.Wish(dict.fromkeys(rule.path for rule in rules), denied, named, inodes)
         found = ways.find(wish, identify, filesystems)
         doubtful = [path for path, way in found.items() if isinstance(way, ways.Way) and ways.is_doubtful(way)]
         if doubtful:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple, Union
 
-from landlock_bpf import errors, identity, route, spellings
+from landlock_bpf import errors, identity, policy, route, spellings
 
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 # Paths resolved before the iterator runs over all that is open: few runs, not too many descriptors.
@@ -19,12 +19,14 @@ class Way(NamedTuple):
     """The object of a path, last, and for a denial the places on its way.
 
     If the path does not exist, that object is the deepest directory that does, `missing` are the names from there on.
-    `folding` says why names beneath that object cannot be ruled on; it is asked where a rule is on a name.
+    `folding` says why names beneath that object cannot be ruled on; it is asked where a rule is on a name. `inode` is
+    that of a path's object, where it is wanted.
     """
 
     places: list[identity.Named]
     missing: tuple[bytes, ...] = ()
     folding: str = ""
+    inode: policy.Inode | None = None
 
     @property
     def last(self) -> identity.Named:
@@ -78,16 +80,21 @@ def drop_caches() -> None:
 
 
 class Wish(NamedTuple):
-    """What is wanted: paths, those of them whose whole way is, missing ones too, and those beneath which names are ruled on."""
+    """What is wanted: paths, those of them whose whole way is, missing ones too, and those beneath which names are ruled on.
+
+    With `inodes` it is also said which objects they lead to.
+    """
 
     paths: Iterable[str]
     denied: set[str]
     named: set[str]
+    inodes: bool = False
 
 
 def find(wish: Wish, identify: route.Identify, filesystems: Filesystems, *, certain: bool = False) -> dict[str, Found]:
     """Name the object of each path, and all on its way where that is wanted."""
     found: dict[str, Found] = {}
+    inodes: dict[route.Node, policy.Inode] = {}
     with route.Routes(identify) as routes:
         left = list(wish.paths)
         while left:
@@ -107,6 +114,8 @@ def find(wish: Wish, identify: route.Identify, filesystems: Filesystems, *, cert
                     found[path] = error
             fresh = routes.name()
             folds: dict[int, str] = {}
+            if wish.inodes:
+                inodes.update((node, policy.Inode.of(os.fstat(node.fd))) for node in fresh)
             for node in fresh:
                 if node.named and (certain or node.named.magic in identity.STABLE):
                     filesystems.hold(node.named, node.fd)
@@ -116,15 +125,16 @@ def find(wish: Wish, identify: route.Identify, filesystems: Filesystems, *, cert
                     left.append(path)  # it turned out to be a link
                     continue
                 places = [node.named for node in (way if path in wish.denied else (last,)) if node.named]
+                inode = inodes.get(last) if path not in missing else None
                 if path not in missing and path not in wish.named:
-                    found[path] = Way(places)
+                    found[path] = Way(places, inode=inode)
                     continue
                 folding = ""
                 if places[-1].directory:
                     if last.fd not in folds:
                         folds[last.fd] = spellings.why(last.fd, places[-1].magic)
                     folding = folds[last.fd]
-                found[path] = Way(places, missing.get(path, ()), folding)
+                found[path] = Way(places, missing.get(path, ()), folding, inode)
             routes.drop(fresh)
     return found
 

@@ -83,6 +83,41 @@ def test_rules_on_open_files(
         gone.policy()
 
 
+def test_a_rule_is_on_what_was_opened_or_refused(
+    files: dict[str, Path],
+    tree: Path,
+    cgroup: Path,
+    live: controller.Controller,
+    inside: Member,
+    listed: Callable[[], list[str]],
+) -> None:
+    """The paths of a policy are those of when it was made: a rename after that must not put a rule on another object."""
+    with landlock_bpf.Ruleset(READ, default="allow") as ruleset:
+        with opened(files["a"]) as fd:
+            ruleset.add(fd, denied=READ)
+        made = ruleset.policy()
+        files["a"].rename(tree / "moved")
+        files["b"].rename(files["a"])
+        with pytest.raises(errors.PolicyError, match="ruleset:1: .*/a does not lead to what its rule was opened on"):
+            live.attach("made", [made], cgroup)
+        assert not listed()
+        with live.attach("made", [ruleset.policy()], cgroup):
+            assert inside.errno(operation.touch, tree / "moved", os.O_RDONLY) == errno.EACCES
+            assert inside.errno(operation.touch, files["a"], os.O_RDONLY) == 0
+
+
+def test_rules_on_names(tree: Path, cgroup: Path, live: controller.Controller, inside: Member) -> None:
+    (tree / "key.pem").touch()
+    (tree / "key").touch()
+    with landlock_bpf.Ruleset(READ, default="allow") as ruleset:
+        with opened(tree) as fd:
+            ruleset.add(fd, denied=READ, names=["*.pem"])
+        with live.attach("made", [ruleset.policy()], cgroup):
+            assert inside.errno(operation.touch, tree / "key.pem", os.O_RDONLY) == errno.EACCES
+            assert inside.errno(operation.touch, tree / "key", os.O_RDONLY) == 0
+    assert inside.errno(operation.touch, tree / "key.pem", os.O_RDONLY) == 0
+
+
 def test_a_domain_and_what_is_done_with_it(
     files: dict[str, Path], cgroup: Path, live: controller.Controller, inside: Member, listed: Callable[[], list[str]]
 ) -> None:
