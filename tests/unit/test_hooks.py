@@ -52,3 +52,9 @@ def test_classes_of_ioctl_commands_are_ioctl() -> None:
     for number in (0, abi.Limit.COMMAND_CLASSES - 1):
         assert hooks.plain(1 << abi.ActionBit.COMMANDS + number | 1) == Action.IOCTL | Action.EXECUTE
     assert hooks.plain(int(hooks.EVERY) | 1 << 63) == hooks.EVERY
+
+
+def test_no_hook_asks_more_than_there_is_room_for() -> None:
+    """The engine would write the next question over the first."""
+    assert max(len(row.questions) for row in questions.ROWS) == abi.Limit.QUESTIONS
+    assert 1 << abi.Limit.MARK_BITS > abi.Limit.DOMAINS
