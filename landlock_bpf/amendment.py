@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from landlock_bpf import abi, errors, hooks, identity, policy, ruleset
 
 SOURCE = "rule add"
-_BETWEEN = "/**/"  # how patterns of names are shown
 
 
 def choose(layers: Sequence[ruleset.Layer], number: int | None) -> int:
@@ -69,7 +68,7 @@ def remove(layer: ruleset.Layer, path: str) -> ruleset.Layer | None:
     """Leave out what a layer says of a path, as `show` has it; None where it says nothing."""
     gone = {(path, entry.file, entry.line) for entry in layer.entries if entry.path == path}
     gone |= {(path, name.file, name.line) for name in layer.names if name.path == path}
-    trees = tuple(tree for tree in layer.trees if path not in (tree.path, shown(layer, tree)))
+    trees = tuple(tree for tree in layer.trees if path not in (tree.path, tree.shown(layer.patterns[tree.pattern])))
     lost = set(layer.trees).difference(trees)
     gone |= {(tree.path, layer.patterns[tree.pattern].file, layer.patterns[tree.pattern].line) for tree in lost}
     if not gone:
@@ -84,11 +83,6 @@ def remove(layer: ruleset.Layer, path: str) -> ruleset.Layer | None:
         names=tuple(name for name in layer.names if name.path != path),
         trees=trees,
     )
-
-
-def shown(layer: ruleset.Layer, tree: ruleset.Tree) -> str:
-    """Write a pattern of names beneath a tree, as for people."""
-    return f"{tree.path}{_BETWEEN}{layer.patterns[tree.pattern].text}"
 
 
 def _spread(entries: Sequence[ruleset.Entry]) -> tuple[tuple[bytes, int], ...]:

@@ -25,6 +25,7 @@ from landlock_bpf import (
     explanation,
     fsview,
     hooks,
+    identity,
     installation,
     ioctl_commands,
     merging,
@@ -39,15 +40,8 @@ from landlock_bpf import (
 from landlock_bpf.abi import Action
 
 NOTHING = Action(0)
-# What is asked of the directory in which something is made, removed or moved.
-OF_PARENT = Action.REFER
-for _row in hooks.ACTIONS:
-    if _row.name.startswith(("make_", "remove_")):
-        OF_PARENT |= _row.action
-REMOVING = Action.REMOVE_FILE | Action.REMOVE_DIR
-MAKING = OF_PARENT & ~REMOVING & ~Action.REFER
 # What is asked of a symbolic link itself, not of where it leads.
-_OF_LINK = OF_PARENT | Action.READLINK
+_OF_LINK = hooks.OF_PARENT | Action.READLINK
 MOVES = ("rename", "link")
 # Before a command by its name or number: what is asked of ioctl(2) with it.
 IOCTL = "ioctl:"
@@ -113,9 +107,9 @@ class Asker:
         return explanation.Answer(word, path, "", all(each.allowed for each in questions), missing, questions)
 
     def _ask(self, action: Action, path: str) -> Iterator[explanation.Question]:
-        if action & (REMOVING | MAKING):
+        if action & (hooks.REMOVING | hooks.MAKING):
             yield from self._seal(path, action)
-        with ascent.Ascent(path, follow=not action & _OF_LINK, parent=bool(action & OF_PARENT)) as places:
+        with ascent.Ascent(path, follow=not action & _OF_LINK, parent=bool(action & hooks.OF_PARENT)) as places:
             yield self._question(_Asked(action, int(action)), places)
             for mask, commands in self._classes() if action == Action.IOCTL else ():
                 yield self._question(_Asked(action, mask, commands), places)
@@ -189,7 +183,7 @@ class Asker:
         for fd, path in places.paths():
             if fd in told:
                 parts = [os.fsencode(part) for part in places.target[len(path) :].split("/") if part]
-                beneath.update(dict.fromkeys(keys_of(bytes(told[fd].object)), parts))
+                beneath.update(dict.fromkeys(identity.names_of(bytes(told[fd].object)), parts))
         for name in layer.names:
             parts = beneath.get(name.parent, [])
             for made, _, _ in names.prefixes(parts[: int(abi.Limit.MISSING)]):
@@ -273,7 +267,7 @@ class Asker:
         reason = abi.Reason(here.reason)
         rules: Iterator[explanation.Rule] = iter(())
         if reason == abi.Reason.RULE:
-            keys = keys_of(bytes(here.decided))
+            keys = identity.names_of(bytes(here.decided))
             entries = (entry for entry in layer.entries if entry.object in keys and asked.of(entry.denied, entry.commands))
             rules = (_written(number, entry) for entry in entries)
         elif reason == abi.Reason.NAMED:
@@ -305,7 +299,7 @@ class Asker:
                 sealed = answer.rule.sealed | answer.beneath.sealed
                 written = [_written(number, entry) for number, entry in self._entries(answer)]
                 for number, layer in enumerate(self._layers):
-                    keys = keys_of(bytes(answer.object))
+                    keys = identity.names_of(bytes(answer.object))
                     trees = (tree for tree in layer.trees if tree.object in keys)
                     written += [_patterned(number, tree, layer.patterns[tree.pattern]) for tree in trees]
                 said = (rule.about(Action(asked.of(hooks.EVERY, rule.commands)) if asked else hooks.EVERY) for rule in written)
@@ -315,7 +309,7 @@ class Asker:
 
     def _entries(self, answer: abi.Explained) -> Iterator[tuple[int, ruleset.Entry]]:
         """Give the rules on an object, as the kernel has them there."""
-        seen, plain = keys_of(bytes(answer.object))
+        seen, plain = identity.names_of(bytes(answer.object))
         yield from self._rules.get(seen, ())
         if plain != seen:
             # The real inode's: what it denies holds here too, what it allows does not.
@@ -366,13 +360,6 @@ def of_policies(policies: Sequence[policy.Policy]) -> Iterator[Asker]:
         yield Asker(opened, made.index, layers, live.ruleset(made.index).permissive)
 
 
-def keys_of(object: bytes) -> tuple[bytes, bytes]:
-    """Give the names that rules may have for an object: as it was reached and, if that was through overlayfs, its own."""
-    plain = abi.Object.from_buffer_copy(object)
-    plain.subvol &= ~(1 << abi.Subvol.OVERLAY)
-    return object, bytes(plain)
-
-
 def _written(layer: int, entry: ruleset.Entry) -> explanation.Rule:
     allowed, denied = (Action(actions & hooks.EVERY) for actions in (entry.allowed, entry.denied))
     return explanation.Rule(layer, entry.path, allowed, denied, policy.Location(entry.file, entry.line), entry.commands)
@@ -381,4 +368,4 @@ def _written(layer: int, entry: ruleset.Entry) -> explanation.Rule:
 def _patterned(layer: int, tree: ruleset.Tree, pattern: ruleset.Pattern) -> explanation.Rule:
     denied = Action(pattern.denied & hooks.EVERY)
     where = policy.Location(pattern.file, pattern.line)
-    return explanation.Rule(layer, f"{tree.path}/**/{pattern.text}", NOTHING, denied, where, pattern.commands)
+    return explanation.Rule(layer, tree.shown(pattern), NOTHING, denied, where, pattern.commands)

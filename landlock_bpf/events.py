@@ -20,6 +20,7 @@ from landlock_bpf import (
     engine,
     errors,
     hooks,
+    identity,
     ioctl_commands,
     names,
     policy,
@@ -216,7 +217,7 @@ def _rule(layer: ruleset.Layer, told: abi.Refusal, paths: Sequence[Sequence[byte
         if named:
             return named
     if told.reason in (abi.Reason.SEALED, abi.Reason.OPENED, abi.Reason.RULE):
-        keys = _keys(told.object)
+        keys = identity.names_of(bytes(told.object))
         for entry in layer.entries:
             if entry.object in keys and (_denies(told, entry) or (told.reason == abi.Reason.SEALED and entry.sealed)):
                 return policy.Location(entry.file, entry.line), entry.path
@@ -225,7 +226,7 @@ def _rule(layer: ruleset.Layer, told: abi.Refusal, paths: Sequence[Sequence[byte
 
 def _named(layer: ruleset.Layer, told: abi.Refusal, path: Sequence[bytes]) -> Iterator[tuple[policy.Location, str]]:
     """Give the rules on names that a path has: its last one where that is sealed, else any; names begin at one object."""
-    keys, sealed = _keys(told.object), told.reason == abi.Reason.SEALED
+    keys, sealed = identity.names_of(bytes(told.object)), told.reason == abi.Reason.SEALED
     ends = range(len(path) if sealed else 1, len(path) + 1) if path else ()
     beginning = [name for name in layer.names if name.parent in keys and (sealed or _denies(told, name))]
     hashes = {made for end in ends for made in names.suffixes(path[:end])} if beginning else ()
@@ -238,7 +239,7 @@ def _named(layer: ruleset.Layer, told: abi.Refusal, path: Sequence[bytes]) -> It
             depth = len(_split(tree.path)) if _leads(tree.path, path) else 0
             matches = names.pattern(pattern.text).matches
             if any(matches(path[end - 1]) for end in ends if end > depth):
-                yield policy.Location(pattern.file, pattern.line), f"{tree.path}/**/{pattern.text}"
+                yield policy.Location(pattern.file, pattern.line), tree.shown(pattern)
 
 
 def _denies(told: abi.Refusal, rule: ruleset.Entry | ruleset.Name | ruleset.Pattern) -> bool:
@@ -255,13 +256,6 @@ def _leads(above: str, path: Sequence[bytes]) -> bool:
     """Whether a path begins with another one."""
     start = _split(above)
     return list(path[: len(start)]) == start
-
-
-def _keys(seen: abi.Object) -> tuple[bytes, ...]:
-    """Give the names that a rule may have for an object: as it was reached and, if that was through overlayfs, its own."""
-    plain = abi.Object.from_buffer_copy(seen)
-    plain.subvol &= ~(1 << abi.Subvol.OVERLAY)
-    return bytes(seen), bytes(plain)
 
 
 def _asked(event: int, arg2: int) -> Iterator[str]:

@@ -96,6 +96,10 @@ EVERY = _union(ACTIONS)
 ALL = _union(row for row in ACTIONS if not row.singly)
 # Those that make sense on an object that is not a directory.
 FILE = _union(row for row in ACTIONS if row.on != "dir")
+# What is asked of the directory in which something is made, removed or moved.
+MAKING = _union(row for row in ACTIONS if row.name.startswith("make_"))
+REMOVING = _union(row for row in ACTIONS if row.name.startswith("remove_"))
+OF_PARENT = MAKING | REMOVING | Action.REFER
 WITHHELD = _union(row for row in ACTIONS if row.withheld)
 _COMMANDS = (1 << abi.Limit.COMMAND_CLASSES) - 1 << abi.ActionBit.COMMANDS
 

@@ -12,7 +12,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, overload
 
-# struct object as bytes is the name of an object everywhere in user space: it is hashed, compared and written, never read.
+from landlock_bpf import abi
+
+# struct object as bytes is the name of an object everywhere in user space: it is hashed, compared and written, hardly read.
 OBJECT = struct.Struct("=QQII")
 NOTHING = bytes(OBJECT.size)
 DEVICE = slice(16, 20)  # of an object
@@ -45,6 +47,12 @@ STABLE = {
 
 
 _PLAIN = STABLE.keys() - {OVERLAYFS_SUPER_MAGIC}
+
+
+def names_of(object: bytes) -> tuple[bytes, bytes]:
+    """Give the names that rules may have for an object: as it was reached and, if that was through overlayfs, its own."""
+    ino, subvol, dev, generation = OBJECT.unpack(object)
+    return object, OBJECT.pack(ino, subvol & ~(1 << abi.Subvol.OVERLAY), dev, generation)
 
 
 class Named(NamedTuple):

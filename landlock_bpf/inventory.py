@@ -9,7 +9,6 @@ from pathlib import Path
 
 from landlock_bpf import (
     abi,
-    amendment,
     cgroup,
     change,
     domain,
@@ -223,7 +222,7 @@ def _names(layer: ruleset.Layer) -> Iterator[RuleInfo]:
             yield RuleInfo(name.path, nothing, denied, name.file, name.line, 1, False, name.commands)
     for tree in layer.trees:
         pattern = layer.patterns[tree.pattern]
-        path, denied = amendment.shown(layer, tree), abi.Action(pattern.denied & hooks.EVERY)
+        path, denied = tree.shown(pattern), abi.Action(pattern.denied & hooks.EVERY)
         yield RuleInfo(path, nothing, denied, pattern.file, pattern.line, 1, False, pattern.commands)
 
 

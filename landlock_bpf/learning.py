@@ -33,13 +33,7 @@ makes a rule on all of it, by step 2 with write_file and truncate: each rule tha
 _USUAL = policy_actions.READ | abi.Action.EXECUTE
 _SETTINGS = "/etc"
 _VOLATILE = ("/proc", "/dev/pts")
-_MAKE = policy.NOTHING
-_REMOVE = abi.Action.REMOVE_DIR | abi.Action.REMOVE_FILE
-for _row in hooks.ACTIONS:
-    if _row.name.startswith("make_"):
-        _MAKE |= _row.action
 _WRITING = policy_actions.WRITE | hooks.group("write_metadata")
-_OF_PARENT = _MAKE | _REMOVE | abi.Action.REFER
 
 # Says of a path on this host whether it is a directory, or None where there is nothing.
 IsDirectory = Callable[[str], "bool | None"]
@@ -71,7 +65,7 @@ def rules(
 ) -> tuple[policy.Rule, ...]:
     """Make the rules that allow all that was asked, and nothing that is not handled; see RULE."""
     seen = list(dict.fromkeys(asked))
-    made = {each.path2 or each.path for each in seen if each.actions & _MAKE}
+    made = {each.path2 or each.path for each in seen if each.actions & hooks.MAKING}
     rights: Rights = {}
     for path, actions in _needs(seen):
         if path in made and actions & abi.Action.WRITE_FILE:
@@ -108,18 +102,18 @@ def _made(rights: Rights) -> tuple[policy.Rule, ...]:
 def _needs(seen: Iterable[Asked]) -> Iterator[tuple[str, abi.Action]]:
     """Say of which object each action was asked."""
     for actions, path, path2 in seen:
-        own = actions & ~_OF_PARENT
+        own = actions & ~hooks.OF_PARENT
         if own:
             yield path, own
-        inner = actions & _OF_PARENT
+        inner = actions & hooks.OF_PARENT
         old, new = posixpath.dirname(path), posixpath.dirname(path2 or path)
         if not path2:
             new, made = old, inner
-        elif inner & _MAKE and inner & _REMOVE:
+        elif inner & hooks.MAKING and inner & hooks.REMOVING:
             made = inner  # something was replaced in the new directory, or two names exchanged: which is not known
         else:
-            made = inner & ~_REMOVE
-        if left := inner & ~(policy.NOTHING if inner & _REMOVE else _MAKE):
+            made = inner & ~hooks.REMOVING
+        if left := inner & ~(policy.NOTHING if inner & hooks.REMOVING else hooks.MAKING):
             yield old, left
         if made:
             yield new, made

@@ -70,6 +70,10 @@ class Tree(NamedTuple):
     pattern: int
     path: str
 
+    def shown(self, pattern: Pattern) -> str:
+        """Write for people what the pattern is about."""
+        return f"{self.path.rstrip('/')}/**/{pattern.text}"
+
 
 class RuleProgram(NamedTuple):
     """Where a rule program was written, and what of its subtype matters afterwards: enum event, and mask of abilities."""

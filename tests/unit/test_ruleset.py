@@ -47,6 +47,11 @@ def test_structs_are_as_the_engine_has_them() -> None:
     assert identity.OBJECT.unpack(bytes(named.object)) == (1, 2, 3, 4)
 
 
+def test_a_pattern_beneath_a_tree_as_people_see_it() -> None:
+    pattern = ruleset.Pattern("*.pem", 1, "p.toml", 1)
+    assert [ruleset.Tree(b"", 0, path).shown(pattern) for path in ("/a", "/")] == ["/a/**/*.pem", "/**/*.pem"]
+
+
 def test_objects_in_one_block() -> None:
     said = [identity.OBJECT.pack(number, 2, 3, 4) for number in (7, 8, 2**64 - 1)]
     objects = identity.Objects.of(said)
