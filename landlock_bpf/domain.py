@@ -158,13 +158,17 @@ def set_maker(live: engine.Engine, index: int, maker: int, start: int) -> None:
 
 def members(live: engine.Engine, index: int) -> Iterator[int]:
     """List the processes that have a thread in a process domain, wherever they are."""
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
+    for process, threads in _processes():
+        # The first one is mostly enough: threads are in the domain of the process unless they were confined alone.
+        if any(of_thread(live, thread) == index for thread in threads):
+            yield process
+
+
+def _processes() -> Iterator[tuple[int, list[int]]]:
+    """List the processes that /proc shows us, and the threads of each."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
-            # The first one is mostly enough: threads are in the domain of the process unless they were confined alone.
-            if any(of_thread(live, int(thread)) == index for thread in os.listdir(f"/proc/{name}/task")):
-                yield int(name)
+            yield int(name), [int(thread) for thread in os.listdir(f"/proc/{name}/task")]
 
 
 def holds(live: engine.Engine, group: int) -> bool:
@@ -186,15 +190,12 @@ def _sees_all() -> bool:
 def _holds(live: engine.Engine, group: int) -> bool:
     if any(each.held == group for each in departed(live).values()):
         return True
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
-            for thread in os.listdir(f"/proc/{name}/task"):
-                with thread_opened(int(thread)) as pidfd:
-                    task = live.tasks.lookup(pidfd) if pidfd is not None else None
-                if task and task.held == group:
-                    return True
+    for _process, threads in _processes():
+        for thread in threads:
+            with thread_opened(thread) as pidfd:
+                task = live.tasks.lookup(pidfd) if pidfd is not None else None
+            if task and task.held == group:
+                return True
     return False
 
 
