@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, engine, errors, grace, record, rule_slots, ruleset, sweep
+from landlock_bpf import abi, cgroup, change, domain, engine, grace, record, rule_slots, ruleset, sweep
 
 
 def check_place(path: Path) -> Path:
@@ -138,6 +138,4 @@ def _check_processes(
         if slot.kind == abi.Kind.PROCESS and (slot.cgroup in beneath or slot.cgroup == new.cgroup):
             own = live.ruleset(slot.ruleset).layers
             most = max(len(each.layers) for each in wanted)
-            if own + most > abi.Limit.LAYERS:
-                what = f"processes of the domain {slot.name} would be under {own + most} layers"
-                raise errors.LimitError(f"{what}; at most {int(abi.Limit.LAYERS)} are possible: join policies into one file")
+            change.check_layers(slot.name, own + most, "of its control group")

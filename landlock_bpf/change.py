@@ -84,9 +84,7 @@ def kept(slot: domain.Slot, layers: tuple[ruleset.Layer, ...], outer: str) -> tu
 def check_limits(wanted: Iterable[Wanted]) -> None:
     """Raise LimitError for a domain that would have too many layers or rules."""
     for each in wanted:
-        if len(each.layers) > abi.Limit.LAYERS:
-            what = f"the domain {each.slot.name} would have {len(each.layers)} layers, those around it counted"
-            raise errors.LimitError(f"{what}; at most {int(abi.Limit.LAYERS)} are possible: join policies into one file")
+        check_layers(each.slot.name, len(each.layers), "around it")
         merging.check(each.layers)
         rules = sum(layer.rules for layer in ruleset.own(each.layers))
         if rules > abi.Limit.RULES:
@@ -96,6 +94,13 @@ def check_limits(wanted: Iterable[Wanted]) -> None:
         if programs > abi.Limit.SOURCES:
             what = f"the domain {each.slot.name} would have {programs} rule programs, those of domains around it counted"
             raise errors.LimitError(f"{what}; at most {int(abi.Limit.SOURCES)} are possible")
+
+
+def check_layers(name: str, count: int, others: str) -> None:
+    """Raise LimitError where a domain, with those of `others` that its tasks are in, would have too many layers."""
+    if count > abi.Limit.LAYERS:
+        what = f"the domain {name} would have {count} layers, those {others} counted"
+        raise errors.LimitError(f"{what}; at most {int(abi.Limit.LAYERS)} are possible: join policies into one file")
 
 
 def replace(live: engine.Engine, wanted: Sequence[Wanted]) -> None:

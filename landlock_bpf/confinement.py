@@ -212,6 +212,4 @@ def _check_layers(live: engine.Engine, name: str, place: Path, layers: Sequence[
     index = domain.at(live, place)
     ruled = [slot.ruleset for slot in domain.slots(live) if slot.index == index]
     around = live.ruleset(ruled[0]).layers if ruled else 0
-    if around + len(layers) > abi.Limit.LAYERS:
-        what = f"the domain {name} would have {around + len(layers)} layers, those of its control group counted"
-        raise errors.LimitError(f"{what}; at most {int(abi.Limit.LAYERS)} are possible: join policies into one file")
+    change.check_layers(name, around + len(layers), "of its control group")
