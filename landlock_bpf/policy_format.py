@@ -163,17 +163,11 @@ class _Checker:
         self.source = source
         self.report = report
 
-    def line(self, place: Place) -> int:
-        """Find the line of a place; a place that is missing from the file stands where its table does."""
-        while place and place not in self.source.lines:
-            place = place[:-1]
-        return self.source.lines.get(place, 1)
-
     def wrong(self, place: Place, what: str, remedy: str) -> None:
-        self.report(self.line(place), policy_source.spell(place), what, remedy)
+        self.report(*self.source.at(place), what, remedy)
 
     def leaf(self, place: Place, value: object) -> Leaf:
-        return Leaf(value, self.line(place), policy_source.spell(place))
+        return Leaf(value, *self.source.at(place))
 
     def table(self, keys: tuple[Key, ...], values: Mapping[str, object], place: Place) -> Table:
         known = {key.spelt(self.source.json): key for key in keys}

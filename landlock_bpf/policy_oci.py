@@ -119,13 +119,8 @@ class _Checker:
         self.reader = reader
         self.first: Key | None = None
 
-    def line(self, place: Place) -> int:
-        while place and place not in self.source.lines:
-            place = place[:-1]
-        return self.source.lines.get(place, 1)
-
     def wrong(self, place: Place, what: str, remedy: str) -> None:
-        self.reader.report(self.line(place), policy_source.spell(place), what, remedy)
+        self.reader.report(*self.source.at(place), what, remedy)
 
     def table(self, keys: Sequence[Key], value: object, place: Place) -> Table:
         if not isinstance(value, dict):
@@ -172,7 +167,7 @@ class _Checker:
         for index, part in enumerate(value):
             here = (*place, index)
             if isinstance(part, str):
-                leaves.append(Leaf(part, self.line(here), policy_source.spell(here)))
+                leaves.append(Leaf(part, *self.source.at(here)))
             else:
                 self.wrong(here, f"{policy_source.quote(part)} is not a string", "write a string")
         return leaves

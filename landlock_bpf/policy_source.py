@@ -42,6 +42,13 @@ class Source(NamedTuple):
     lines: Mapping[Place, int]
     json: bool
 
+    def at(self, place: Place) -> tuple[int, str]:
+        """Give the line and the key of a place; what is missing from the file stands where its table does."""
+        there = place
+        while there and there not in self.lines:
+            there = there[:-1]
+        return self.lines.get(there, 1), spell(place)
+
 
 class _Scanner:
     """Walks text that its parser took, and notes the line of every key and array element."""
