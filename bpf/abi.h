@@ -687,7 +687,7 @@ struct state {
 	__u32 records_dev;     /* super_block.s_dev of that */
 	__u32 process_domains; /* live ones: 0 spares everyone a look-up */
 	__u32 rate;	       /* denials a second that a domain may report; 0: all */
-	__u32 pad;
+	__u32 entering;	       /* the process domain into which user space puts a thread now */
 	struct layout layout;
 };
 

@@ -137,6 +137,28 @@ static __always_inline _Bool find_subject(struct subject *subject)
 	return subject->process || subject->cgroup || subject->held;
 }
 
+/*
+ * Put the iterated thread into the process domain that user space tells, and print whether it is
+ * there: it has no storage where there is no memory. Stored in place: what else is kept of the
+ * thread may be set at any time, as by depart().
+ */
+static __always_inline int enter_domain(struct bpf_iter__task *context)
+{
+	struct task_struct *thread = context->task;
+	struct state *state = the_state();
+	struct task *own;
+	__u32 stored;
+
+	if (!thread || !state)
+		return 0;
+	own = bpf_task_storage_get(&tasks, thread, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (own)
+		own->domain = state->entering;
+	stored = own != NULL;
+	bpf_seq_write(context->meta->seq, &stored, sizeof(stored));
+	return 0;
+}
+
 /* Room to work in, NULL where there is no memory: then what is asked is denied. */
 static __always_inline struct room *find_room(void)
 {

@@ -795,7 +795,7 @@ class State(ctypes.Structure):
         ("records_dev", ctypes.c_uint32),
         ("process_domains", ctypes.c_uint32),
         ("rate", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("entering", ctypes.c_uint32),
         ("layout", Layout),
     ]
 

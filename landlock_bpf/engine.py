@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from landlock_bpf import abi, bpf, hooks, identifier, identity, maps
+from landlock_bpf import abi, bpf, hooks, identifier, identity, libbpf, maps
 
 BPFFS = Path("/sys/fs/bpf")  # its names have no dots (kernel/bpf/inode.c, bpf_lookup)
 PINS = BPFFS / "landlock-bpf"
@@ -147,6 +147,26 @@ class Engine:
         finally:
             os.close(program)
 
+    @functools.cached_property
+    def entrance(self) -> int:
+        """The descriptor of the program that puts threads into process domains."""
+        program = bpf.obj_get(f"{self.pins}/progs/enter")
+        self._stack.callback(os.close, program)
+        return program
+
+    def enter(self, thread: int, index: int) -> bool:
+        """Put a thread into a process domain, 0 for none, and change nothing else that is kept of it; False where it has ended.
+
+        Hold the lock. The program stores the domain alone: the engine may be noting that the thread is moved.
+        """
+        self.state.entering = index
+        link = bpf.link_create_iter(self.entrance, "enter", tid=thread)
+        try:
+            # Another processor may be making the storage, too.
+            return bpf.insist(functools.partial(_entered, link, thread), (errno.ENOMEM,), _REFILL)
+        finally:
+            os.close(link)
+
     def fill(self, objects: identity.Objects, runs: bytes, index: int) -> None:
         """Put rules of a ruleset on objects: `runs` are struct rule_run, one after another. After an error some are there."""
         told = abi.Filling(bpf.address_of(objects.block), bpf.address_of(runs), len(runs) // ctypes.sizeof(abi.RuleRun), index)
@@ -245,6 +265,13 @@ class Engine:
 def find() -> Engine | None:
     """Find the pinned engine; None where none is loaded."""
     return Engine(PINS) if PINS.is_dir() else None
+
+
+def _entered(link: int, thread: int) -> bool:
+    stored = bpf.iter_read(link, "enter")
+    if stored and not any(stored):
+        raise libbpf.failure(errno.ENOMEM, "keep the process domain of", f"thread {thread}")
+    return bool(stored)
 
 
 def _link(program: int, row: hooks.HookRow) -> int:

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import os
 
-from landlock_bpf import abi, domain, engine, errors
+from landlock_bpf import domain, engine, errors
 
 _CALM = 2  # passes over the threads that find nothing to do
 
@@ -99,7 +98,7 @@ def move(live: engine.Engine, target: Target, before: int, index: int) -> None:
             now = domain.of_thread(live, thread)
             if now == before:
                 calm = 0
-                _put(live, thread, index)
+                live.enter(thread, index)
             elif now not in (index, None):
                 raise errors.BusyError(f"thread {thread} of {target} is in yet another process domain; try again")
     if not is_there(target):
@@ -121,19 +120,6 @@ def is_there(target: Target) -> bool:
 def ended(target: Target) -> errors.NotFoundError:
     """Make the error for a target that has ended."""
     return errors.NotFoundError(f"{target} ended before it was confined")
-
-
-def _put(live: engine.Engine, thread: int, index: int) -> None:
-    with domain.thread_opened(thread) as pidfd:
-        if pidfd is None:
-            return
-        task = live.tasks.lookup(pidfd) or abi.Task()
-        task.domain = index
-        try:
-            live.tasks.update(pidfd, task)
-        except errors.KernelError as error:
-            if error.errno not in (errno.ENOENT, errno.ESRCH):
-                raise
 
 
 def _concerned(target: Target) -> list[int]:

@@ -179,6 +179,19 @@ ROWS = (
         "kernel/test_escape.py::test_records",
     ),
     mutation.of_control(
+        "stored-in-place",
+        "engine.py",
+        "            return bpf.insist(functools.partial(_entered, link, thread), (errno.ENOMEM,), _REFILL)",
+        """\
+            pidfd = os.pidfd_open(thread, os.O_EXCL)
+            task = self.tasks.lookup(pidfd) or abi.Task()
+            task.domain = index
+            self.tasks.update(pidfd, task)
+            os.close(pidfd)
+            return True""",
+        "kernel/test_escape_cgroup.py::test_moved_while_it_is_confined",
+    ),
+    mutation.of_control(
         "sweep",
         "sweep.py",
         "gone = [slot for slot in slots if _half_made(slot, in_force) or _deserted(live, slot)]",

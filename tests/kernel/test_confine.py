@@ -22,8 +22,10 @@ from test_run import run
 
 from landlock_bpf import abi, controller, domain, engine, errors
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls, programs
 
 pytestmark = pytest.mark.usefixtures("cleared")
+CLONE_NEWPID = 0x20000000  # include/uapi/linux/sched.h
 READ, WRITE = Action.READ_FILE, Action.WRITE_FILE
 _workers: list[Worker] = []
 
@@ -250,6 +252,24 @@ def test_on_the_command_line(files: list[Path], tree: Path, live: controller.Con
         status, out, _ = run("show", "intern")
         assert status == 0 and str(path) in out
         assert process.errno(operation.touch, files[1], os.O_RDONLY) == 0
+
+
+def test_from_another_pid_namespace(files: list[Path], live: controller.Controller) -> None:
+    """Threads have the numbers that they have there."""
+
+    def confine_there() -> None:
+        calls.unshare()
+        calls.mount("proc", Path("/proc"), "proc")
+        with Member() as process:
+            confine(live, process.pid, files[0])
+            found = process.ask(os.getpid), process.ask(attempt, files[0]), process.ask(attempt, files[1])
+        assert found == (2, errno.EACCES, 0)
+
+    def begin() -> None:
+        calls.check(calls.libc.unshare(CLONE_NEWPID))
+        programs.in_child(confine_there)
+
+    programs.in_child(begin)
 
 
 def test_storage_keeps_what_lasts(files: list[Path], live: controller.Controller) -> None:

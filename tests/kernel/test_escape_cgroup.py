@@ -21,13 +21,14 @@ import trial
 import way
 from member import Member
 
-from landlock_bpf import controller, events
+from landlock_bpf import controller, events, maps
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls, programs, uring
 
 pytestmark = pytest.mark.usefixtures("forgotten")
 
 LISTS = ("cgroup.procs", "cgroup.threads")
+READ = Action.READ_FILE
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def bound(secret: Path, home: Path, attach: rule.Attach) -> str:
 
 
 def deny(secret: Path) -> object:
-    return rule.make(Action.READ_FILE, rule.deny(secret, Action.READ_FILE), default="allow")
+    return rule.make(READ, rule.deny(secret, READ), default="allow")
 
 
 def read(path: Path) -> None:
@@ -154,6 +155,41 @@ def test_inherited_descriptor(inherited: int, secret: Path, home: Path, elsewher
         assert member.ask(way.bpf_errnos) == {errno.EPERM}
         assert member.errno(way.write_only, elsewhere / "cgroup.procs") == errno.EPERM
         assert never_bound.errno(read, secret) == 0
+
+
+def test_moved_while_it_is_confined(
+    inherited: int,
+    bound: str,
+    secret: Path,
+    tree: Path,
+    home: Path,
+    live: controller.Controller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Back before each look at what is kept of it, and out right after it: whenever it is out, it is held."""
+    opened: list[bool] = []
+    look = maps.Map.lookup
+    (tree / "other").write_text("")
+
+    def lookup(tasks: maps.Map, key: maps.Data) -> object:
+        if tasks.name != "tasks":
+            return look(tasks, key)
+        opened.append(member.errno(read, secret) == 0)
+        assert member.errno(enter, home) == 0
+        found = look(tasks, key)
+        assert member.errno(way.enter_by, inherited) == 0
+        return found
+
+    with Member(home) as member:
+        pidfd = os.pidfd_open(member.pid)
+        monkeypatch.setattr(maps.Map, "lookup", lookup)
+        live.confine(pidfd, [rule.make(READ, rule.deny(tree / "other", READ), default="allow")])
+        monkeypatch.undo()
+        os.close(pidfd)
+        assert len(opened) > 1
+        assert not any(opened)
+        assert member.errno(read, secret) == errno.EACCES
+        assert member.errno(read, tree / "other") == errno.EACCES
 
 
 def by_splice(descriptor: int) -> None:
