@@ -43,6 +43,7 @@ enum limit {
 	LIMIT_COMMANDS = 65536,	    /* ioctl commands named by rules, all domains together */
 	LIMIT_CREATORS = 4096,	    /* overlay filesystems that are mounted */
 	LIMIT_DEPARTED = 4096,	    /* tasks that could have no storage when they were moved */
+	LIMIT_APPROACH = 32,	    /* places by which commands come to the engine */
 };
 
 /* What a rule program of 2017 is asked about: the event of its subtype. */
@@ -689,6 +690,14 @@ struct state {
 	__u32 rate;	       /* denials a second that a domain may report; 0: all */
 	__u32 entering;	       /* the process domain into which user space puts a thread now */
 	struct layout layout;
+	struct object approach[LIMIT_APPROACH]; /* see approach.h; an ino of 0 ends them */
+};
+
+/* A place by which one comes to a descriptor: what the iterator `approach` prints. */
+struct approached {
+	__u32 fd;
+	__u32 pad;
+	struct object object;
 };
 
 /* One object as the kernel names it: what iter/task_file prints of a descriptor. */

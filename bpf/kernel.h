@@ -30,6 +30,13 @@ typedef unsigned short umode_t;
 #define S_ISREG(mode) (((mode)&S_IFMT) == S_IFREG)
 
 /* include/linux/fs.h */
+#define MS_REMOUNT	    (1U << 5) /* include/uapi/linux/mount.h */
+#define MS_BIND		    (1U << 12)
+#define MS_MOVE		    (1U << 13)
+#define MS_UNBINDABLE	    (1U << 17)
+#define MS_PRIVATE	    (1U << 18)
+#define MS_SLAVE	    (1U << 19)
+#define MS_SHARED	    (1U << 20)
 #define FMODE_READ	    (1U << 0)
 #define FMODE_WRITE	    (1U << 1)
 #define FMODE_EXEC	    (1U << 5) /* in f_flags, as __FMODE_EXEC */
@@ -94,7 +101,8 @@ typedef unsigned short umode_t;
 #define READING_MODULE_COMPRESSED  7	/* newer kernels; else the end of the list */
 #define READING_KEXEC_IMAGE	   3
 #define READING_KEXEC_INITRAMFS	   4
-#define BPF_TASK_ITER_PROC_THREADS 2 /* kernel/bpf/task_iter.c */
+#define BPF_TASK_ITER_ALL_THREADS  1 /* kernel/bpf/task_iter.c */
+#define BPF_TASK_ITER_PROC_THREADS 2
 
 /* include/uapi/linux/bpf.h: a loop without a function of its own (6.4 and later). */
 struct bpf_iter_num {
@@ -167,6 +175,7 @@ struct mount {
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
 	struct mnt_namespace *mnt_ns;
+	int mnt_group_id; /* of the mounts with which it shares what is mounted on it; 0: none */
 };
 
 /* The mounts of a filesystem: a list until 6.17, then linked by themselves. */

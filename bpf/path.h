@@ -7,6 +7,7 @@
 #define LANDLOCK_BPF_PATH_H
 
 #include "access.h"
+#include "approach.h"
 #include "vital.h"
 
 /* Ask for actions on dir; target is what an event names, and what is touched. */
@@ -26,6 +27,8 @@ static __always_inline int ask_path_as(const struct path *path, struct dentry *t
 	touched = touches == TOUCH_NOTHING ? NULL : target ? target : dentry;
 	if (touched) {
 		refused = refuse_pin(path, touched, touched, hook);
+		if (!refused && hook == HOOK_PATH_RMDIR)
+			refused = refuse_end(path, touched, NULL, hook);
 		if (refused)
 			return refused;
 	}

@@ -7,7 +7,7 @@
 #ifndef LANDLOCK_BPF_PTRACE_H
 #define LANDLOCK_BPF_PTRACE_H
 
-#include "escape.h"
+#include "leaving.h"
 
 /* The domains of a task, 0 for none; own: its storage, or NULL. */
 static __always_inline void find_domains(struct subject *subject, struct task_struct *task,
@@ -24,25 +24,37 @@ static __always_inline void find_domains(struct subject *subject, struct task_st
 	subject->held = state->escaped ? held_domain(task) : 0;
 }
 
+/* The same of a task that may be a stranger, drawn into its cgroup's domain by a member. */
+static __always_inline void find_trusted(struct subject *subject, struct task_struct *task)
+{
+	struct task *own = bpf_task_storage_get(&tasks, task, NULL, 0);
+
+	find_domains(subject, task, own);
+	if (is_drawn(task, own))
+		subject->cgroup = subject->held = 0;
+}
+
+/* Whether a subject is in a domain, or in one that was made in it. */
+static __always_inline _Bool is_within(const struct subject *subject, __u32 domain)
+{
+	return is_inside(subject->process, domain) || is_inside(subject->cgroup, domain) ||
+	       is_inside(subject->held, domain);
+}
+
 static __noinline int ask_ptrace(__u32 hook, struct task_struct *tracer, struct task_struct *tracee,
 				 _Bool quiet)
 {
 	struct report report = { .refusal = { .hook = hook, .reason = REASON_PTRACE } };
 	struct subject above, below;
-	struct task *own;
 	int error;
 
 	find_domains(&above, tracer, bpf_task_storage_get(&tasks, tracer, NULL, 0));
 	if (!above.process && !above.cgroup && !above.held)
 		return 0;
-	own = bpf_task_storage_get(&tasks, tracee, NULL, 0);
-	find_domains(&below, tracee, own);
-	if (is_drawn(tracee, own))
-		below.cgroup = below.held = 0;
+	find_trusted(&below, tracee);
 	for_each_domain(domain, &above)
 	{
-		if (is_inside(below.process, domain) || is_inside(below.cgroup, domain) ||
-		    is_inside(below.held, domain))
+		if (is_within(&below, domain))
 			continue;
 		error = refuse_in(domain, &report, quiet);
 		if (error)

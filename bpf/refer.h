@@ -396,6 +396,8 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 	if (!find_subject(&subject))
 		return 0;
 	error = refuse_pin(new_dir, old_dentry, new_dentry, hook);
+	if (!error && removes)
+		error = refuse_end(new_dir, old_dentry, new_dentry, hook);
 	if (error)
 		return error;
 	new_parent = new_dir->dentry;

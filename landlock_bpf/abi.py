@@ -40,6 +40,7 @@ class Limit(enum.IntEnum):
     COMMANDS = 65536
     CREATORS = 4096
     DEPARTED = 4096
+    APPROACH = 32
 
 
 class Event(enum.IntEnum):
@@ -783,7 +784,7 @@ class Rate(ctypes.Structure):
 
 
 class State(ctypes.Structure):
-    """struct state: 112 bytes."""
+    """struct state: 880 bytes."""
 
     _fields_ = [
         ("lost", ctypes.c_uint64),
@@ -797,6 +798,17 @@ class State(ctypes.Structure):
         ("rate", ctypes.c_uint32),
         ("entering", ctypes.c_uint32),
         ("layout", Layout),
+        ("approach", Object * 32),
+    ]
+
+
+class Approached(ctypes.Structure):
+    """struct approached: 32 bytes."""
+
+    _fields_ = [
+        ("fd", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("object", Object),
     ]
 
 
@@ -896,6 +908,7 @@ RECORDS = {
     "layout": Layout,
     "rate": Rate,
     "state": State,
+    "approached": Approached,
     "named": Named,
     "explained": Explained,
     "explaining": Explaining,

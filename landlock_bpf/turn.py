@@ -7,7 +7,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-from landlock_bpf import domain, engine, errors, installation, record, sweep
+from landlock_bpf import approach, domain, engine, errors, installation, record, sweep
 
 Turn = tuple[engine.Engine, list[domain.Slot]]
 
@@ -17,6 +17,7 @@ def loaded() -> Iterator[Turn]:
     """Give the engine, loaded if it is not yet, and the domains in force."""
     with _without_collector(), record.locked(), installation.load() as live:
         record.guard(live)
+        approach.tell(live)
         yield live, sweep.sweep(live)
 
 

@@ -167,8 +167,8 @@ ROWS = (
     mutation.of_engine(
         "mount",
         "mount.h",
-        "return ask_mount(path, HOOK_SB_MOUNT);",
-        "return 0;",
+        "return error ? error : ask_mount(path, HOOK_SB_MOUNT);",
+        "return error;",
         "test_mounts.py::test_in_a_domain",
     ),
     mutation.of_engine(

@@ -16,7 +16,7 @@ import member
 import pytest
 import rule
 
-from landlock_bpf import bpf, controller, errors, hooks, policy, rule_request
+from landlock_bpf import bpf, controller, errors, events, hooks, policy, rule_request
 from landlock_bpf import cgroup as groups
 from landlock_bpf import engine as engines
 
@@ -132,6 +132,14 @@ def attach(live: controller.Controller, cgroup: Path) -> Iterator[rule.Attach]:
     for name in names:
         with contextlib.suppress(errors.NotFoundError):  # the test has ended it
             live.detach(name)
+
+
+@pytest.fixture
+def reported(live: controller.Controller) -> Callable[[], set[tuple[str, str]]]:
+    """Give hook and reason of all that was denied in the test."""
+    for _ in events.read(follow=False):
+        pass
+    return lambda: {(denial.hook, denial.reason) for denial in events.read(follow=False)}
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import rule
 import way
 from member import Member
 
-from landlock_bpf import abi, controller, engine, events, record
+from landlock_bpf import abi, controller, engine, record
 from landlock_bpf.abi import Action
 
 PINS = way.BPFFS / "escape"  # not landlock-bpf-: those are cleared up
@@ -42,14 +42,6 @@ def bound(inside: Member, attach: rule.Attach) -> Member:
     """A process in a domain whose policy speaks of nothing that is tried here."""
     attach(rule.make(Action.MAKE_FIFO, default="allow"))
     return inside
-
-
-@pytest.fixture
-def reported(live: controller.Controller) -> Callable[[], set[tuple[str, str]]]:
-    """Give hook and reason of all that was denied in the test."""
-    for _ in events.read(follow=False):
-        pass
-    return lambda: {(denial.hook, denial.reason) for denial in events.read(follow=False)}
 
 
 @dataclasses.dataclass(frozen=True)

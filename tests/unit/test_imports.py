@@ -93,6 +93,7 @@ LAYERS = (
         "domains",
         (
             "amendment",
+            "approach",
             "change",
             "descriptors",
             "domain",
