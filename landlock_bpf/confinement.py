@@ -6,15 +6,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import mmap
 import os
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
-from landlock_bpf import abi, cgroup, change, domain, engine, errors, record, rule_slots, ruleset, sweep, threads
+from landlock_bpf import abi, cgroup, change, domain, engine, errors, inheritance, record, rule_slots, ruleset, sweep, threads
 
 # Where control groups are made if our own one may have none in it.
 FALLBACK = "landlock-bpf"
+_ERRNO = struct.Struct("=i")
+_ENDED = -1  # no errno: the domain is not there any more
 
 
 class Confinement:
@@ -31,8 +36,7 @@ class Confinement:
         self._index = index
         self._engine = live
         # Opened now: what the child must open, it must find.
-        self._tasks, _ = live.tasks, live.domains
-        self._task = bytes(abi.Task(domain=index))
+        _ = live.entrance, live.state, live.domains
 
     def __enter__(self) -> Confinement:
         return self
@@ -43,39 +47,53 @@ class Confinement:
     def enter(self) -> None:
         """Put the calling process, which has one thread, into the control group and the domain: from here on it is confined.
 
+        Whoever is in a domain of the control group may trace it from then on. So it gives up before what it has of the
+        engine, see inheritance.give_up(); a child that it forks keeps that, stays outside, puts it there, and ends.
+
         Raises NotFoundError where the domain was ended meanwhile.
         """
-        # Under the lock, so that nobody ends it as empty between our look and our entry.
+        told, tell = os.pipe()
+        with mmap.mmap(-1, _ERRNO.size) as answer:  # to read a descriptor may be denied by then
+            _ERRNO.pack_into(answer, 0, errno.EIO)
+            process, helper = os.getpid(), os.fork()
+            if helper == 0:
+                self._help(process, told, tell, answer)
+            try:
+                inheritance.give_up()
+                os.write(tell, b"1")
+            finally:
+                os.close(told)
+                os.close(tell)
+                with contextlib.suppress(ChildProcessError):  # SIGCHLD is ignored
+                    os.waitpid(helper, 0)
+            (number,) = _ERRNO.unpack_from(answer)
+        if number == _ENDED:
+            raise errors.NotFoundError(f"the domain {self.name} was ended before its process began; start it again")
+        if number:
+            what = f"the domain {self.name} and the control group {self.cgroup}"
+            raise errors.KernelError("enter", what, number, "be root, with that control group writable, and memory left")
+
+    def _help(self, process: int, told: int, tell: int, answer: mmap.mmap) -> NoReturn:
+        """Put our parent there once it says that it has nothing more of the engine."""
+        try:
+            os.close(tell)
+            if os.read(told, 1):
+                _ERRNO.pack_into(answer, 0, self._put(process))
+        except (OSError, errors.KernelError) as error:
+            _ERRNO.pack_into(answer, 0, error.errno or errno.EIO)
+        finally:
+            os._exit(0)
+
+    def _put(self, process: int) -> int:
+        # Under the lock, so that nobody ends it as empty between our look and the entry.
         with record.locked():
             if not any(slot.name == self.name and slot.index == self._index for slot in domain.slots(self._engine)):
-                raise errors.NotFoundError(f"the domain {self.name} was ended before its process began; start it again")
-            if domain.at(self._engine, self.cgroup):
-                # Who is in the domain of a control group may not use bpf(2): a child puts us there, that is not in it.
-                self._have_child_put(os.getpid())
-            else:
-                self._put(os.getpid())
-
-    def _put(self, process: int) -> None:
-        pidfd = os.pidfd_open(process)
-        try:
+                return _ENDED
+            if os.getppid() != process:  # it has ended, or has made a PID namespace for its children
+                return errno.ESRCH
+            self._engine.enter(process, self._index)
             cgroup.enter(self.cgroup, process)
-            self._tasks.update(pidfd, self._task)
-        finally:
-            os.close(pidfd)
-
-    def _have_child_put(self, process: int) -> None:
-        child = os.fork()
-        if child == 0:
-            number = errno.EIO
-            try:
-                self._put(process)
-                number = 0
-            except errors.KernelError as error:
-                number = error.errno
-            finally:
-                os._exit(number)
-        if number := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
-            raise errors.KernelError("enter the control group", str(self.cgroup), abs(number))
+        return 0
 
     def close(self) -> None:
         """End the domain, and remove its control group, if no process is left in it; else a later sweep does."""

@@ -228,6 +228,20 @@ ROWS = (
         "kernel/test_escape_cgroup.py::test_moved_while_it_is_confined",
     ),
     mutation.of_control(
+        "descriptors-given-up",
+        "inheritance.py",
+        "            os.dup2(nothing, fd, inheritable=False)",
+        "            pass",
+        "kernel/test_escape_cgroup.py::test_seized_as_it_enters",
+    ),
+    mutation.of_control(
+        "memory-given-up",
+        "inheritance.py",
+        "    _give_up_memory()\n\n",
+        "\n\n",
+        "kernel/test_escape_cgroup.py::test_seized_as_it_enters",
+    ),
+    mutation.of_control(
         "sweep",
         "sweep.py",
         "gone = [slot for slot in slots if _half_made(slot, in_force) or _deserted(live, slot)]",

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
+import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import deadline
@@ -21,7 +23,8 @@ import trial
 import way
 from member import Member
 
-from landlock_bpf import controller, events, maps
+from landlock_bpf import cgroup as groups
+from landlock_bpf import controller, engine, events, maps, record
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls, programs, uring
 
@@ -190,6 +193,50 @@ def test_moved_while_it_is_confined(
         assert not any(opened)
         assert member.errno(read, secret) == errno.EACCES
         assert member.errno(read, tree / "other") == errno.EACCES
+
+
+def seize(pid: int) -> list[str]:
+    tracing.attach_to(pid)
+    return possessions(pid)
+
+
+def possessions(pid: int) -> list[str]:
+    """Name what the descriptors of a process stand for, and what it has in memory."""
+    opened = [os.readlink(path) for path in glob.glob(f"/proc/{pid}/fd/*") if os.path.lexists(path)]
+    return opened + re.findall(r"\S+$", Path(f"/proc/{pid}/maps").read_text(), re.M)
+
+
+def of_the_engine(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(("anon_inode:bpf", str(record.RUN)))]
+
+
+def test_seized_as_it_enters(
+    bound: str, secret: Path, tree: Path, home: Path, live: controller.Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is made to enter has nothing by which a member could rule over the engine, nor a lock, from the moment on."""
+    entered = groups.enter
+
+    def enter_and_be_seized(path: Path, process: int = 0) -> None:
+        entered(path, process)
+        (tree / "found").write_text("\n".join(member.ask(seize, process or os.getpid())))
+
+    monkeypatch.setattr(groups, "enter", enter_and_be_seized)
+    (tree / "other").write_text("")
+    policies = [rule.make(READ, rule.deny(tree / "other", READ), default="allow")]
+    found = engine.find()
+    assert found
+    with Member(home) as member, found, record.alone("test", "tests"):
+        assert found.domains and found.tasks and found.state
+        inherited = of_the_engine(possessions(os.getpid()))
+        assert {"anon_inode:bpf-map", f"{record.RUN}/test.lock"} <= set(inherited)
+        with live.prepare(policies, cgroup=home) as confinement, Member(before=confinement.enter) as confined:
+            for had in ((tree / "found").read_text().splitlines(), member.ask(seize, confined.pid)):
+                assert "[stack]" in had and len(had) > 3
+                assert not of_the_engine(had)
+            assert confined.errno(read, secret) == errno.EACCES
+            assert confined.errno(read, tree / "other") == errno.EACCES
+            assert member.errno(read, tree / "other") == 0
+    (record.RUN / "test.lock").unlink()
 
 
 def by_splice(descriptor: int) -> None:

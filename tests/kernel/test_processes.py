@@ -7,6 +7,7 @@ import errno
 import functools
 import mmap
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,29 @@ def test_lasts_for_those_who_fork_and_end(
     # We made it and live, so no sweep ends it.
     deadline.until(lambda: _ended(live, name), "the domain can be ended")
     assert not listed()
+
+
+def _status_of_entering(confinement: controller.Confinement) -> int:
+    pid = os.fork()
+    if pid == 0:
+        status = 255
+        try:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            confinement.enter()
+            status = 0
+        except errors.NotFoundError:
+            status = 1
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_entering_what_has_ended(cgroup: Path, live: controller.Controller) -> None:
+    """Whatever becomes of the child that sees to it: here nobody is told of its end."""
+    with live.prepare([rule.make(READ, default="allow")], cgroup=cgroup) as confinement:
+        assert _status_of_entering(confinement) == 0
+        live.detach(confinement.name)
+        assert _status_of_entering(confinement) == 1
 
 
 def test_deep_control_groups(

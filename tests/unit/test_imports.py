@@ -98,6 +98,7 @@ LAYERS = (
             "descriptors",
             "domain",
             "fsview",
+            "inheritance",
             "naming",
             "record",
             "rule_slots",
