@@ -7,6 +7,7 @@ Whether a path exists, and whether an action makes sense on it, is asked when a 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -144,7 +145,8 @@ def from_source(source: policy_source.Source, environ: Mapping[str, str]) -> Pol
     if default == "deny" and "ruleset" not in document:
         ruled |= policy_actions.CLASSIC
     rules = []
-    for rule, permitted in _rules(reader, document, landlock_abi):
+    # What is too much is not all worked out: variables multiply.
+    for rule, permitted in itertools.islice(_rules(reader, document, landlock_abi), abi.Limit.RULES + 1):
         # Under "allow", a permission for what nothing denies changes nothing: its hooks stay unattached.
         ruled |= permitted & (hooks.WITHHELD if default == "allow" else hooks.EVERY)
         rules.append(rule)
@@ -237,7 +239,7 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
         remedy = "deny something" if default == "allow" else 'add a rule, a ruleset, or default = "deny"'
         yield errors.Problem(source, 0, "", "handles no action, so it would enforce nothing", remedy)
     if len(rules) > abi.Limit.RULES:
-        what = f"{len(rules)} rules are more than the {int(abi.Limit.RULES)} of a policy"
+        what = f"has more rules than the {int(abi.Limit.RULES)} of a policy"
         yield errors.Problem(source, 0, "", what, "put one rule on a directory instead of many below it")
     for rule in rules:
         if not rule.path.startswith("/"):

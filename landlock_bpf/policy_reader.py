@@ -116,7 +116,7 @@ class Reader:
         self.wrong(leaf, what, remedy)
 
     def paths(self, leaf: Leaf, literals: Mapping[str, list[str]]) -> list[str]:
-        """Expand the variables of a path of a file; every path that comes of it must be absolute."""
+        """Expand the variables of a path of a file; the first that comes of it and is not absolute is told."""
         try:
             paths = policy_variables.expand(str(leaf.value), literals, self.user, abi.Limit.RULES)
         except policy_variables.VariableError as error:
@@ -124,7 +124,7 @@ class Reader:
             return []
         # "." is how landlockconfig's own examples say "where I am"; any other relative path is more likely a mistake.
         paths = [self.user.working_directory() or path if path == "." else _tidy(path) for path in paths]
-        return [path for path in paths if self._is_usable(leaf, path, _absolute(path))]
+        return paths if all(self._is_usable(leaf, path, _absolute(path)) for path in paths) else []
 
     def anchored(self, leaf: Leaf) -> list[str]:
         """Take a path of the command line, which counts from the working directory if it is relative."""

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from landlock_bpf import abi, errors, hooks, policy, policy_actions, policy_description
+from landlock_bpf import abi, errors, hooks, policy, policy_actions, policy_description, policy_format, policy_reader
 from landlock_bpf.abi import Action
 
 ENVIRON = {"HOME": "/home/u", "USER": "u"}
@@ -327,7 +327,10 @@ LOCATION = policy.Location("x.py", 1)
         ({"rules": (policy.Rule("/a", NOTHING, Action.EXECUTE, LOCATION),)}, "does not handle"),
         ({"rules": (policy.Rule("/a", READ, NOTHING, LOCATION, names=("x",)),)}, "names only deny"),
         ({"rules": (policy.Rule("/a", READ, NOTHING, LOCATION, commands=(1,)),)}, "neither allows nor denies ioctl"),
-        ({"rules": (policy.Rule("/a", READ, NOTHING, LOCATION),) * (abi.Limit.RULES + 1)}, "10001 rules"),
+        (
+            {"rules": (policy.Rule("/a", READ, NOTHING, LOCATION),) * (abi.Limit.RULES + 1)},
+            "has more rules than the 10000 of a policy",
+        ),
     ],
 )
 def test_values_that_fit_no_policy(parts: dict[str, object], words: str) -> None:
@@ -461,3 +464,19 @@ def test_summaries_lose_nothing(actions: set[Action]) -> None:
     for word in () if words == "nothing" else words.split(", "):
         named |= policy_actions.GROUPS.get(word, NOTHING) | policy_actions.NAMES.get(word, NOTHING)
     assert named == mask
+
+
+@pytest.mark.parametrize(("parent", "problems", "expanded"), [("/{}/${{v}}", 1, 2), ("{}/${{v}}", 5, 5)])
+def test_what_is_too_much_is_not_all_worked_out(
+    parent: str, problems: int, expanded: int, load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither rules nor, where the parents are wrong, problems are as many as parents times values."""
+    seen: list[policy_format.Leaf] = []
+    paths = policy_reader.Reader.paths
+    monkeypatch.setattr(policy_reader.Reader, "paths", lambda self, leaf, known: seen.append(leaf) or paths(self, leaf, known))
+    values = ", ".join(f'"{number}"' for number in range(abi.Limit.RULES - 1))
+    parents = ", ".join(f'"{parent.format(number)}"' for number in range(5))
+    text = f'[[variable]]\nname = "v"\nliteral = [{values}]\n[[path_beneath]]\nallowed_access = ["read"]\nparent = [{parents}]'
+    with pytest.raises(errors.PolicyError) as refused:
+        load(text)
+    assert (len(refused.value.problems), len(seen)) == (problems, expanded)

@@ -195,7 +195,7 @@ MISTAKES = [
         RULE.replace('"/x"', ", ".join(f'"/{number}"' for number in range(10_001))),
         0,
         "",
-        "10001 rules",
+        "has more rules than the 10000 of a policy",
         "one rule on a directory",
     ),
 ]
