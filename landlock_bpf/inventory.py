@@ -192,10 +192,11 @@ def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> Lay
         found.setdefault((entry.path, entry.file, entry.line), []).append(entry)
     rules = tuple(
         # The first entry of a rule is of its object, the others are of the way to it.
-        RuleInfo(path, abi.Action(own.allowed), abi.Action(own.denied), file, line, len(entries), ended, own.commands)
+        RuleInfo(path, abi.Action(own.allowed), abi.Action(own.denied), file, line, len(entries), ended, commands)
         for (path, file, line), entries in found.items()
         for own in entries[:1]
         for ended in [own.object[identity.DEVICE] not in living]
+        for commands in [own.commands if own.allowed | own.denied else ()]
     )
     rules += tuple(_names(layer))
     default = "deny" if layer.handled & ~layer.default_allow & ~hooks.WITHHELD else "allow"
