@@ -142,7 +142,8 @@ NEVER_MET = {
 def test_the_table_of_limits_is_that_of_the_code() -> None:
     met = {name: int(limit) for name, limit in abi.Limit.__members__.items() if name not in NEVER_MET}
     assert len(met) + len(NEVER_MET) == len(abi.Limit.__members__)
-    met["NAME"] -= 1  # for the 0 at its end
+    for name in ("NAME", "APPROACH"):
+        met[name] -= 1  # for the 0 at the end
     sizes = policy_source.SIZE_MAX >> 20, rule_source.SIZE_MAX >> 10
     assert [row[1] for row in table(README, "limit", "")] == [f"{each:,}" for each in (*met.values(), *sizes)]
 
