@@ -130,6 +130,14 @@ static __always_inline void draw(struct state *state, struct task_struct *task, 
 	__sync_fetch_and_add(&state->escaped, 1);
 }
 
+static __always_inline void let_go(struct task *own, struct departed *departed)
+{
+	if (own)
+		own->held = 0;
+	if (departed)
+		departed->held = 0;
+}
+
 /* Hold a task that is about to be moved, or let it go. */
 static __noinline void depart(struct task_struct *task, const struct departure *departure)
 {
@@ -145,6 +153,14 @@ static __noinline void depart(struct task_struct *task, const struct departure *
 		return;
 	group = own && own->held ? own->held : departed ? departed->held : 0;
 	held = group ? domain_of(group) : 0;
+	/*
+	 * He has come back: his cgroup keeps him in the domain again. Not on his way back, for he
+	 * would be in neither until he is there, and his threads run meanwhile.
+	 */
+	if (held && is_inside(cgroup_domain(task, state), held)) {
+		let_go(own, departed);
+		held = 0;
+	}
 	domain = held ? held : cgroup_domain(task, state);
 	draw(state, task, own, domain, departure);
 	entry = domain ? bpf_map_lookup_elem(&domains, &domain) : NULL;
@@ -152,14 +168,9 @@ static __noinline void depart(struct task_struct *task, const struct departure *
 		return;
 	stays = departure->escapes || (entry->sticky && departure->arrives != domain);
 	if (!stays) {
-		/* Only who is outside lets somebody go, or he himself by coming back. */
-		if (held == departure->member || held == departure->held ||
-		    !(departure->member | departure->held)) {
-			if (own)
-				own->held = 0;
-			if (departed)
-				departed->held = 0;
-		}
+		/* Only who is outside lets somebody go, unless it is back into the domain. */
+		if (!(departure->member | departure->held) && !is_inside(departure->arrives, held))
+			let_go(own, departed);
 		return;
 	}
 	if (held)

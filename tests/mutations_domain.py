@@ -43,6 +43,13 @@ ROWS = (
         "test_escape_cgroup.py::test_clone_into_cgroup",
     ),
     mutation.of_engine(
+        "way-back",
+        "leaving.h",
+        "if (!(departure->member | departure->held) && !is_inside(departure->arrives, held))",
+        "if (1)",
+        "test_escape_cgroup.py::test_comes_back_and_leaves_without_pause",
+    ),
+    mutation.of_engine(
         "held",
         "leaving.h",
         "own->held = entry->cgroup;",

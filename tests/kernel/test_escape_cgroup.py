@@ -322,6 +322,38 @@ def test_thread_moves_its_process(inherited: int, bound: str, secret: Path, home
     assert opened == 0
 
 
+def test_comes_back_and_leaves_without_pause(inherited: int, bound: str, secret: Path, home: Path) -> None:
+    """There is no moment in which its threads are in neither place, while it is on its way."""
+    with Member(home) as member:
+        tried, opened = member.ask(come_and_go, inherited, home / "cgroup.procs", secret)
+    assert tried > 100
+    assert opened == 0
+
+
+def come_and_go(away: int, home: Path, path: Path) -> tuple[int, int]:
+    going = True
+    counts = [0, 0]
+    wait = threading.Event()
+
+    def hammer() -> None:
+        while going:
+            counts[trial.errno_of(read, path) == 0] += 1
+
+    threads = [threading.Thread(target=hammer) for _ in range(2)]
+    threads += [threading.Thread(target=wait.wait) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+    back, end = os.open(home, os.O_WRONLY), time.monotonic() + 5
+    while time.monotonic() < end:
+        os.write(away, b"0")
+        os.write(back, b"0")
+    going = False
+    wait.set()
+    for thread in threads:
+        thread.join()
+    return sum(counts), counts[1]
+
+
 def race(descriptor: int, path: Path) -> tuple[int, int]:
     going = True
     counts = [0, 0]
