@@ -276,12 +276,12 @@ static __noinline int deny_place(struct room *room, __u32 reason)
 }
 
 /* Begin with the first layer, or go on after one. Gives the slot to be asked next. */
-static __always_inline int go_on(struct room **found, __u32 *slot)
+static __always_inline int go_on(__u32 hook, struct room **found, __u32 *slot)
 {
 	struct room *room = bpf_task_storage_get(&rooms, bpf_get_current_task_btf(), NULL, 0);
 
 	if (!room)
-		return -EPERM;
+		return deny_storage(hook, 0, 0, -EPERM);
 	*found = room;
 	if (room->inquiry.denied)
 		return deny_place(room, REASON_PROGRAM);

@@ -7,6 +7,7 @@ serves all hooks. What was asked is read from the engine's own storage for the p
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -18,9 +19,10 @@ import conftest
 import pytest
 import rule
 import trigger
+from member import Member
 from trigger import Trigger
 
-from landlock_bpf import abi, btf, canary, controller, engine, events, questions
+from landlock_bpf import abi, bpf, btf, canary, controller, engine, events, questions
 
 ROWS = {row.hook: row for row in questions.ROWS}
 # Asked right after inode_setxattr, which asks the same of the same inode: denied there first.
@@ -132,6 +134,26 @@ def test_what_is_asked_in_the_shadow(confined: Path, live: controller.Controller
         assert tried.errno == errno.EPERM and tried.inquiry
         assert abi.Hook(tried.inquiry.hook).name.lower() == hook
         assert asked(tried) == expected(row, tried)
+
+
+def test_who_has_no_room_when_it_goes_on_is_denied_and_told(confined: Path, tree: Path) -> None:
+    """The program that goes on, called by who never began: no room is there for what it was asked."""
+    list(events.read(follow=False))
+    found = engine.find()
+    assert found
+    with found, canary.Tail(found) as tail, contextlib.ExitStack() as stack:
+        program = bpf.obj_get(found.pins / "progs" / "next_inode_symlink")
+        stack.callback(os.close, program)
+        with Member() as member:
+            assert member.errno(os.symlink, "x", tree / "before") == 0
+            link = bpf.link_create(program, bpf.AttachType.LSM_MAC, "the hook inode_symlink")
+            try:
+                assert member.errno(os.symlink, "x", tree / "meanwhile") == errno.EPERM
+            finally:
+                os.close(link)
+            (record,) = (each for each in map(denial, tail.records()) if each.pid == member.pid)
+    assert (record.refusal.hook, record.refusal.reason) == (abi.Hook.INODE_SYMLINK, abi.Reason.FULL)
+    assert record.refusal.error == -errno.EPERM
 
 
 def asked(tried: asking.Tried) -> list[tuple[abi.Handle, abi.Event, int, int]]:
