@@ -56,8 +56,8 @@ static __always_inline _Bool is_outside(struct kernfs_node *node, __u32 domain)
 	return entry && entry->kind == KIND_CGROUP && !is_beneath(node, entry->cgroup);
 }
 
-/* Whether a domain is another one, or was made in it. */
-static __noinline _Bool is_inside(__u32 domain, __u32 around)
+/* Whether a domain is another one, or was made in it. A global function: see walk_up(). */
+__noinline int is_inside(__u32 domain, __u32 around)
 {
 	struct domain *entry;
 
