@@ -77,7 +77,11 @@ __noinline int find_approach(__u64 address)
 static __always_inline _Bool is_approach(const struct dentry *dentry)
 {
 	struct inode *inode = dentry->d_inode;
+	struct super_block *sb = dentry->d_sb;
 
+	/* By all that proc shows commands learn who is in a domain, and what is mounted. */
+	if (sb->s_magic == PROC_SUPER_MAGIC)
+		return find_approach(address_of(sb->s_root));
 	return inode && S_ISDIR(inode->i_mode) && find_approach(address_of(dentry));
 }
 

@@ -117,6 +117,20 @@ static __always_inline __u32 held_domain(struct task_struct *task)
 	return held ? domain_of(held) : 0;
 }
 
+/* Whether a domain is another one, or was made in it. A global function: see walk_up(). */
+__noinline int is_inside(__u32 domain, __u32 around)
+{
+	struct domain *entry;
+
+	for (__u32 depth = 0; depth <= LIMIT_LAYERS && domain; depth++) {
+		if (domain == around)
+			return 1;
+		entry = bpf_map_lookup_elem(&domains, &domain);
+		domain = entry ? entry->parent : 0;
+	}
+	return 0;
+}
+
 /* Find who asks. Returns whether it is in any domain. */
 static __always_inline _Bool find_subject(struct subject *subject)
 {
@@ -134,6 +148,8 @@ static __always_inline _Bool find_subject(struct subject *subject)
 	}
 	if (state->escaped)
 		subject->held = held_domain(current);
+	if (subject->held && is_inside(subject->cgroup, subject->held))
+		subject->held = 0; /* it came back */
 	return subject->process || subject->cgroup || subject->held;
 }
 

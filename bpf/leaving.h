@@ -56,20 +56,6 @@ static __always_inline _Bool is_outside(struct kernfs_node *node, __u32 domain)
 	return entry && entry->kind == KIND_CGROUP && !is_beneath(node, entry->cgroup);
 }
 
-/* Whether a domain is another one, or was made in it. A global function: see walk_up(). */
-__noinline int is_inside(__u32 domain, __u32 around)
-{
-	struct domain *entry;
-
-	for (__u32 depth = 0; depth <= LIMIT_LAYERS && domain; depth++) {
-		if (domain == around)
-			return 1;
-		entry = bpf_map_lookup_elem(&domains, &domain);
-		domain = entry ? entry->parent : 0;
-	}
-	return 0;
-}
-
 /*
  * Keep what must be known of a task that is moved where it can have no storage right now: for lack
  * of memory, or since another task was preempted while it made its own. Where there is no room
@@ -130,12 +116,24 @@ static __always_inline void draw(struct state *state, struct task_struct *task, 
 	__sync_fetch_and_add(&state->escaped, 1);
 }
 
-static __always_inline void let_go(struct task *own, struct departed *departed)
+/* Hold a task that is held already in the domain of another cgroup, or, by 0, let it go. */
+static __always_inline void hold_in(struct task *own, struct departed *departed, __u64 group)
 {
 	if (own)
-		own->held = 0;
+		own->held = group;
 	if (departed)
-		departed->held = 0;
+		departed->held = group;
+}
+
+/* The cgroup of a domain that is around another one, and 0 of one that is not. */
+static __always_inline __u64 group_around(__u32 domain, __u32 around)
+{
+	struct domain *entry;
+
+	if (!is_inside(domain, around))
+		return 0;
+	entry = bpf_map_lookup_elem(&domains, &around);
+	return entry ? entry->cgroup : 0;
 }
 
 /* Hold a task that is about to be moved, or let it go. */
@@ -154,11 +152,11 @@ static __noinline void depart(struct task_struct *task, const struct departure *
 	group = own && own->held ? own->held : departed ? departed->held : 0;
 	held = group ? domain_of(group) : 0;
 	/*
-	 * He has come back: his cgroup keeps him in the domain again. Not on his way back, for he
-	 * would be in neither until he is there, and his threads run meanwhile.
+	 * The domain has ended, or he has come back, and his cgroup keeps him in it again. Not on
+	 * his way back: until he is there he would be in neither, and his threads run meanwhile.
 	 */
-	if (held && is_inside(cgroup_domain(task, state), held)) {
-		let_go(own, departed);
+	if (group && (!held || is_inside(cgroup_domain(task, state), held))) {
+		hold_in(own, departed, 0);
 		held = 0;
 	}
 	domain = held ? held : cgroup_domain(task, state);
@@ -168,9 +166,9 @@ static __noinline void depart(struct task_struct *task, const struct departure *
 		return;
 	stays = departure->escapes || (entry->sticky && departure->arrives != domain);
 	if (!stays) {
-		/* Only who is outside lets somebody go, unless it is back into the domain. */
+		/* Only who is outside lets somebody go, but not from what keeps him there, too. */
 		if (!(departure->member | departure->held) && !is_inside(departure->arrives, held))
-			let_go(own, departed);
+			hold_in(own, departed, group_around(held, departure->arrives));
 		return;
 	}
 	if (held)

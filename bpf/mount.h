@@ -40,7 +40,7 @@ static __always_inline int on_sb_mount(const char *dev_name, const struct path *
 
 static __always_inline int on_move_mount(const struct path *from_path, const struct path *to_path)
 {
-	struct mount *from = real_mount(from_path->mnt);
+	struct mount *from = real_mount(from_path->mnt), *to = real_mount(to_path->mnt);
 	int error = 0;
 
 	/* A mount that is in no namespace yet goes away from nowhere. */
@@ -51,6 +51,9 @@ static __always_inline int on_move_mount(const struct path *from_path, const str
 	}
 	if (!error)
 		error = refuse_cover(to_path, HOOK_MOVE_MOUNT);
+	/* It may go beneath that mount: see MOVE_MOUNT_BENEATH. */
+	if (!error && to_path->dentry == to->mnt.mnt_root)
+		error = refuse_uncover(to, HOOK_MOVE_MOUNT);
 	return error ? error : ask_mount(to_path, HOOK_MOVE_MOUNT);
 }
 

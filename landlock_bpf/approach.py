@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import struct
 import threading
@@ -18,21 +19,27 @@ from landlock_bpf import abi, bpf, cgroup, engine, errors, identity
 # By it commands learn what is mounted, and who runs.
 PROC = Path("/proc")
 _APPROACHED = struct.Struct(f"=I4x{identity.OBJECT.size}s")
+_INO = struct.Struct("=Q")  # the first of struct object
 
 
 def tell(live: engine.Engine) -> None:
-    """Tell the engine the places of the approach as they are now, in our mount namespace."""
-    found = b"".join(_find(live))
+    """Tell the engine the places of the approach in our mount namespace; those in others, that it knows already, stay."""
+    found = _find(live)
     told = live.state.approach
-    size = ctypes.sizeof(told)
-    if len(found) >= size:
+    if len(found) >= len(told):
         places = f"{engine.BPFFS}, {engine.RUN} and the cgroups"
         raise errors.LimitError(
             f"{places} lie in more than {abi.Limit.APPROACH - 1} directories; mount cgroup2 on /sys/fs/cgroup"
         )
-    found = found.ljust(size, b"\0")
-    if bytes(told) != found:
-        ctypes.memmove(told, found, size)
+    known = [bytes(place) for place in itertools.takewhile(lambda place: place.ino, told)]
+    new = [place for place in found if place not in known]
+    if len(known) + len(new) >= len(told):
+        known, new = [], list(found)
+        told[0].ino = 0
+    for number, place in enumerate(new, len(known)):
+        # The engine looks at them all the while: until its number is there, a place is none.
+        ctypes.memmove(ctypes.addressof(told[number]) + _INO.size, place[_INO.size :], len(place) - _INO.size)
+        told[number].ino = _INO.unpack_from(place)[0]
 
 
 def _find(live: engine.Engine) -> dict[bytes, None]:

@@ -45,8 +45,9 @@ ROWS = (
     mutation.of_engine(
         "way-back",
         "leaving.h",
-        "if (!(departure->member | departure->held) && !is_inside(departure->arrives, held))",
-        "if (1)",
+        "if (!(departure->member | departure->held) && !is_inside(departure->arrives, held))\n"
+        "\t\t\thold_in(own, departed, group_around(held, departure->arrives));",
+        "hold_in(own, departed, 0);",
         "test_escape_cgroup.py::test_comes_back_and_leaves_without_pause",
     ),
     mutation.of_engine(
@@ -157,7 +158,7 @@ ROWS = (
     mutation.of_control(
         "approach-told",
         "approach.py",
-        "ctypes.memmove(told, found, size)",
+        "told[number].ino = _INO.unpack_from(place)[0]",
         "pass",
         "kernel/test_escape_mounts.py::test_by_one_among_others",
     ),

@@ -354,6 +354,32 @@ def come_and_go(away: int, home: Path, path: Path) -> tuple[int, int]:
     return sum(counts), counts[1]
 
 
+def test_who_came_back_is_asked_once(inherited: int, bound: str, secret: Path, home: Path, live: controller.Controller) -> None:
+    live.update(bound, [rule.make(READ, rule.deny(secret, READ), default="allow", permissive=True)])
+    with Member(home) as member:
+        assert member.errno(by_vector, inherited) == 0
+        member.ask(enter, home)
+        for _ in events.read(follow=False):
+            pass
+        assert member.errno(read, secret) == 0
+        assert [denial.path for denial in events.read(follow=False)] == [str(secret)]
+
+
+def test_a_later_domain_has_none_of_those_who_were_let_go(
+    inherited: int, bound: str, secret: Path, home: Path, elsewhere: Path, live: controller.Controller
+) -> None:
+    """The control group is the same, and so is what is noted of who left it by himself."""
+    with Member(home) as member:
+        assert member.errno(by_vector, inherited) == 0
+        member.ask(enter, home)
+        live.detach(bound)
+        (elsewhere / "cgroup.procs").write_text(str(member.pid))
+        live.attach(bound, [deny(secret)], home)
+        assert member.errno(read, secret) == 0
+        member.ask(enter, home)
+        assert member.errno(read, secret) == errno.EACCES
+
+
 def race(descriptor: int, path: Path) -> tuple[int, int]:
     going = True
     counts = [0, 0]

@@ -85,7 +85,7 @@ class Row:
 
 
 TRICKS = (
-    *(Row(cover, place, "sb_mount") for place in (RUN, SYS, SYS / "fs", approach.PROC, ROOT)),
+    *(Row(cover, place, "sb_mount") for place in (RUN, SYS, SYS / "fs", approach.PROC, approach.PROC / "1", ROOT)),
     Row(bind_over, RUN, "sb_mount"),
     Row(make_read_only, RUN, "sb_mount"),
     Row(move_away, RUN, "sb_mount"),
@@ -151,6 +151,21 @@ def test_by_one_whose_mounts_spread(row: Row, host: Member, bound: Member, tree:
         free.ask(calls.unshare_mounts)
         assert free.errno(row.run, row.place, tree) == 0
     assert host.ask(os.stat, row.place) != before
+
+
+def beneath_a_private_one(place: Path, top: Path) -> None:
+    """What comes beneath it is mounted on the directory where it is, and spreads with what that is on."""
+    calls.mount("none", place, flags=calls.MS_PRIVATE)
+    move_beneath(place, top)
+
+
+def test_beneath_a_mount_that_does_not_spread(host: Member, bound: Member, tree: Path) -> None:
+    host.ask(share)
+    bound.ask(calls.unshare_mounts)
+    assert bound.errno(beneath_a_private_one, RUN, tree) == errno.EPERM
+    with Member(before=lambda: calls.check(calls.libc.setns(os.pidfd_open(host.pid), calls.CLONE_NEWNS))) as free:
+        free.ask(calls.unshare_mounts)
+        assert free.errno(beneath_a_private_one, RUN, tree) == 0
 
 
 def make_slave() -> None:
