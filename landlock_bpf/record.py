@@ -136,8 +136,8 @@ def read(serial: int, *, whole: bool = True) -> Record | None:
 
 def domains() -> set[str]:
     """Name the domains that records are of, past ones too: those in force, and those of which denials may still be read."""
-    past = os.listdir(PAST) if os.path.isdir(PAST) else []
-    known = {*serials(), *(int(told[1]) for told in map(_NAME.fullmatch, past) if told)}
+    # Without the lock: what is no record may become one. A record that is made a past one meanwhile is in the second list.
+    known = {int(told[1]) for folder in (RULESETS, PAST) for told in map(_NAME.fullmatch, _listed(folder)) if told}
     return {found.domain for serial in known if (found := read(serial, whole=False)) and found.domain}
 
 
@@ -191,6 +191,12 @@ def guard(live: engine.Engine) -> None:
     # As super_block.s_dev has it (include/linux/kdev_t.h), on filesystems that give it to stat(2).
     live.state.records_dev = os.major(found.st_dev) << 20 | os.minor(found.st_dev)
     live.state.records_ino = found.st_ino
+
+
+def _listed(folder: Path) -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return os.listdir(folder)
+    return []
 
 
 def _open(path: str, flags: int) -> int:

@@ -107,6 +107,26 @@ def test_a_file_whose_name_is_none_of_a_record_is_removed(records: Path) -> None
     assert sorted(os.listdir(records)) == ["7.record", "folder"]
 
 
+def test_who_names_the_domains_disturbs_no_writer(records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is done without the lock, while a record may be being written."""
+    for serial, name in enumerate(("gone", "here", "new"), 1):
+        record.write(record.Record(serial, serial, name, "", (layer(),)))
+    record.remove(1)
+    (record.PAST / "9.part").touch()
+    named: list[set[str]] = []
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda *paths: (named.append(record.domains()), rename(*paths)))
+    record.write(record.Record(4, 4, "being written", "", (layer(),)))
+    assert named == [{"gone", "here", "new"}]
+    assert record.domains() == {"gone", "here", "new", "being written"}
+    assert (record.PAST / "9.part").exists()
+
+
+def test_without_records_there_are_no_domains(records: Path) -> None:
+    records.rmdir()
+    assert record.domains() == set()
+
+
 def test_a_record_that_cannot_be_read_is_as_one_removed(records: Path) -> None:
     record.write(record.Record(7, 3, "d", "", (layer(entry(1, 1)),)))
     path = records / "7.record"
