@@ -235,12 +235,13 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
     """Find what makes the parts of a policy no policy."""
     if default not in ("deny", "allow"):
         yield errors.Problem(source, 0, "default", f"{default!r} is neither deny nor allow", "write one of them")
-    if not handled:
-        remedy = "deny something" if default == "allow" else 'add a rule, a ruleset, or default = "deny"'
-        yield errors.Problem(source, 0, "", "handles no action, so it would enforce nothing", remedy)
     if len(rules) > abi.Limit.RULES:
         what = f"has more rules than the {int(abi.Limit.RULES)} of a policy"
         yield errors.Problem(source, 0, "", what, "put one rule on a directory instead of many below it")
+        return  # these may not be all the rules, so what they handle is not known
+    if not handled:
+        remedy = "deny something" if default == "allow" else 'add a rule, a ruleset, or default = "deny"'
+        yield errors.Problem(source, 0, "", "handles no action, so it would enforce nothing", remedy)
     for rule in rules:
         if not rule.path.startswith("/"):
             yield rule.problem(f"{rule.path!r} is not an absolute path", "begin it with /")

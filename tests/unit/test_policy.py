@@ -344,6 +344,24 @@ def test_as_many_rules_as_allowed(load) -> None:
     assert len(load(f'[[path_beneath]]\nallowed_access = ["read"]\nparent = [{paths}]').rules) == abi.Limit.RULES
 
 
+def test_of_too_many_rules_nothing_else_is_said(load) -> None:
+    """Those that deny come after as many as are read, and what permissions name is not handled under this default."""
+    paths = ", ".join(f'"/{number}"' for number in range(abi.Limit.RULES + 1))
+    text = f"""default = "allow"
+[[path_beneath]]
+allowed_access = ["ioctl"]
+ioctl_commands = ["TIOCSTI"]
+parent = [{paths}]
+[[path_beneath]]
+denied_access = ["ioctl"]
+parent = ["/"]
+"""
+    with pytest.raises(errors.PolicyError) as refused:
+        load(text)
+    (problem,) = refused.value.problems
+    assert "has more rules than" in str(problem)
+
+
 def test_describe(load, tmp_path: Path) -> None:
     loaded = load(
         """\
