@@ -230,10 +230,13 @@ class Asker:
                 trees = self._live.ask(self._index, [old.object, target], _EVERYTHING)
                 leaves = stat.S_ISDIR(places.mode) and trees[old.object].trees & ~trees[target].trees
                 verdicts = []
+                first = 0  # patterns are numbered layer after layer
                 for number, layer in enumerate(self._layers):
+                    left = any(each.denied and leaves >> first + place & 1 for place, each in enumerate(layer.patterns))
+                    first += len(layer.patterns)
                     words = {"skip": ~(1 << number) & _ALL_LAYERS, "source": places.object, "target": target}
                     gains = self._live.ask(self._index, [target], _EVERYTHING, **words)[target].gains
-                    refused = bool(gains) or bool(leaves and layer.patterns)
+                    refused = bool(gains) or left
                     verdicts.append(self._verdict(number, layer, not refused, "refer" if refused else "allowed", None))
             finally:
                 os.close(target)

@@ -190,6 +190,29 @@ def test_seals(tree: Path, attach: rule.Attach) -> None:
         assert asked.answer("rename", str(tree / "way/beside"), str(tree / "way/else")).allowed
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_directory_leaves_the_trees_of_some_layers(order: int, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """Denied by those alone whose pattern it leaves behind; one that only reports stops nobody."""
+    for name in ("denied", "reported"):
+        (tree / name / "moved").mkdir(parents=True)
+    (tree / "free").mkdir()
+    secret = rule.deny(tree / "denied", Action.READ_FILE, "*.pem"), rule.deny(tree, Action.READ_FILE, "*.key")
+    layers = [
+        rule.make(HANDLED, *secret, default="allow", name="denies"),
+        rule.make(
+            HANDLED, rule.deny(tree / "reported", Action.READ_FILE, "*.env"), default="allow", name="reports", permissive=True
+        ),
+    ]
+    with asker.of_domain(attach(*layers[::order])) as asked:
+        for name, by, comes in (("denied", "denies", errno.EXDEV), ("reported", "reports", 0)):
+            old, new = tree / name / "moved", tree / "free" / "moved"
+            answer = asked.answer("rename", str(old), str(new))
+            (gain,) = (question for question in answer.questions if question.action == "gain")
+            assert [verdict.policy for verdict in gain.verdicts if not verdict.allowed] == [by]
+            assert inside.errno(os.rename, old, new) == comes
+            assert answer.allowed == (comes == 0)
+
+
 def test_the_command(tree: Path, attach: rule.Attach, capsys: pytest.CaptureFixture[str]) -> None:
     (tree / "secret").mkdir()
     name = attach(rule.make(HANDLED, rule.deny(tree / "secret", Action.READ_DIR), default="allow"))

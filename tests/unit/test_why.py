@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from landlock_bpf import asker, cli, engine, explanation, policy
+from landlock_bpf import abi, asker, cli, engine, explainer, explanation, policy, ruleset
 from landlock_bpf.abi import Action
 
 NOTHING = Action(0)
@@ -127,6 +127,40 @@ def test_commands(told: list[explanation.Answer], capsys: pytest.CaptureFixture[
     first = capsys.readouterr().out.splitlines()[0]
     assert first.split(maxsplit=2) == ["ioctl", "denied", first[first.index("ioctl(") :]]
     assert "ioctl(TIOCSTI, 0x12345678): layer 0 denies it" in first
+
+
+class Trees(explainer.Explainer):
+    """An engine that allows all, and knows in the trees of which patterns a directory is."""
+
+    def __init__(self, trees: dict[Path, int]) -> None:
+        self.trees = trees
+
+    def ask(self, ruleset: int, fds: Iterable[int], asked: int, **_: object) -> dict[int, abi.Explained]:
+        return {fd: abi.Explained(fd=fd, trees=self.trees.get(Path(f"/proc/self/fd/{fd}").readlink(), 0)) for fd in fds}
+
+
+def of_patterns(*denied: int) -> ruleset.Layer:
+    patterns = tuple(ruleset.Pattern(f"*.{number}", each, "p.toml", 1) for number, each in enumerate(denied))
+    return ruleset.Layer("d", 1, "p", "p.toml", int(Action.READ_FILE), 0, 1, True, (), patterns=patterns)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "by"),
+    [
+        (0b1, 0, {0}), (0b10, 0, {2}), (0b101, 0, {0, 2}), (0b1000, 0, set()), (0b10000, 0, {3}),
+        (0b111, 0b11, {2}), (0, 0b111, set()),
+    ],
+)  # fmt: skip
+def test_by_whose_patterns_a_directory_may_not_leave(old: int, new: int, by: set[int], tmp_path: Path) -> None:
+    """Those whose trees it is in no longer: their numbers go on from layer to layer. One that denies nothing keeps nothing."""
+    (tmp_path / "old/moved").mkdir(parents=True)
+    (tmp_path / "new").mkdir()
+    read = int(Action.READ_FILE)
+    layers = of_patterns(read), of_patterns(), of_patterns(read, read), of_patterns(0, read)
+    asked = asker.Asker(Trees({tmp_path / "old": old, tmp_path / "new": new}), 0, layers, 0)
+    answer = asked.answer("rename", str(tmp_path / "old/moved"), str(tmp_path / "new/moved"))
+    assert {each.layer for question in answer.questions for each in question.verdicts if not each.allowed} == by
+    assert {question.action for question in answer.questions if not question.allowed} == ({"gain"} if by else set())
 
 
 @pytest.mark.parametrize("word", ["ioctl:TIOCSTI", "ioctl:0x5412", "ioctl:21522", "ioctl:0"])
