@@ -75,6 +75,11 @@ def main(args: argparse.Namespace) -> int:
         args.parser.error("--handle is for a new policy: with --merge, OLD says what is handled")
     if policy_source.is_json("", args.output):
         args.parser.error("POLICY is written in TOML, and would be read as JSON by its name: call it .toml")
+    with output.opened(args.output) as place:
+        return _learn(args, place)
+
+
+def _learn(args: argparse.Namespace, place: output.Place) -> int:
     if args.output.exists() and not (args.merge and args.merge.exists() and args.output.samefile(args.merge)):
         raise errors.BusyError(f"{args.output} is there already; give --merge {args.output} to add to it, or remove it")
     output.require_writable(args.output)
@@ -83,20 +88,19 @@ def main(args: argparse.Namespace) -> int:
     policy_addition.try_out(args.output, base, reviewed, os.environ)
     cli.require_root()
     user = invoker.find(os.environ)
-    with output.opened_directory(args.output) as directory:
-        status, denials = _run(args, dataclasses.replace(base, permissive=True), user)
-        host = learning.Host(_is_directory, _homes(user))
-        handled = base.handled | policy_addition.ALWAYS
-        rules = learning.rules(list(_allowable(denials)), host, fold=args.fold, handled=handled)
+    status, denials = _run(args, dataclasses.replace(base, permissive=True), user)
+    host = learning.Host(_is_directory, _homes(user))
+    handled = base.handled | policy_addition.ALWAYS
+    rules = learning.rules(list(_allowable(denials)), host, fold=args.fold, handled=handled)
+    text = policy_addition.compose(args.command, rules, base, reviewed)
+    try:
+        rules = _resolvable(rules, base)
         text = policy_addition.compose(args.command, rules, base, reviewed)
-        try:
-            rules = _resolvable(rules, base)
-            text = policy_addition.compose(args.command, rules, base, reviewed)
-            policy_addition.check(text, args.output, base, reviewed, os.environ)
-            output.replace(directory, args.output, text.encode(), user and (user.uid, user.gid))
-        except BaseException:
-            _print(text)  # the run was not for nothing
-            raise
+        policy_addition.check(text, args.output, base, reviewed, os.environ)
+        output.replace(place, text.encode(), user and (user.uid, user.gid))
+    except BaseException:
+        _print(text)  # the run was not for nothing
+        raise
     for rule in learning.sweeping(rules, host):
         actions = policy_actions.summary(rule.allowed)
         cli.complain(f"{args.output} allows {actions} on {rule.path} and all beneath: see whether that is wanted")

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from landlock_bpf import errors
 
@@ -48,43 +48,54 @@ def write_json(path: Path, value: object) -> None:
     write(path, f"{json.dumps(value, indent=1)}\n".encode())
 
 
+class Place(NamedTuple):
+    """Where a file is to be: its directory, open, and the regular file that had its name `before`."""
+
+    path: Path
+    directory: int
+    before: os.stat_result | None
+
+
 @contextlib.contextmanager
-def opened_directory(path: Path) -> Iterator[int]:
-    """Open the directory in which a file is to be, for replace(): before anybody runs who could put another in its place."""
-    try:
-        directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    except OSError as error:
-        raise _cannot_write(path, error.errno or 0) from error
-    try:
-        yield directory
-    finally:
-        os.close(directory)
+def opened(path: Path) -> Iterator[Place]:
+    """Open the place of a file, for replace(): before anybody runs who could put another directory or file there."""
+    with contextlib.ExitStack() as stack:
+        try:
+            directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+            stack.callback(os.close, directory)
+            before = _file(directory, path.name)
+        except OSError as error:
+            raise _cannot_write(path, error.errno or 0) from error
+        yield Place(path, directory, before)
 
 
-def replace(directory: int, path: Path, data: bytes, owner: tuple[int, int] | None) -> None:
+def replace(place: Place, data: bytes, owner: tuple[int, int] | None) -> None:
     """Write a file in a directory that others may write to, whole or not at all; KernelError where that fails.
 
-    No link is followed: one by the file's name is replaced. A file by its name hands down its owner and mode; a new one is
-    the `owner`'s, user and group, or the caller's, and readable for nobody else.
+    No link is followed: one by the file's name is replaced. The file that was there before, and still is, hands down the owner
+    and mode that it had; else the new one is the `owner`'s, user and group, or the caller's, and readable for nobody else.
     """
     part = f".landlock-bpf-{os.urandom(16).hex()}"  # which nobody can guess
+    directory, name = place.directory, place.path.name
     try:
         with contextlib.ExitStack() as undo:
-            opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+            made = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
             undo.callback(os.unlink, part, dir_fd=directory)
-            with open(opened, "wb") as file:
-                if before := _file(directory, path.name):
-                    owner = before.st_uid, before.st_gid
-                    os.fchmod(opened, before.st_mode & 0o777)
+            with open(made, "wb") as file:
+                now = _file(directory, name)
+                if place.before and now and os.path.samestat(place.before, now):
+                    # As it was: a file made since may have the same inode number.
+                    owner = place.before.st_uid, place.before.st_gid
+                    os.fchmod(made, place.before.st_mode & 0o777)
                 if owner:
-                    os.fchown(opened, *owner)
+                    os.fchown(made, *owner)
                 file.write(data)
                 file.flush()
-                os.fsync(opened)
-            os.rename(part, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+                os.fsync(made)
+            os.rename(part, name, src_dir_fd=directory, dst_dir_fd=directory)
             undo.pop_all()
     except OSError as error:
-        raise _cannot_write(path, error.errno or 0) from error
+        raise _cannot_write(place.path, error.errno or 0) from error
 
 
 def _file(directory: int, name: str) -> os.stat_result | None:

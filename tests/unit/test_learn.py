@@ -37,8 +37,8 @@ def rule(path: str, allowed: Action) -> policy.Rule:
 
 
 def write(path: Path, text: str) -> None:
-    with output.opened_directory(path) as directory:
-        output.replace(directory, path, text.encode(), None)
+    with output.opened(path) as place:
+        output.replace(place, text.encode(), None)
 
 
 def reviewed(path: Path, text: str) -> Reviewed:
@@ -198,6 +198,17 @@ def test_what_was_learned_is_printed_if_it_cannot_be_written(
     told = capsys.readouterr().err
     assert 'allowed_access = ["read_file"]\nparent = ["/etc/group"]\n' in told and f"cannot write {new}" in told
     assert not [*new.iterdir()] and [*new.parent.iterdir()] == [new]
+
+
+def test_who_makes_the_file_meanwhile_does_not_get_the_policy(commands: Commands, new: Path) -> None:
+    def make() -> None:
+        new.touch()
+        new.chmod(0o666)
+
+    commands.denials = [denial(Action.READ_FILE, "/etc/group")]
+    commands.meanwhile = make
+    assert cli.main(["learn", "-o", str(new), "--", "cmd"]) == 0
+    assert new.stat().st_mode & 0o777 == 0o600
 
 
 def test_writing_on_much_is_told(commands: Commands, new: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,8 @@ from landlock_bpf.cli import output
 
 
 def write(path: Path, text: str) -> None:
-    with output.opened_directory(path) as directory:
-        output.replace(directory, path, text.encode(), None)
+    with output.opened(path) as place:
+        output.replace(place, text.encode(), None)
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def test_no_planted_link_is_followed(tmp_path: Path, victim: Path, monkeypatch: 
 def test_another_directory_in_its_place_is_not_written_to(tmp_path: Path, victim: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    with output.opened_directory(folder / "victim") as directory:
+    with output.opened(folder / "victim") as place:
         folder.rename(tmp_path / "moved")
         folder.symlink_to(victim.parent)
-        output.replace(directory, folder / "victim", b"text", None)
+        output.replace(place, b"text", None)
     assert victim.read_text() == "untouched"
     assert (tmp_path / "moved" / "victim").read_text() == "text"
 
@@ -71,14 +71,42 @@ def test_what_fails_leaves_nothing(new: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not [*new.parent.iterdir()]
 
 
-def test_owner_and_mode(new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new file is the user's alone; what replaces one is as that was."""
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Whom files are given to, users and groups; they stay the caller's."""
     given: list[tuple[int, int]] = []
     monkeypatch.setattr(os, "fchown", lambda fd, uid, gid: given.append((uid, gid)))
-    with output.opened_directory(new) as directory:
-        output.replace(directory, new, b"text", (1000, 100))
-        assert stat.S_IMODE(new.stat().st_mode) == 0o600
-        new.chmod(0o644)
-        output.replace(directory, new, b"more", (1000, 100))
-        assert stat.S_IMODE(new.stat().st_mode) == 0o644
-    assert given == [(1000, 100), (os.getuid(), os.getgid())]
+    return given
+
+
+USER = 1000, 100
+
+
+def test_owner_and_mode(new: Path, given: list[tuple[int, int]]) -> None:
+    """A new file is the user's alone; what replaces one is as that was."""
+    with output.opened(new) as place:
+        output.replace(place, b"text", USER)
+    assert stat.S_IMODE(new.stat().st_mode) == 0o600
+    new.chmod(0o644)
+    with output.opened(new) as place:
+        new.chmod(0o666)  # by somebody who runs meanwhile
+        output.replace(place, b"more", USER)
+    assert stat.S_IMODE(new.stat().st_mode) == 0o644
+    assert given == [USER, (os.getuid(), os.getgid())]
+
+
+@pytest.mark.parametrize("before", ["nothing", "file", "link"])
+def test_a_file_made_meanwhile_hands_down_nothing(before: str, new: Path, victim: Path, given: list[tuple[int, int]]) -> None:
+    """Else who made it would have the policy for his own."""
+    if before == "file":
+        new.touch()
+    elif before == "link":
+        new.symlink_to(victim)
+    with output.opened(new) as place:
+        made = new.with_name("made")
+        made.touch()
+        made.chmod(0o666)
+        made.rename(new)
+        output.replace(place, b"text", USER)
+    assert (stat.S_IMODE(new.stat().st_mode), new.read_text()) == (0o600, "text")
+    assert given == [USER]
