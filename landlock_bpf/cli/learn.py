@@ -88,18 +88,19 @@ def _learn(args: argparse.Namespace, place: output.Place) -> int:
     policy_addition.try_out(args.output, base, reviewed, os.environ)
     cli.require_root()
     user = invoker.find(os.environ)
-    status, denials = _run(args, dataclasses.replace(base, permissive=True), user)
     host = learning.Host(_is_directory, _homes(user))
     handled = base.handled | policy_addition.ALWAYS
-    rules = learning.rules(list(_allowable(denials)), host, fold=args.fold, handled=handled)
-    text = policy_addition.compose(args.command, rules, base, reviewed)
+    status, denials = _run(args, dataclasses.replace(base, permissive=True), user)
+    text = ""
     try:
+        rules = learning.rules(list(_allowable(denials)), host, fold=args.fold, handled=handled)
+        text = policy_addition.compose(args.command, rules, base, reviewed)
         rules = _resolvable(rules, base)
         text = policy_addition.compose(args.command, rules, base, reviewed)
         policy_addition.check(text, args.output, base, reviewed, os.environ)
         output.replace(place, text.encode(), user and (user.uid, user.gid))
     except BaseException:
-        _print(text)  # the run was not for nothing
+        _print(text.splitlines() or map(events.format_text, denials))  # the run was not for nothing
         raise
     for rule in learning.sweeping(rules, host):
         actions = policy_actions.summary(rule.allowed)
@@ -107,8 +108,8 @@ def _learn(args: argparse.Namespace, place: output.Place) -> int:
     return launch.end_like(status)
 
 
-def _print(text: str) -> None:
-    for line in text.splitlines():
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
         print(terminal.shown(line), file=sys.stderr)
 
 

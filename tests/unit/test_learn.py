@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, cli, controller, errors, events, policy, policy_actions, policy_addition
+from landlock_bpf import abi, cli, controller, errors, events, learning, policy, policy_actions, policy_addition
 from landlock_bpf.abi import Action
 from landlock_bpf.cli import layers, learn, output
 from landlock_bpf.policy_addition import Reviewed
@@ -198,6 +198,31 @@ def test_what_was_learned_is_printed_if_it_cannot_be_written(
     told = capsys.readouterr().err
     assert 'allowed_access = ["read_file"]\nparent = ["/etc/group"]\n' in told and f"cannot write {new}" in told
     assert not [*new.iterdir()] and [*new.parent.iterdir()] == [new]
+
+
+@pytest.mark.parametrize("what", ["allowable", "rules", "compose"])
+def test_what_was_learned_is_printed_if_no_rules_are_made(
+    what: str, commands: Commands, new: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By ^C, for one: of a long run much is to be worked out. Then what is known is told as `events` would."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    def run() -> None:
+        if what == "allowable":
+            monkeypatch.setattr(learn, "_allowable", interrupted)
+        else:
+            monkeypatch.setattr(learning if what == "rules" else policy_addition, what, interrupted)
+
+    commands.denials = [denial(Action.READ_FILE, "/etc/group"), denial(Action.WRITE_FILE, "/etc/hosts")]
+    commands.meanwhile = run
+    assert cli.main(["learn", "-o", str(new), "--", "cmd"]) == 130
+    assert [line.split()[4:6] for line in capsys.readouterr().err.splitlines()] == [
+        ["read_file", "/etc/group"],
+        ["write_file", "/etc/hosts"],
+    ]
+    assert not new.exists()
 
 
 def test_who_makes_the_file_meanwhile_does_not_get_the_policy(commands: Commands, new: Path) -> None:
