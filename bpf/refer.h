@@ -396,8 +396,6 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 	if (!find_subject(&subject))
 		return 0;
 	error = refuse_pin(new_dir, old_dentry, new_dentry, hook);
-	if (!error && removes)
-		error = refuse_end(new_dir, old_dentry, new_dentry, hook);
 	if (error)
 		return error;
 	new_parent = new_dir->dentry;
@@ -421,6 +419,11 @@ static __always_inline int ask_refer(struct dentry *old_dentry, const struct pat
 	if (removes) {
 		refer.leaves |= remove_action(old_inode);
 		refer.arrives |= remove_action(new_inode);
+	}
+	if ((refer.leaves | refer.arrives) & MASK(ACTION_REMOVE_DIR)) {
+		error = refuse_end(new_dir, old_dentry, new_dentry, hook);
+		if (error)
+			return error;
 	}
 	refer.hook = hook;
 	refer.removes = removes;
