@@ -95,13 +95,12 @@ def new_serial(after: int = 0) -> int:
 def serials() -> list[int]:
     """List the records; leavings of a killed writer, and whatever else is no name of a record, are removed."""
     found = []
-    with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(RULESETS):
-            if told := _NAME.fullmatch(name):
-                found.append(int(told[1]))
-            else:
-                with contextlib.suppress(IsADirectoryError):
-                    (RULESETS / name).unlink()
+    for name in _listed(RULESETS):
+        if told := _NAME.fullmatch(name):
+            found.append(int(told[1]))
+        else:
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                (RULESETS / name).unlink()
     return found
 
 

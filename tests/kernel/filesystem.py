@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from landlock_bpf.compare import calls
 from landlock_bpf.compare.calls import MNT_DETACH, check, libc, mount, umount
 
 ROOM = 4096
@@ -28,6 +29,15 @@ def command(path: Path | str, number: int, argument: bytes = b"") -> None:
         check(libc.ioctl(opened, ctypes.c_ulong(number), ctypes.create_string_buffer(argument, ROOM)))
     finally:
         os.close(opened)
+
+
+def unshare(top: Path) -> None:
+    """Take a mount namespace of one's own, with a tmpfs on top/mounted, where a root can go, and nothing on top/empty."""
+    for name in ("empty", "mounted"):
+        (top / name).mkdir()
+    calls.unshare()
+    mount("none", top / "mounted", "tmpfs")
+    (top / "mounted" / "old").mkdir()
 
 
 @contextlib.contextmanager

@@ -59,6 +59,11 @@ def with_opened(path: Path, flags: int, use: Callable[[int], object]) -> None:
         os.close(fd)
 
 
+def command(path: Path, number: int) -> None:
+    """Give a command of ioctl(2), whose argument is at most 64 bytes, to a file that is open for reading."""
+    with_opened(path, os.O_RDONLY, lambda fd: fcntl.ioctl(fd, number, bytes(64)))
+
+
 def read(folder: Path) -> None:
     touch(folder / "file", os.O_RDONLY)
 

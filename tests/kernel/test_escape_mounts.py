@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import filesystem
 import pytest
 import rule
 import way
@@ -23,7 +24,7 @@ from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
 ROOT, RUN, SYS = Path("/"), Path("/run"), Path("/sys")
-MS_REMOUNT, MS_MOVE, MS_SLAVE = 0x20, 0x2000, 0x80000
+MS_MOVE, MS_SLAVE = 0x2000, 0x80000
 MOVE_MOUNT_BENEATH = 0x200
 
 
@@ -40,7 +41,7 @@ def unmount(place: Path, _top: Path) -> None:
 
 
 def make_read_only(place: Path, _top: Path) -> None:
-    calls.mount("none", place, flags=MS_REMOUNT | calls.MS_BIND | calls.MS_RDONLY)
+    calls.mount("none", place, flags=calls.MS_REMOUNT | calls.MS_BIND | calls.MS_RDONLY)
 
 
 def move_away(place: Path, top: Path) -> None:
@@ -98,26 +99,18 @@ TRICKS = (
 @pytest.fixture
 def host(tree: Path) -> Iterator[Member]:
     """A process in no domain, in a mount namespace where what a test spoils is nobody else's."""
-    for name in ("empty", "mounted"):
-        (tree / name).mkdir()
-
-    def prepare() -> None:
-        calls.unshare()
-        calls.mount("none", tree / "mounted", "tmpfs")
-        (tree / "mounted" / "old").mkdir()
-
-    with Member(before=prepare) as started:
+    with Member(before=lambda: filesystem.unshare(tree)) as started:
         yield started
+
+
+def enter(host: Member) -> None:
+    calls.check(calls.libc.setns(os.pidfd_open(host.pid), calls.CLONE_NEWNS))
 
 
 @pytest.fixture
 def bound(host: Member, cgroup: Path, attach: rule.Attach) -> Iterator[Member]:
     """A member in the same mount namespace, whose policy allows mounts everywhere."""
-
-    def enter() -> None:
-        calls.check(calls.libc.setns(os.pidfd_open(host.pid), calls.CLONE_NEWNS))
-
-    with Member(cgroup, before=enter) as started:
+    with Member(cgroup, before=lambda: enter(host)) as started:
         attach(rule.make(Action.MOUNT, rule.allow("/", Action.MOUNT)))
         yield started
 
@@ -147,7 +140,7 @@ def test_by_one_whose_mounts_spread(row: Row, host: Member, bound: Member, tree:
     bound.ask(calls.unshare_mounts)
     assert bound.errno(row.run, row.place, tree) == errno.EPERM
     before = host.ask(os.stat, row.place)
-    with Member(before=lambda: calls.check(calls.libc.setns(os.pidfd_open(host.pid), calls.CLONE_NEWNS))) as free:
+    with Member(before=lambda: enter(host)) as free:
         free.ask(calls.unshare_mounts)
         assert free.errno(row.run, row.place, tree) == 0
     assert host.ask(os.stat, row.place) != before
@@ -163,7 +156,7 @@ def test_beneath_a_mount_that_does_not_spread(host: Member, bound: Member, tree:
     host.ask(share)
     bound.ask(calls.unshare_mounts)
     assert bound.errno(beneath_a_private_one, RUN, tree) == errno.EPERM
-    with Member(before=lambda: calls.check(calls.libc.setns(os.pidfd_open(host.pid), calls.CLONE_NEWNS))) as free:
+    with Member(before=lambda: enter(host)) as free:
         free.ask(calls.unshare_mounts)
         assert free.errno(beneath_a_private_one, RUN, tree) == 0
 
@@ -234,5 +227,5 @@ def test_the_directory_beneath_a_mount(
 def test_the_filesystem_of_the_records_made_read_only(host: Member, bound: Member) -> None:
     """For all mounts of it, whatever the namespace."""
     bound.ask(calls.unshare)
-    assert bound.errno(calls.mount, "none", RUN, "", MS_REMOUNT) == errno.EPERM
-    assert host.errno(calls.mount, "none", RUN, "", MS_REMOUNT) == 0
+    assert bound.errno(calls.mount, "none", RUN, "", calls.MS_REMOUNT) == errno.EPERM
+    assert host.errno(calls.mount, "none", RUN, "", calls.MS_REMOUNT) == 0

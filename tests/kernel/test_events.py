@@ -6,7 +6,6 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import errno
-import fcntl
 import json
 import os
 import threading
@@ -184,20 +183,8 @@ def test_refused_at_open(tree: Path, inside: Member, attach: rule.Attach, denial
     assert seen.path == str(folder / "file")
 
 
-def command(path: Path, number: int) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.ioctl(fd, number, bytes(64))
-    finally:
-        os.close(fd)
-
-
 def command_ia32(path: Path, number: int) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        trigger.ioctl_ia32(fd, number)
-    finally:
-        os.close(fd)
+    operation.with_opened(path, os.O_RDONLY, lambda fd: trigger.ioctl_ia32(fd, number))
 
 
 # include/uapi/asm-generic/ioctls.h and linux/fs.h
@@ -215,11 +202,12 @@ def test_the_command_of_an_ioctl(
     size = rule.deny(tree, Action.IOCTL, commands=(FIGETBSZ,))
     at_open = rule.deny(device, Action.IOCTL_DEV)
     attach(rule.make(Action.IOCTL | Action.IOCTL_DEV, size, unread, at_open, default="allow"))
+    command, entropy = operation.command, operation.RNDGETENTCNT
     tries = (
         (command, "file", FIONREAD, unread.location, "file_ioctl", "ioctl(FIONREAD)"),
         (command, "file", FIGETBSZ, size.location, "file_ioctl", "ioctl(FIGETBSZ)"),
         (command_ia32, "file", FIONREAD, unread.location, "file_ioctl_compat", "ioctl(FIONREAD)"),
-        (command, "random", operation.RNDGETENTCNT, at_open.location, "file_ioctl", f"ioctl_dev({operation.RNDGETENTCNT:#x})"),
+        (command, "random", entropy, at_open.location, "file_ioctl", f"ioctl_dev({entropy:#x})"),
     )
     for act, name, number, where, hook, what in tries:
         assert inside.errno(act, tree / name, number) == errno.EACCES

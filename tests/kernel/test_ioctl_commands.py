@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import fcntl
-import os
 from pathlib import Path
 
+import operation
 import pytest
 import rule
 from member import Member
@@ -21,17 +20,9 @@ UNREAD, BLOCK_SIZE = 0x541B, 0x2
 IOCTL = Action.IOCTL
 
 
-def ask(path: Path, command: int) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.ioctl(fd, command, bytes(8))
-    finally:
-        os.close(fd)
-
-
 def outcomes(member: Member, path: Path) -> tuple[int, int]:
     """Give the errno of the one command and of the other."""
-    return member.errno(ask, path, UNREAD), member.errno(ask, path, BLOCK_SIZE)
+    return member.errno(operation.command, path, UNREAD), member.errno(operation.command, path, BLOCK_SIZE)
 
 
 def allow(path: Path, *commands: int) -> policy.Rule:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import member
+import operation
 import pytest
 
 from landlock_bpf import abi, bpf, engine, errors, installation, loader, questions, rule_program, ruleset
@@ -121,9 +122,5 @@ def test_lsm_cgroup_denies_in_the_cgroup_alone(
     assert inside.errno(lock, place, fcntl.LOCK_EX) == 0
 
 
-def lock(path: Path, operation: int) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, operation)
-    finally:
-        os.close(fd)
+def lock(path: Path, kind: int) -> None:
+    operation.with_opened(path, os.O_RDONLY, lambda fd: fcntl.flock(fd, kind))

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import filesystem
 import pytest
 import rule
 from member import Member
@@ -64,15 +65,7 @@ by_change = pytest.mark.parametrize("change", CHANGES, ids=lambda change: change
 @pytest.fixture
 def own(cgroup: Path, tree: Path) -> Member:
     """A member in a mount namespace of its own, with a tmpfs mounted there."""
-    for name in ("empty", "mounted"):
-        (tree / name).mkdir()
-
-    def prepare() -> None:
-        calls.unshare()
-        calls.mount("none", tree / "mounted", "tmpfs")
-        (tree / "mounted" / "old").mkdir()
-
-    with Member(cgroup, before=prepare) as started:
+    with Member(cgroup, before=lambda: filesystem.unshare(tree)) as started:
         yield started
 
 
