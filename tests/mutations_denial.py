@@ -137,6 +137,13 @@ ROWS = (
         "test_routes.py::test_every_route",
     ),
     mutation.of_engine(
+        "race",
+        "walk.h",
+        "still = is_still(walk);",
+        "still = 1;",
+        "test_races.py::test_always_in_one_denied_tree_or_another",
+    ),
+    mutation.of_engine(
         "patterns",
         "names.h",
         "if (head + tail > length)",

@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import operation
@@ -21,8 +21,11 @@ from member import Member
 from landlock_bpf.abi import Action
 
 READ = Action.READ_FILE
+LIST = Action.READ_DIR
 DEPTH = 200
 SECONDS = 2.0
+# Seconds between two moves: some walks long.
+PAUSE = 0.002
 PREEMPTION = Path("/sys/kernel/debug/sched/preempt")
 
 
@@ -48,12 +51,18 @@ def folder(path: Path) -> Iterator[int]:
 
 
 def move(top: Path, bottom: Path, stop: Path) -> int:
-    """Move `inner` from one denied tree into another, and then the first tree to where all is allowed; and back."""
+    """Move `inner` from one denied tree into another, and then the first tree to where all is allowed; and back.
+
+    Each time whoever runs is interrupted, wherever he is, and goes on where the trees have moved by then.
+    """
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     count = 0
     with folder(bottom) as old, folder(top / "secret2") as new:
         while not stop.exists():
+            time.sleep(PAUSE)
             os.rename("inner", "inner", src_dir_fd=old, dst_dir_fd=new)
             os.rename(top / "secret1/chain", top / "open/chain")
+            time.sleep(PAUSE)
             os.rename(top / "open/chain", top / "secret1/chain")
             os.rename("inner", "inner", src_dir_fd=new, dst_dir_fd=old)
             count += 1
@@ -69,17 +78,23 @@ def read_in(held: int) -> None:
     os.close(os.open("file", os.O_RDONLY, dir_fd=held))
 
 
-def read_all_the_while(held: int, seconds: float) -> dict[int, int]:
+def list_in(held: int) -> None:
+    """Open the folder itself to be read: one walk decides, which for a file is made again where anything was renamed."""
+    os.close(os.open(".", os.O_RDONLY, dir_fd=held))
+
+
+def try_all_the_while(act: Callable[[int], None], held: int, seconds: float) -> dict[int, int]:
     """Count the errnos."""
     found: collections.Counter[int] = collections.Counter()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        found[trial.errno_of(read_in, held)] += 1
+        found[trial.errno_of(act, held)] += 1
     return dict(found)
 
 
+@pytest.mark.parametrize("act", [read_in, list_in], ids=["file", "folder"])
 def test_always_in_one_denied_tree_or_another(
-    preempted: None, tree: Path, cgroup: Path, inside: Member, attach: rule.Attach
+    act: Callable[[int], None], preempted: None, tree: Path, inside: Member, attach: rule.Attach
 ) -> None:
     """A walk that is interrupted at the bottom of a tree goes on up to where the tree is by then."""
     bottom = tree.joinpath("secret1/chain", *["d"] * DEPTH)
@@ -87,15 +102,15 @@ def test_always_in_one_denied_tree_or_another(
         path.mkdir(parents=True)
     (bottom / "inner/file").write_text("")
     held = inside.ask(hold, bottom / "inner")
-    assert inside.ask(read_all_the_while, held, 0.1).keys() == {0}
-    denied = (rule.deny(tree / name, READ) for name in ("secret1", "secret2"))
+    assert inside.ask(try_all_the_while, act, held, 0.1).keys() == {0}
+    denied = (rule.deny(tree / name, READ | LIST) for name in ("secret1", "secret2"))
     # A pattern that each name on the way must be compared with, for most of the time must be spent in walks.
     slow = rule.deny(tree, Action.MAKE_FIFO, "*xd")
-    attach(rule.make(READ | Action.MAKE_FIFO, *denied, slow, default="allow"))
+    attach(rule.make(READ | LIST | Action.MAKE_FIFO, *denied, slow, default="allow"))
     with Member() as mover:
         mover.begin(move, tree, bottom, tree / "stop")
         try:
-            found = inside.ask(read_all_the_while, held, SECONDS)
+            found = inside.ask(try_all_the_while, act, held, SECONDS)
         finally:
             (tree / "stop").write_text("")
         assert mover.end() > 50
@@ -123,7 +138,7 @@ def test_moves_of_files_disturb_nobody(preempted: None, tree: Path, cgroup: Path
     with Member() as mover:
         mover.begin(rename, tree, tree / "stop")
         try:
-            found = inside.ask(read_all_the_while, held, SECONDS)
+            found = inside.ask(try_all_the_while, read_in, held, SECONDS)
         finally:
             (tree / "stop").write_text("")
         assert mover.end() > 50
