@@ -41,11 +41,15 @@ LAUNCHER = """
 """
 
 
+# What runners ignore in the background of a shell, or under nohup(1), and how Python takes it otherwise.
+HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGQUIT: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+
+
 @pytest.fixture(autouse=True)
 def heeded() -> Iterator[None]:
-    """In the background of a shell, runners ignore these signals, and no shell can trap what it was started to ignore."""
+    """No shell can trap what it was started to ignore."""
     with contextlib.ExitStack() as undo:
-        for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        for number, handler in HANDLERS.items():
             if signal.getsignal(number) == signal.SIG_IGN:
                 undo.callback(signal.signal, number, signal.signal(number, handler))
         yield

@@ -26,7 +26,8 @@ class Terminal:
     def __init__(self) -> None:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests in the background of a script ignore it, and so would all here
+            for number in test_launch.HANDLERS:
+                signal.signal(number, signal.SIG_DFL)
             os.chdir(test_launch.ROOT)
             os.environ.update(PS1=PROMPT, HISTFILE="/dev/null", INPUTRC="/dev/null", TERM="dumb", PS0="")
             os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
