@@ -13,6 +13,7 @@ from pathlib import Path
 
 import deadline
 import member
+import preemption
 import pytest
 import rule
 
@@ -115,6 +116,13 @@ def remove(path: Path) -> None:
     (path / "cgroup.kill").write_text("1")
     deadline.until(lambda: "populated 0" in (path / "cgroup.events").read_text(), f"{path} is empty")
     assert groups.remove(path)
+
+
+@pytest.fixture
+def preempted() -> Iterator[None]:
+    """Tasks are interrupted in the kernel, too."""
+    with preemption.full():
+        yield
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import collections
 import contextlib
 import errno
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import operation
+import preemption
 import pytest
 import rule
 import trial
@@ -26,19 +26,6 @@ DEPTH = 200
 SECONDS = 2.0
 # Seconds between two moves: some walks long.
 PAUSE = 0.002
-PREEMPTION = Path("/sys/kernel/debug/sched/preempt")
-
-
-@pytest.fixture
-def preempted() -> Iterator[None]:
-    """Have tasks interrupted in the kernel, too: on one processor nobody else would move anything in the middle of a walk."""
-    if not PREEMPTION.exists():
-        yield
-        return
-    (before,) = re.findall(r"\((\w+)\)", PREEMPTION.read_text())
-    PREEMPTION.write_text("full")
-    yield
-    PREEMPTION.write_text(before)
 
 
 @contextlib.contextmanager
@@ -55,9 +42,8 @@ def move(top: Path, bottom: Path, stop: Path) -> int:
 
     Each time whoever runs is interrupted, wherever he is, and goes on where the trees have moved by then.
     """
-    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     count = 0
-    with folder(bottom) as old, folder(top / "secret2") as new:
+    with preemption.urgent(), folder(bottom) as old, folder(top / "secret2") as new:
         while not stop.exists():
             time.sleep(PAUSE)
             os.rename("inner", "inner", src_dir_fd=old, dst_dir_fd=new)

@@ -7,20 +7,24 @@ import contextlib
 import errno
 import mmap
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import deadline
 import operation
+import preemption
 import pytest
 import rule
+import trial
 from member import Member
 
 from landlock_bpf import abi, controller, errors, policy
 from landlock_bpf.abi import Action
 
 ROUNDS = 6
+DEPTH = 200
 
 
 class Hammer:
@@ -98,6 +102,48 @@ def test_no_moment_without_a_policy(file: Path, cgroup: Path, attach: rule.Attac
             live.update(name, [each])
             hammering.strike(5)
     assert set(hammering.seen) == {errno.EACCES}
+
+
+def list_anew(folder: Path, turning: Path) -> None:
+    """Open a folder to be read, after a directory was renamed: what was found on earlier walks is not remembered then."""
+    turned = turning.with_name("turned")
+    os.rename(turning, turned)
+    os.rename(turned, turning)
+    os.close(os.open(folder, os.O_RDONLY))
+
+
+def list_all_the_while(folder: Path, turning: Path, stop: Path) -> Counter[int]:
+    """Count the errnos."""
+    seen: Counter[int] = Counter()
+    while not stop.exists():
+        seen[trial.errno_of(list_anew, folder, turning)] += 1
+    return seen
+
+
+def test_no_walk_outlives_its_policy(
+    preempted: None, tree: Path, inside: Member, attach: rule.Attach, live: controller.Controller
+) -> None:
+    """A walk that is interrupted while the policy is replaced goes on in rules that are still there."""
+    folder = tree.joinpath("secret", *["d"] * DEPTH)
+    turning = tree / "turning"
+    for path in (folder, turning):
+        path.mkdir(parents=True)
+    denied = rule.deny(tree / "secret", Action.READ_DIR)
+    # A pattern that each name on the way must be compared with, for most of the time must be spent in walks.
+    slow = rule.deny(tree, Action.MAKE_FIFO, "*xd")
+    handled = Action.READ_DIR | Action.MAKE_FIFO
+    sides = [rule.make(each, denied, slow, default="allow") for each in (handled | Action.MAKE_SOCK, handled)]
+    name = attach(sides[0])
+    inside.begin(list_all_the_while, folder, turning, tree / "stop")
+    try:
+        for number in range(2 * ROUNDS):
+            time.sleep(0.05)
+            with preemption.urgent():
+                live.update(name, [sides[(number + 1) % 2]])
+    finally:
+        (tree / "stop").write_text("")
+    seen = inside.end()
+    assert set(seen) == {errno.EACCES} and seen[errno.EACCES] > 50
 
 
 def test_no_mixture(file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
