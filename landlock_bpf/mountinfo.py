@@ -31,11 +31,17 @@ def read() -> tuple[Mount, ...]:
 
 
 def parse(lines: Iterable[str]) -> Iterator[Mount]:
-    """Parse lines of mountinfo: id parent device root POINT options [tags...] - type source options."""
+    """Parse lines of mountinfo: id parent device root POINT options [tags...] - type source options.
+
+    What is no such line is passed over: of some filesystems the kernel writes options as users gave them, with line feeds.
+    """
     for line in lines:
         head, _, tail = line.partition(" - ")
-        _id, _parent, device, root, point, *_options = head.split(" ")
-        kind, _source, *options = tail.rstrip("\n").split(" ")
+        numbers, words = head.split(" "), tail.rstrip("\n").split(" ")
+        if len(numbers) < 6 or len(words) < 2:
+            continue
+        _id, _parent, device, root, point, *_options = numbers
+        kind, _source, *options = words
         yield Mount(plain(kind), device, plain(root), plain(point), options[0] if options else "")
 
 

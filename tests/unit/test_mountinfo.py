@@ -51,3 +51,9 @@ def test_a_mount_point_need_not_be_text(lines: Path) -> None:
 def test_all_control_groups_are_preferred_to_some(lines: Path) -> None:
     lines.write_bytes(CGROUP % (b"/a", b"/part") + CGROUP % (b"/", b"/all"))
     assert cgroup.mount_point() == Path("/all")
+
+
+@pytest.mark.parametrize("made_up", [b"x", b"", b"a b c", b"1 2 0:3 / /m - 9p", b"1 2 0:3 / - 9p none rw"])
+def test_what_is_no_line_is_passed_over(lines: Path, made_up: bytes) -> None:
+    lines.write_bytes(made_up + b"\n" + LINE)
+    assert [mount.type for mount in mountinfo.read()] == ["ext3"]
