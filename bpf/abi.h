@@ -352,7 +352,9 @@ struct ruleset {
 	__u64 lengths;	  /* of names in the map names: mask of 1 << length % 64 */
 	__u64 tails; /* of patterns: mask of 1 << last byte % 64; all bits where one ends in `*` */
 	__u32 patterns;
-	__u32 commands;				/* whether the map commands has some of it */
+	__u32 commands; /* whether the map commands has some of it */
+	__u32 diskless; /* mask of layers that refuse to open any block device */
+	__u32 pad;
 	__u64 hooks_any;			/* the union of programs[].hooks */
 	struct programs programs[LIMIT_LAYERS]; /* the newest first; a slot of 0 ends them */
 };

@@ -298,6 +298,16 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0xc0504e47: /* NVME_IOCTL_ADMIN64_CMD */
 	case 0xc0504e48: /* NVME_IOCTL_IO64_CMD */
 	case 0xc0504e49: /* NVME_IOCTL_IO64_CMD_VEC */
+	case 0xc048b300: /* MMC_IOC_CMD */
+	case 0xc008b301: /* MMC_IOC_MULTI_CMD */
+	case 0xc058420b: /* CCISS_PASSTHRU */
+	case 0xc0604212: /* CCISS_BIG_PASSTHRU */
+	case 0xc1944d01: /* MEGASAS_IOC_FIRMWARE */
+	case 0xc1144d01: /* MEGASAS_IOC_FIRMWARE32 */
+	case 0x00042008: /* FSACTL_SENDFIB of aacraid */
+	case 0x0004204c: /* FSACTL_SEND_RAW_SRB */
+	case 0xc0406618: /* FS_IOC_REMOVE_ENCRYPTION_KEY: files get other names */
+	case 0xc0406619: /* FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS */
 		return MASK(ACTION_OPEN_BLOCK);
 	default:
 		/* By these, others unmount a filesystem, with which its rules end. */

@@ -33,6 +33,7 @@ typedef unsigned short umode_t;
 #define MS_REMOUNT	    (1U << 5) /* include/uapi/linux/mount.h */
 #define MS_BIND		    (1U << 12)
 #define MS_MOVE		    (1U << 13)
+#define FS_REQUIRES_DEV	    1
 #define MS_UNBINDABLE	    (1U << 17)
 #define MS_PRIVATE	    (1U << 18)
 #define MS_SLAVE	    (1U << 19)
@@ -120,8 +121,13 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct file_system_type {
+	int fs_flags;
+};
+
 struct super_block {
 	__u32 s_dev;
+	struct file_system_type *s_type;
 	unsigned long s_flags;
 	unsigned long s_magic;
 	struct dentry *s_root;

@@ -236,9 +236,19 @@ static __always_inline int on_inode_file_getattr(struct dentry *dentry, struct f
 	return ask_dentry(dentry, MASK(ACTION_FILE_GETATTR), HOOK_INODE_FILE_GETATTR, -EACCES);
 }
 
+/* Refuse what no path is told of: by a record that nobody can open to write, commands end. */
+static __always_inline int refuse_record(struct dentry *dentry, __u32 hook)
+{
+	return is_record(dentry) ? refuse_escape(hook, 0, (__u64)dentry) : 0;
+}
+
 static __always_inline int on_inode_file_setattr(struct dentry *dentry, struct file_kattr *fa)
 {
-	return ask_dentry(dentry, MASK(ACTION_FILE_SETATTR), HOOK_INODE_FILE_SETATTR, -EACCES);
+	int error = refuse_record(dentry, HOOK_INODE_FILE_SETATTR);
+
+	return error ? error
+		     : ask_dentry(dentry, MASK(ACTION_FILE_SETATTR), HOOK_INODE_FILE_SETATTR,
+				  -EACCES);
 }
 
 /* Times alone: what else changes with a size, mode or owner is asked by hooks with a path. */
@@ -327,13 +337,19 @@ static __always_inline int on_inode_removexattr(struct mnt_idmap *idmap, struct 
 static __always_inline int on_inode_set_acl(struct mnt_idmap *idmap, struct dentry *dentry,
 					    const char *acl_name, struct posix_acl *kacl)
 {
-	return ask_dentry(dentry, MASK(ACTION_SET_ACL), HOOK_INODE_SET_ACL, -EACCES);
+	int error = refuse_record(dentry, HOOK_INODE_SET_ACL);
+
+	return error ? error
+		     : ask_dentry(dentry, MASK(ACTION_SET_ACL), HOOK_INODE_SET_ACL, -EACCES);
 }
 
 static __always_inline int on_inode_remove_acl(struct mnt_idmap *idmap, struct dentry *dentry,
 					       const char *acl_name)
 {
-	return ask_dentry(dentry, MASK(ACTION_SET_ACL), HOOK_INODE_REMOVE_ACL, -EACCES);
+	int error = refuse_record(dentry, HOOK_INODE_REMOVE_ACL);
+
+	return error ? error
+		     : ask_dentry(dentry, MASK(ACTION_SET_ACL), HOOK_INODE_REMOVE_ACL, -EACCES);
 }
 
 #endif

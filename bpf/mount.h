@@ -83,7 +83,9 @@ static __always_inline int on_sb_pivotroot(const struct path *old_path, const st
 	if (has_outsiders(own_namespace()))
 		error = refuse_escape(HOOK_SB_PIVOTROOT, (__u64)real_mount(new_path->mnt),
 				      (__u64)new_path->dentry);
-	return error ? error : ask_mount(new_path, HOOK_SB_PIVOTROOT);
+	if (!error)
+		error = ask_mount(new_path, HOOK_SB_PIVOTROOT);
+	return error ? error : ask_mount(old_path, HOOK_SB_PIVOTROOT);
 }
 
 static long end_rule(void *map, struct fsview_key *key, struct rule *rule, __u32 *dev)

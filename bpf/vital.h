@@ -34,7 +34,7 @@ struct lineage {
 	struct short_name top;
 	struct short_name second;
 	__u32 rpc;  /* whether any is `rpc` */
-	__u32 disk; /* whether any is `block` or `bcache` */
+	__u32 disk; /* whether any is `block` or `bcache`, or begins with `nvme` */
 	__u32 whole;
 	__u32 pad;
 };
@@ -52,7 +52,8 @@ static long climb_lineage(__u32 index, struct lineage *lineage)
 	read_name(&lineage->top, dentry);
 	if (IS_NAMED(&lineage->top, "rpc"))
 		lineage->rpc = 1;
-	if (IS_NAMED(&lineage->top, "block") || IS_NAMED(&lineage->top, "bcache"))
+	if (IS_NAMED(&lineage->top, "block") || IS_NAMED(&lineage->top, "bcache") ||
+	    (__u32)lineage->top.first == WORD("nvme", 0))
 		lineage->disk = 1;
 	lineage->dentry = (__u64)parent;
 	return 0;
@@ -71,15 +72,27 @@ static __always_inline _Bool is_vital_proc(const struct lineage *lineage)
 	return !IS_NAMED(top, "pressure");
 }
 
+/* Whether by a file of a device, or of a bus, devices come and go: a disk comes back as another. */
+static __always_inline _Bool is_of_presence(const struct short_name *name)
+{
+	return IS_NAMED(name, "delete") || IS_NAMED(name, "remove") || IS_NAMED(name, "scan") ||
+	       IS_NAMED(name, "rescan") || IS_NAMED(name, "dev_rescan") ||
+	       IS_NAMED(name, "reset") || IS_NAMED(name, "authorized") || IS_NAMED(name, "eject") ||
+	       IS_NAMED(name, "issue_lip") || IS_NAMED(name, "driver_override");
+}
+
 /*
  * Whether a file of sysfs belongs to no device, or to the machine's parts (CPUs, memory, machine
  * checks, which may start a program), or to a disk: by these, one is copied to another.
  */
-static __always_inline _Bool is_vital_sysfs(const struct lineage *lineage)
+static __always_inline _Bool is_vital_sysfs(const struct lineage *lineage,
+					    const struct short_name *name)
 {
+	if (lineage->disk || is_of_presence(name))
+		return 1;
 	if (IS_NAMED(&lineage->top, "devices"))
-		return lineage->disk || IS_NAMED(&lineage->second, "system");
-	return lineage->disk || !IS_NAMED(&lineage->top, "class");
+		return IS_NAMED(&lineage->second, "system");
+	return !IS_NAMED(&lineage->top, "class");
 }
 
 /* Character devices that read and write disks, by what they are; dev_t has 20 bits of minor. */
@@ -138,7 +151,8 @@ __noinline int ask_vital(struct report *report)
 		break;
 	case SYSFS_MAGIC:
 		bpf_loop(LIMIT_DEPTH, climb_lineage, &lineage, 0);
-		vital = !lineage.whole || is_vital_sysfs(&lineage);
+		read_name(&name, dentry);
+		vital = !lineage.whole || is_vital_sysfs(&lineage, &name);
 		break;
 	case CGROUP_SUPER_MAGIC:
 		read_name(&name, dentry);
@@ -231,6 +245,28 @@ static __always_inline int refuse_mount(const struct path *path, __u32 hook)
 	return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)path->dentry);
 }
 
+/* Refuse a filesystem on a disk, which is read by that, where no rule allows to open any. */
+static __noinline int refuse_disk(void)
+{
+	struct report report = { .refusal = { .refused = MASK(ACTION_OPEN_BLOCK),
+					      .hook = HOOK_SB_SET_MNT_OPTS,
+					      .reason = REASON_NO_RULE } };
+	struct ruleset *ruleset;
+	struct subject subject;
+	struct sight sight;
+	int error = 0;
+
+	if (!find_subject(&subject))
+		return 0;
+	for_each_domain(domain, &subject)
+	{
+		ruleset = see_ruleset(&sight, domain);
+		if (!error && ruleset && ruleset->diskless & ~ruleset->permissive)
+			error = refuse_in(domain, &report, 0);
+	}
+	return error;
+}
+
 /*
  * A filesystem gets its options, before anybody sees it. One of cgroup v1 may have a program
  * among them that the kernel starts when a cgroup gets empty; overlayfs and eCryptfs show what
@@ -241,6 +277,8 @@ static __always_inline int on_sb_set_mnt_opts(struct super_block *sb, void *mnt_
 					      unsigned long *set_kern_flags)
 {
 	overlay_seen(sb);
+	if (sb->s_type->fs_flags & FS_REQUIRES_DEV)
+		return refuse_disk();
 	if (sb->s_magic != CGROUP_SUPER_MAGIC && sb->s_magic != OVERLAYFS_SUPER_MAGIC &&
 	    sb->s_magic != ECRYPTFS_SUPER_MAGIC)
 		return 0;

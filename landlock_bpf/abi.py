@@ -365,7 +365,7 @@ class Programs(ctypes.Structure):
 
 
 class Ruleset(ctypes.Structure):
-    """struct ruleset: 696 bytes."""
+    """struct ruleset: 704 bytes."""
 
     _fields_ = [
         ("serial", ctypes.c_uint64),
@@ -378,6 +378,8 @@ class Ruleset(ctypes.Structure):
         ("tails", ctypes.c_uint64),
         ("patterns", ctypes.c_uint32),
         ("commands", ctypes.c_uint32),
+        ("diskless", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
         ("hooks_any", ctypes.c_uint64),
         ("programs", Programs * 16),
     ]

@@ -80,7 +80,15 @@ ACTIONS = (
         withheld=True,
         error="EPERM",
     ),
-    ActionRow("open_block", Action.OPEN_BLOCK, "file", None, "Open a block device.", singly=True, withheld=True),
+    ActionRow(
+        "open_block",
+        Action.OPEN_BLOCK,
+        "file",
+        None,
+        "Open a block device. Where no rule allows that of any, none is mounted.",
+        singly=True,
+        withheld=True,
+    ),
 )
 
 
@@ -306,9 +314,9 @@ HOOKS = (
         Action.REMOVEXATTR,
         Need.DOMAIN,
     ),
-    HookRow("inode_set_acl", "lsm", (*_ACL_ARGS, ("struct posix_acl *", "kacl")), Action.SET_ACL),
-    HookRow("inode_remove_acl", "lsm", _ACL_ARGS, Action.SET_ACL),
-    HookRow("inode_file_setattr", "lsm", _FILEATTR_ARGS, Action.FILE_SETATTR, optional=True),
+    HookRow("inode_set_acl", "lsm", (*_ACL_ARGS, ("struct posix_acl *", "kacl")), Action.SET_ACL, Need.DOMAIN),
+    HookRow("inode_remove_acl", "lsm", _ACL_ARGS, Action.SET_ACL, Need.DOMAIN),
+    HookRow("inode_file_setattr", "lsm", _FILEATTR_ARGS, Action.FILE_SETATTR, Need.DOMAIN, optional=True),
     HookRow("file_lock", "lsm", parameters("struct file *file, unsigned int cmd"), Action.LOCK),
     HookRow("file_fcntl", "lsm", _IOCTL_ARGS, Action.FCNTL),
     HookRow(

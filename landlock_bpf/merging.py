@@ -13,6 +13,7 @@ _LAYERS = int(abi.Limit.LAYERS)
 _RULE = struct.Struct(f"={_LAYERS}Q{_LAYERS}QQII")
 _HASH = struct.Struct("=Q")
 _IOCTL = int(abi.Action.IOCTL)
+_OPEN_BLOCK = int(abi.Action.OPEN_BLOCK)
 _FIRST_CLASS = int(abi.ActionBit.COMMANDS)
 
 # What a layer says of one thing: its number, allowed, denied, sealed, trees, named.
@@ -77,6 +78,7 @@ def record(layers: Sequence[ruleset.Layer], serial: int) -> abi.Ruleset:
         made.default_allow[number] = classes.spread(layer.default_allow)
         made.handled_any |= made.handled[number]
         made.permissive |= layer.permissive << number
+        made.diskless |= (layer.handled & _OPEN_BLOCK != 0 and not _allows(layer, _OPEN_BLOCK)) << number
         made.patterns += len(layer.patterns)
         for name in layer.names:
             made.lengths |= 1 << name.length % 64
@@ -122,6 +124,11 @@ def merge(layers: Sequence[ruleset.Layer]) -> Merged:
 def name_head(name: ruleset.Name) -> bytes:
     """Give struct name_key of a name without the ruleset's index."""
     return name.parent + _HASH.pack(name.hash)
+
+
+def _allows(layer: ruleset.Layer, action: int) -> bool:
+    """Say whether any rule of a layer allows an action."""
+    return any(allowed & action for allowed in set(rows.column(layer.entries, ruleset.ALLOWED)))
 
 
 def _lists(layer: ruleset.Layer) -> Iterator[Commands]:

@@ -34,7 +34,7 @@ class Entry(NamedTuple):
     commands: tuple[int, ...] = ()
 
 
-COMMANDS = Entry._fields.index("commands")
+ALLOWED, COMMANDS = (Entry._fields.index(name) for name in ("allowed", "commands"))
 
 
 class Name(NamedTuple):

@@ -121,6 +121,27 @@ ROWS = (
         "test_escape.py::test_files_that_control_the_kernel",
     ),
     mutation.of_engine(
+        "presence",
+        "vital.h",
+        "if (lineage->disk || is_of_presence(name))",
+        "if (lineage->disk)",
+        "test_escape.py::test_files_by_which_disks_come_and_go",
+    ),
+    mutation.of_engine(
+        "disk-mounts",
+        "vital.h",
+        "return refuse_disk();",
+        "return refuse_disk() & 0;",
+        "test_disks.py::test_disk_that_nobody_has_mounted",
+    ),
+    mutation.of_engine(
+        "record-attributes",
+        "metadata.h",
+        "return is_record(dentry) ? refuse_escape(hook, 0, (__u64)dentry) : 0;",
+        "return 0;",
+        "test_escape.py::test_lists_of_access_of_records",
+    ),
+    mutation.of_engine(
         "pins",
         "vital.h",
         "if (!has_vital_folders(sb->s_magic) &&",
@@ -248,6 +269,13 @@ ROWS = (
         "    _give_up_memory()\n\n",
         "\n\n",
         "kernel/test_escape_cgroup.py::test_seized_as_it_enters",
+    ),
+    mutation.of_control(
+        "grace",
+        "change.py",
+        "        grace.wait()\n        drop(live, old)",
+        "        drop(live, old)",
+        "kernel/test_replace.py::test_no_walk_outlives_its_policy",
     ),
     mutation.of_control(
         "sweep",

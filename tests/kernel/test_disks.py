@@ -18,10 +18,11 @@ import rule
 import way
 from member import Member
 
+from landlock_bpf import controller
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
-# include/uapi/scsi/sg.h, linux/nvme_ioctl.h and linux/btrfs.h
+# include/uapi/scsi/sg.h, linux/nvme_ioctl.h, mmc/ioctl.h, cciss_ioctl.h and btrfs.h; drivers/scsi/megaraid and aacraid
 BTRFS_IOC_ADD_DEV, BTRFS_IOC_RM_DEV = 0x5000940A, 0x5000940B
 COMMANDS = {
     "SG_IO": 0x2285,
@@ -31,6 +32,14 @@ COMMANDS = {
     "NVME_IOCTL_ADMIN64_CMD": 0xC0504E47,
     "NVME_IOCTL_IO64_CMD": 0xC0504E48,
     "NVME_IOCTL_IO64_CMD_VEC": 0xC0504E49,
+    "MMC_IOC_CMD": 0xC048B300,
+    "MMC_IOC_MULTI_CMD": 0xC008B301,
+    "CCISS_PASSTHRU": 0xC058420B,
+    "CCISS_BIG_PASSTHRU": 0xC0604212,
+    "MEGASAS_IOC_FIRMWARE": 0xC1944D01,
+    "MEGASAS_IOC_FIRMWARE32": 0xC1144D01,
+    "FSACTL_SENDFIB": 0x42008,
+    "FSACTL_SEND_RAW_SRB": 0x4204C,
     "BTRFS_IOC_ADD_DEV": BTRFS_IOC_ADD_DEV,
     "BTRFS_IOC_RM_DEV": BTRFS_IOC_RM_DEV,
     "BTRFS_IOC_RM_DEV_V2": 0x5000943A,
@@ -72,6 +81,23 @@ def test_disks_of_btrfs(tree: Path, disk: Path, inside: Member, deny: Callable[[
         assert inside.errno(filesystem.command, place, BTRFS_IOC_RM_DEV, named) == 0
         deny()
         assert inside.errno(filesystem.command, place, BTRFS_IOC_ADD_DEV, named) == errno.EACCES
+
+
+def test_disk_that_nobody_has_mounted(
+    tree: Path, disk: Path, inside: Member, attach: rule.Attach, live: controller.Controller
+) -> None:
+    """Who may mount in a place of his own does not read a disk by that, which he may not open."""
+    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+    own = tree / "own"
+    own.mkdir()
+    inside.ask(calls.unshare_mounts)
+    allow_mounts = rule.allow(tree, Action.MOUNT)
+    name = attach(rule.make(Action.MOUNT, allow_mounts, default="allow"))
+    assert inside.errno(calls.mount, "none", own, "tmpfs") == 0
+    assert inside.errno(calls.mount, disk, own, "ext4") == errno.EPERM
+    opened = rule.allow(disk, Action.OPEN_BLOCK)
+    live.update(name, [rule.make(Action.MOUNT | Action.OPEN_BLOCK, allow_mounts, opened, default="allow")])
+    assert inside.errno(calls.mount, disk, own, "ext4") == 0
 
 
 def test_files_that_control_disks(disk: Path, inside: Member, deny: Callable[[], object]) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import operation
 import pytest
 import rule
+import trigger
 import way
 from member import Member
 
@@ -27,6 +28,7 @@ from landlock_bpf import abi, controller, engine, record
 from landlock_bpf.abi import Action
 
 PINS = way.BPFFS / "escape"  # not landlock-bpf-: those are cleared up
+FS_XFLAG_IMMUTABLE = 0x8
 FOREIGN = Path("/sys/fs/cgroup/landlock-bpf-tests")
 
 
@@ -136,12 +138,20 @@ VITAL = (
     "/sys/devices/system/clocksource/clocksource0/current_clocksource",
     "/sys/devices/system/machinecheck/machinecheck0/check_interval",
 )
+# By these a disk goes and comes back with another number, its filesystem with no rule.
+PRESENCE = (
+    "/sys/devices/pci0000:00/0000:00:00.0/remove",
+    "/sys/devices/pci0000:00/0000:00:00.0/rescan",
+    "/sys/devices/pci0000:00/0000:00:00.0/driver_override",
+    "/sys/devices/pci0000:00/pci_bus/0000:00/rescan",
+)
 HARMLESS = (
     "/proc/sys/net/ipv4/ip_forward",
     "/proc/sys/user/max_user_namespaces",
     "/proc/self/comm",
     "/proc/self/oom_score_adj",
     "/sys/devices/virtual/net/lo/mtu",
+    "/sys/devices/pci0000:00/0000:00:00.0/power/control",
 )
 
 
@@ -162,6 +172,12 @@ def test_files_that_control_the_kernel(bound: Member, outside: Member, reported:
     # The kernel asks for itself whether tracefs may be read.
     assert reported() - {("locked_down", "domain")} == {("file_open", "domain")}
     assert bound.errno(way.read_only, "/proc/sys/kernel/core_pattern") == 0
+
+
+def test_files_by_which_disks_come_and_go(bound: Member, outside: Member) -> None:
+    for path in PRESENCE:
+        assert outside.errno(way.write_only, path) == 0, path
+        assert bound.errno(way.write_only, path) == errno.EPERM, path
 
 
 FOLDERS = (("tracefs", "/sys/kernel/tracing", "instances"), ("configfs", "/sys/kernel/config", "nvmet/hosts"))
@@ -194,6 +210,27 @@ def test_records(bound: Member, outside: Member, reported: Callable[[], set[tupl
         assert bound.errno(os.chmod, folder, 0o777) == errno.EPERM
     hooks = {"file_open", "path_truncate", "path_unlink", "path_mkdir", "path_symlink", "path_rename", "path_chmod"}
     assert reported() == {(hook, "domain") for hook in hooks}
+
+
+def test_lists_of_access_of_records(bound: Member, outside: Member) -> None:
+    """Whom they let in could hold the lock, in no domain."""
+    for path in (record.RUN / "lock", record.RULESETS):
+        assert bound.errno(trigger.set_named, path, trigger.ACL, trigger.ACL_VALUE) == errno.EPERM, path
+        assert outside.errno(trigger.set_named, path, trigger.ACL, trigger.ACL_VALUE) == 0, path
+        assert bound.errno(os.removexattr, path, trigger.ACL) == errno.EPERM, path
+        assert outside.errno(os.removexattr, path, trigger.ACL) == 0, path
+
+
+def test_records_that_nobody_can_change(bound: Member, outside: Member) -> None:
+    """Commands open their lock to write, whoever gives them."""
+    lock = record.RUN / "lock"
+    if outside.errno(trigger.set_flags, lock, FS_XFLAG_IMMUTABLE) == errno.ENOSYS:
+        pytest.skip("absent: inode_file_setattr")
+    assert outside.errno(way.write_only, lock) == errno.EPERM
+    assert outside.errno(trigger.set_flags, lock, 0) == 0
+    for path in (lock, record.RUN, record.RULESETS):
+        assert bound.errno(trigger.set_flags, path, FS_XFLAG_IMMUTABLE) == errno.EPERM, path
+    assert outside.errno(way.write_only, lock) == 0
 
 
 def test_files_made_among_the_records(

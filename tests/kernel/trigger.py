@@ -338,18 +338,22 @@ class FileAttr(ctypes.Structure):
     ]
 
 
-def _file_attr(folder: Path, number: int, attributes: FileAttr) -> None:
-    path = os.fsencode(folder / "from" / "file")
+def _file_attr(path: Path, number: int, attributes: FileAttr) -> None:
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
-    check(_libc.syscall(number, calls.AT_FDCWD, path, ctypes.byref(attributes), size, 0))
+    check(_libc.syscall(number, calls.AT_FDCWD, os.fsencode(path), ctypes.byref(attributes), size, 0))
+
+
+def set_flags(path: Path, flags: int) -> None:
+    """Set the attributes of a file by file_setattr(2); FS_XFLAG_*."""
+    _file_attr(path, SYS_FILE_SETATTR, FileAttr(fa_xflags=flags))
 
 
 def file_getattr(folder: Path) -> None:
-    _file_attr(folder, SYS_FILE_GETATTR, FileAttr())
+    _file_attr(folder / "from" / "file", SYS_FILE_GETATTR, FileAttr())
 
 
 def file_setattr(folder: Path) -> None:
-    _file_attr(folder, SYS_FILE_SETATTR, FileAttr(fa_xflags=0x40))  # FS_XFLAG_NOATIME
+    set_flags(folder / "from" / "file", 0x40)  # FS_XFLAG_NOATIME
 
 
 # Open files.
