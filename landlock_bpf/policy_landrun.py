@@ -13,8 +13,11 @@ from landlock_bpf.policy_format import Leaf
 from landlock_bpf.policy_reader import Reader
 
 _OPEN_NETWORK = "--unrestricted-network"
-# Options that say nothing of what is allowed: the engine lacks no right that a best effort could leave out.
-_NEEDLESS = ("landrun", "--best-effort")
+# Says nothing of what is allowed: the engine lacks no right that a best effort could leave out.
+_BEST_EFFORT = "--best-effort"
+# What a flag may be set to, as Go has it (strconv.ParseBool). Where one is given more than once, the last holds.
+_TRUE = {"1", "t", "T", "true", "True", "TRUE"}
+_FALSE = {"0", "f", "F", "false", "False", "FALSE"}
 _PORTS = ("--bind-tcp", "--connect-tcp")
 
 
@@ -34,9 +37,13 @@ def read(text: str, file: str) -> policy.Policy:
                 reader.report(word.line, option, "has no value", "write it after the option")
             else:
                 rules += _rules(reader, Leaf(following.value, following.line, option))
-        elif option == _OPEN_NETWORK:
-            open_network = True
-        elif option not in _NEEDLESS:
+        elif option in (_OPEN_NETWORK, _BEST_EFFORT):
+            if equals and value not in _TRUE | _FALSE:
+                remedy = f"write {option} alone, or {option}=true, or {option}=false"
+                reader.report(word.line, option, f"{policy_source.quote(value)} is neither true nor false", remedy)
+            elif option == _OPEN_NETWORK:
+                open_network = not equals or value in _TRUE
+        elif word.value != "landrun":
             what = f"{policy_source.quote(word.value)} is not one of landrun's options for files"
             reader.report(word.line, "", what, policy_actions.suggestion(option, policy.LANDRUN))
     if not open_network:

@@ -119,6 +119,11 @@ def test_landruns_options_in_a_file(tmp_path: Path) -> None:
     assert [rule.location.line for rule in made.rules] == [2, 2, 2, 3]
 
 
+@pytest.mark.parametrize("flag", ["", "=true", "=1", "=T", "=false --unrestricted-network", " --best-effort=false"])
+def test_landruns_flags_may_be_set_as_in_go(tmp_path: Path, flag: str) -> None:
+    assert said(load(tmp_path, f"landrun --unrestricted-network{flag} --ro /usr")) == [("/usr", READ, NOTHING)]
+
+
 # The text, and of its one problem the line, the key, and words of the message and of the remedy.
 MISTAKES = [
     # OCI.
@@ -161,6 +166,11 @@ MISTAKES = [
     ("--ro /usr", 0, "", "denies every port", "add --unrestricted-network"),
     ("--unrestricted-network\n--bind-tcp 80", 2, "--bind-tcp", "not enforced", "Landlock itself"),
     ("--unrestricted-network --connect-tcp=80", 1, "--connect-tcp", "not enforced", "Landlock itself"),
+    ("--unrestricted-network=false\n--ro /usr", 0, "", "denies every port", "add --unrestricted-network"),
+    ("--unrestricted-network --unrestricted-network=0", 0, "", "denies every port", "add --unrestricted-network"),
+    ("--unrestricted-network\n--unrestricted-network=x", 2, "--unrestricted-network", "'x' is neither", "=true, or"),
+    ("--unrestricted-network --best-effort=", 1, "--best-effort", "'' is neither true nor false", "alone"),
+    ("--unrestricted-network landrun=x", 1, "", "not one of landrun's options", ""),
     ("--unrestricted-network --rx=/usr", 1, "", "not one of landrun's options", "did you mean --r"),
     ("--unrestricted-network --ro", 1, "--ro", "has no value", "after the option"),
     ("--unrestricted-network --ro /usr,", 1, "--ro", "'' is not a path", "leave it out"),
