@@ -6,10 +6,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from landlock_bpf import abi, errors, policy, policy_reader, policy_variables
+from landlock_bpf import abi, errors, hooks, policy, policy_reader, policy_variables
 from landlock_bpf.policy_format import Leaf
+
+_Word = TypeVar("_Word")
 
 SOURCE = "ruleset"
 
@@ -27,12 +29,13 @@ class Ruleset:
 
     `handled` are the actions that it rules on. With `default` "allow" what no rule denies is allowed; with `permissive`
     nothing is denied, and all that would be is reported. Until it is closed no other object can have the number of one
-    of its own: so put a policy in force before.
+    of its own: so put a policy in force before. ValueError for bits that are no action.
     """
 
     def __init__(self, handled: abi.Action, *, default: str = "deny", name: str = SOURCE, permissive: bool = False) -> None:
-        self.handled, self.default, self.name, self.permissive = handled, default, name, permissive
+        self.handled, self.default, self.name, self.permissive = _actions("handled", handled), default, name, permissive
         self._rules: list[_Rule] = []
+        self._closed = False
 
     def __enter__(self) -> Ruleset:
         return self
@@ -41,7 +44,8 @@ class Ruleset:
         self.close()
 
     def close(self) -> None:
-        """Close the duplicates; a policy made before stays as it is."""
+        """Close the duplicates, for good; a policy made before stays as it is."""
+        self._closed = True
         while self._rules:
             os.close(self._rules.pop().fd)
 
@@ -57,17 +61,22 @@ class Ruleset:
         """Add a rule on what a descriptor (O_PATH is enough) is open on, and on all beneath if that is a directory.
 
         `names` ("*.pem") and `commands` ("TIOCSTI", 0x5401) are as in policy files: what is denied is what has such a name
-        beneath it, and of ioctl(2) it is about these commands alone.
+        beneath it, and of ioctl(2) it is about these commands alone. ValueError for bits that are no action, and once it is
+        closed; TypeError for a name or command alone, which would be taken for its letters.
         """
-        self._rules.append(_Rule(os.dup(fd), allowed, denied, tuple(names), tuple(commands)))
+        self._require_open()
+        said = _actions("allowed", allowed), _actions("denied", denied)
+        words = _each("names", names), _each("commands", commands)
+        self._rules.append(_Rule(os.dup(fd), *said, *words))
         return self
 
     def policy(self) -> policy.Policy:
         """Give the policy that it comes to now; PolicyError for an object that has no path any more, or not one of ours.
 
         The paths are those that the objects have now: where one leads to another object by the time that the policy is
-        put in force, it is refused. Line numbers of its rules count them.
+        put in force, it is refused. Line numbers of its rules count them. ValueError once it is closed.
         """
+        self._require_open()
         reader = policy_reader.Reader(SOURCE, policy_variables.User({}))
         rules = []
         for number, (fd, allowed, denied, names, commands) in enumerate(self._rules, 1):
@@ -82,6 +91,26 @@ class Ruleset:
         if reader.problems:
             raise errors.PolicyError(reader.problems)
         return policy.Policy(self.name, self.handled, self.default, tuple(rules), SOURCE, permissive=self.permissive)
+
+    def _require_open(self) -> None:
+        """Refuse once it is closed: a policy made then would lack the rules."""
+        if self._closed:
+            raise ValueError("the ruleset is closed")
+
+
+def _actions(what: str, mask: abi.Action) -> abi.Action:
+    """Take a mask of actions, a plain number too: no bit of it may be without a meaning."""
+    if not isinstance(mask, int) or int(mask) & ~int(hooks.EVERY):
+        shown = hex(mask) if isinstance(mask, int) else repr(mask)
+        raise ValueError(f"{what}={shown} is no set of actions; name them, as in Action.READ_FILE | Action.READ_DIR")
+    return abi.Action(mask)
+
+
+def _each(what: str, words: Iterable[_Word]) -> tuple[_Word, ...]:
+    """Take words: one alone has its letters for words."""
+    if isinstance(words, (str, bytes)):
+        raise TypeError(f"{what}={words!r} is one word, not several; write {what}=[{words!r}]")
+    return tuple(words)
 
 
 def _is_at(status: os.stat_result, path: str) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import test_resolution
@@ -31,7 +32,7 @@ def ruleset() -> Iterator[Ruleset]:
         yield made
 
 
-def add(ruleset: Ruleset, path: Path, **words: Action) -> None:
+def add(ruleset: Ruleset, path: Path, **words: Any) -> None:
     fd = os.open(path, os.O_PATH | os.O_NOFOLLOW)
     try:
         ruleset.add(fd, **words)
@@ -106,6 +107,42 @@ def test_everything_wrong_is_told_at_once(files: list[Path], tmp_path: Path, rul
     with pytest.raises(errors.PolicyError) as caught:
         ruleset.policy()
     assert [(problem.line, problem.key) for problem in caught.value.problems] == [(1, ""), (2, "names"), (2, "commands")]
+
+
+def test_nothing_is_made_of_a_closed_one(tmp_path: Path) -> None:
+    with Ruleset(READ, default="allow") as ruleset:
+        add(ruleset, tmp_path, denied=READ)
+        made = ruleset.policy()
+    assert [rule.denied for rule in made.rules] == [READ]
+    with pytest.raises(ValueError, match="^the ruleset is closed$"):
+        ruleset.policy()
+    with pytest.raises(ValueError, match="^the ruleset is closed$"):
+        add(ruleset, tmp_path, denied=READ)
+    ruleset.close()
+
+
+@pytest.mark.parametrize("words", [{"names": "id_rsa"}, {"names": b"id_rsa"}, {"commands": "TIOCSTI"}])
+def test_a_word_alone_is_not_taken_for_its_letters(tmp_path: Path, ruleset: Ruleset, words: dict[str, Any]) -> None:
+    (key, word), *_ = words.items()
+    with pytest.raises(TypeError, match=f"{key}={word!r} is one word, not several; write {key}="):
+        add(ruleset, tmp_path, denied=READ, **words)
+    assert ruleset.policy().rules == ()
+
+
+@pytest.mark.parametrize("mask", [1 << 60, READ | 1 << 60, -1, "x", None])
+def test_bits_that_are_no_action_are_refused(tmp_path: Path, ruleset: Ruleset, mask: Any) -> None:
+    for key in ("allowed", "denied"):
+        with pytest.raises(ValueError, match=f"{key}=.* is no set of actions; name them"):
+            add(ruleset, tmp_path, **{key: mask})
+    with pytest.raises(ValueError, match="handled=.* is no set of actions; name them"):
+        Ruleset(mask)
+
+
+def test_actions_may_be_numbers(tmp_path: Path) -> None:
+    one: Any = int(READ)
+    with Ruleset(one) as ruleset:
+        add(ruleset, tmp_path, allowed=one)
+        assert [type(mask) for mask in (ruleset.handled, ruleset.policy().rules[0].allowed)] == [Action, Action]
 
 
 def test_a_rule_of_a_file_is_on_whatever_is_there(files: list[Path]) -> None:
