@@ -8,20 +8,25 @@ import os
 import stat
 from collections.abc import Iterator
 
+from landlock_bpf import errors, paths
+
 
 class Ascent:
     """Open places on the way from an object up to the root; a context manager. The object is first."""
 
     def __init__(self, path: str, *, follow: bool, parent: bool = False) -> None:
-        """Open a path, or what of it is there; `names` is what is not. With `parent` the directory of its last name."""
+        """Open a path, or what of it is there; `names` is what is not. With `parent` the directory of its last name.
+
+        Raises OSError where the kernel would not find it either, NotFoundError for what has no path here.
+        """
         self.names: list[str] = []
         self.fds: list[int] = []
         self._stack = contextlib.ExitStack()
-        path = os.path.abspath(path) if not os.path.isabs(path) else path
+        path = paths.absolute(path)
         if parent:
-            path = os.path.dirname(path.rstrip("/")) or "/"
+            path = directory(path)
         with contextlib.ExitStack() as self._stack:
-            self._climb(self._first(path, follow=follow or parent))
+            self._climb(path, self._first(path, follow=follow or parent))
             self._stack = self._stack.pop_all()
 
     def __enter__(self) -> Ascent:
@@ -57,15 +62,18 @@ class Ascent:
             try:
                 return self._open(path, flags)
             except FileNotFoundError:
-                path, _, name = path.rstrip("/").rpartition("/")
-                if not name:
+                path, _, name = path.rpartition("/")
+                if name in ("", ".."):  # nothing is above what is missing
                     raise
                 self.names.insert(0, name)
                 path, flags = path or "/", os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY
 
-    def _climb(self, fd: int) -> None:
+    def _climb(self, path: str, fd: int) -> None:
         self.fds.append(fd)
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
+            if not _is_at(fd, self.path(fd)):
+                what = f"{path} leads to {self.path(fd)}, which is not to be found by a path"
+                raise errors.NotFoundError(f"{what}; ask about what is in a directory of this mount namespace")
             fd = self._open(os.path.dirname(self.path(fd)), os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY)
             self.fds.append(fd)
         while self.path(fd) != "/":
@@ -76,3 +84,17 @@ class Ascent:
         fd = os.open(path, flags, dir_fd=at)
         self._stack.callback(os.close, fd)
         return fd
+
+
+def directory(path: str) -> str:
+    """Give the directory that has the last name of an absolute path; above "..", that is what is above where it leads."""
+    return f"{path}/.." if path.endswith("/..") else os.path.dirname(path)
+
+
+def _is_at(fd: int, path: str) -> bool:
+    """Whether a path leads to what is open: what was removed, is hidden by a mount, or never had a path has none such."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return os.path.samestat(found, os.fstat(fd))

@@ -77,8 +77,14 @@ COMMANDS: dict[str, tuple[int, ...]] = {
     "TUNSETIFF": (0x400454CA,),
 }
 MOST = (1 << 32) - 1  # the kernel takes an unsigned int
+REMEDY = f"write a number from 0 to {MOST:#x}"
 
 _NAMES = {number: name for name, numbers in COMMANDS.items() for number in numbers}
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is the number of a command."""
+    return isinstance(value, int) and 0 <= value <= MOST
 
 
 def name(command: int) -> str:
@@ -91,7 +97,7 @@ def numbers(word: str) -> tuple[int, ...]:
     if word in COMMANDS:
         return COMMANDS[word]
     command = int(word, 0)
-    if not 0 <= command <= MOST:
+    if not is_number(command):
         raise ValueError(word)
     return (command,)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple, Union
 
-from landlock_bpf import errors, identity, route, ruleset, ways
+from landlock_bpf import errors, identity, paths, policy_source, route, ruleset, ways
 
 OPTION = "--view"
 # LANDLOCK_MARK_RO and LANDLOCK_MARK_RW of bpf/include-2017; a rule may give any other number a meaning of its own.
@@ -66,7 +66,7 @@ def parse(words: Sequence[str]) -> Trees:
 def from_environment(environ: Mapping[str, str]) -> tuple[Tree, ...]:
     """Read 2017's variables, lists with colons between."""
     lists = ((MARKS[mark], environ.get(name, "")) for name, mark in VARIABLES.items())
-    return tuple(Tree(mark, os.path.abspath(path)) for mark, paths in lists for path in paths.split(":") if path)
+    return tuple(Tree(mark, paths.absolute(path)) for mark, said in lists for path in said.split(":") if path)
 
 
 def check(trees: Trees, views: Sequence[ruleset.View]) -> None:
@@ -89,11 +89,11 @@ def resolve(
 
     `filesystems` holds all that is marked: close it when the marks are in the kernel.
     """
-    paths = tuple(dict.fromkeys(tree.path for each in trees.values() for tree in each))
-    if not paths:
+    wanted = tuple(dict.fromkeys(tree.path for each in trees.values() for tree in each))
+    if not wanted:
         return ()
     with route.many_descriptors():
-        found = _find(paths, identify, filesystems)
+        found = _find(wanted, identify, filesystems)
         doubtful = [path for path, each in found.items() if isinstance(each, _Found) and _doubtful(each)]
         again: dict[str, _Finding] = {}
         if doubtful:
@@ -117,18 +117,25 @@ def resolve(
 
 def _trees(word: str, said: str, problems: list[errors.Problem]) -> Iterator[Tree]:
     for group in said.split(",") if said else ():
-        name, sign, paths = group.partition(":")
-        mark = MARKS.get(name) or (int(name) if name.isdecimal() and name.isascii() else 0)
+        name, sign, listed = group.partition(":")
+        mark = MARKS.get(name) or _number(name)
         if not 0 < mark <= _MOST:
-            problems.append(_problem(word, f"has the mark {name!r}", f"use ro, rw or a number from 1 to {_MOST}"))
-        elif not sign or not all(paths.split(":")):
+            what = f"has the mark {policy_source.quote(name)}"
+            problems.append(_problem(word, what, f"use ro, rw or a number from 1 to {_MOST}"))
+        elif not sign or not all(listed.split(":")):
             problems.append(_problem(word, f"lacks a path after {name}", f"write {name}:/one:/two; no path has : or ,"))
         else:
-            yield from (Tree(mark, os.path.abspath(path)) for path in paths.split(":"))
+            yield from (Tree(mark, paths.absolute(path)) for path in listed.split(":"))
+
+
+def _number(text: str) -> int:
+    """Read a number; 0 where it is none, or has more digits than any mark."""
+    digits = text.lstrip("0")
+    return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= len(str(_MOST)) else 0
 
 
 def _find(
-    paths: Sequence[str], identify: route.Identify, filesystems: ways.Filesystems, *, certain: bool = False
+    wanted: Sequence[str], identify: route.Identify, filesystems: ways.Filesystems, *, certain: bool = False
 ) -> dict[str, _Finding]:
     """Open each path, as it is now, with the directories above it, and have all of them named."""
     found: dict[str, _Finding] = {}
@@ -142,7 +149,7 @@ def _find(
             stack.callback(os.close, fd)
             return fd
 
-        for path in paths:
+        for path in wanted:
             try:
                 opened[path] = fd = open_place(path)
                 way = _folders(path, fd)
@@ -194,4 +201,5 @@ def _wrong(each: _Finding, again: _Finding) -> tuple[str, str] | None:
 
 
 def _problem(view: str, what: str, remedy: str) -> errors.Problem:
-    return errors.Problem("command line", 0, f"{OPTION} {view}", what, remedy)
+    shown = view if len(view) <= 80 else policy_source.quote(view)
+    return errors.Problem("command line", 0, f"{OPTION} {shown}", what, remedy)

@@ -17,6 +17,8 @@ _ALL_64 = (1 << 64) - 1
 # The longest name that a filesystem of Linux has (limits.h, NAME_MAX), which is as much as the engine reads.
 LONGEST = int(abi.Limit.COMPONENT) - 1
 STAR = "*"
+# What to do about a flaw.
+REMEDY = "write a name with one * at most: *.pem, .env"
 
 
 class Pattern(NamedTuple):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from landlock_bpf import abi, errors, ioctl_commands, names, policy_actions, policy_source, policy_variables
+from landlock_bpf import abi, errors, ioctl_commands, names, paths, policy_actions, policy_source, policy_variables
 from landlock_bpf.policy_format import Leaf
 
 # What the words of others mean here, for those who bring them along.
@@ -82,7 +82,7 @@ class Reader:
         for leaf in leaves:
             text = str(leaf.value)
             if flaw := names.flaw(text):
-                self.wrong(leaf, f"{policy_source.quote(text)} {flaw}", "write a name with one * at most: *.pem, .env")
+                self.wrong(leaf, f"{policy_source.quote(text)} {flaw}", names.REMEDY)
             else:
                 good.append(text)
         return tuple(dict.fromkeys(good))
@@ -92,10 +92,10 @@ class Reader:
         found: set[int] = set()
         for leaf in leaves:
             if isinstance(leaf.value, int):
-                if 0 <= leaf.value <= ioctl_commands.MOST:
+                if ioctl_commands.is_number(leaf.value):
                     found.add(leaf.value)
                 else:
-                    self.wrong(leaf, f"{leaf.value} is no ioctl command", f"write a number from 0 to {ioctl_commands.MOST:#x}")
+                    self.wrong(leaf, f"{policy_source.quote(leaf.value)} is no ioctl command", ioctl_commands.REMEDY)
             elif leaf.value in ioctl_commands.COMMANDS:
                 found.update(ioctl_commands.COMMANDS[leaf.value])
             else:
@@ -118,13 +118,13 @@ class Reader:
     def paths(self, leaf: Leaf, literals: Mapping[str, list[str]]) -> list[str]:
         """Expand the variables of a path of a file; the first that comes of it and is not absolute is told."""
         try:
-            paths = policy_variables.expand(str(leaf.value), literals, self.user, abi.Limit.RULES)
+            found = policy_variables.expand(str(leaf.value), literals, self.user, abi.Limit.RULES)
         except policy_variables.VariableError as error:
             self.wrong(leaf, *error.args)
             return []
         # "." is how landlockconfig's own examples say "where I am"; any other relative path is more likely a mistake.
-        paths = [self.user.working_directory() or path if path == "." else _tidy(path) for path in paths]
-        return paths if all(self._is_usable(leaf, path, _absolute(path)) for path in paths) else []
+        found = [self.user.working_directory() or path if path == "." else paths.tidy(path) for path in found]
+        return found if all(self._is_usable(leaf, path, _absolute(path)) for path in found) else []
 
     def anchored(self, leaf: Leaf) -> list[str]:
         """Take a path of the command line, which counts from the working directory if it is relative."""
@@ -134,36 +134,19 @@ class Reader:
             return []
         if not path.startswith("/"):
             path = os.path.join(self.user.working_directory(), path)
-        return [_tidy(path)] if self._is_usable(leaf, path, "begin it with /: the working directory is gone") else []
+        return [paths.tidy(path)] if self._is_usable(leaf, path, "begin it with /: the working directory is gone") else []
 
     def _is_usable(self, leaf: Leaf, path: str, remedy: str) -> bool:
         if not path.startswith("/"):
             self.wrong(leaf, f"{policy_source.quote(path)} is not an absolute path", remedy)
-        elif "\0" in path:
-            self.wrong(leaf, f"{policy_source.quote(path)} has a NUL in it", "no path on Linux can; remove it")
-        elif not _is_encodable(path):
-            self.wrong(leaf, f"{policy_source.quote(path)} has half of a UTF-16 pair in it", "write the character itself")
+        elif flaw := paths.flaw(path):
+            self.wrong(leaf, f"{policy_source.quote(path)} {flaw[0]}", flaw[1])
         else:
             return True
         return False
-
-
-def _tidy(path: str) -> str:
-    """Drop empty and "." steps; ".." stays, because only the file system knows where it leads past a symbolic link."""
-    if not path.startswith("/"):
-        return path
-    return "/" + "/".join(step for step in path.split("/") if step not in ("", "."))
 
 
 def _absolute(path: str) -> str:
     if path == "~" or path.startswith("~/"):
         return f"write ${{HOME}}{policy_source.quote(path[1:])[1:-1]}"
     return "begin it with / or with a variable like ${HOME} or ${PWD}"
-
-
-def _is_encodable(path: str) -> bool:
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError:
-        return False
-    return True

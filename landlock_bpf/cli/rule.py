@@ -8,9 +8,8 @@ decided with all of them or with none. `rule remove NAME PATH` takes away what t
 from __future__ import annotations
 
 import argparse
-import os
 
-from landlock_bpf import cli, controller, policy
+from landlock_bpf import cli, controller, paths, policy
 from landlock_bpf.cli import layers
 
 EXAMPLES = """\
@@ -48,7 +47,7 @@ def main(args: argparse.Namespace) -> int:
         return 0
     cli.require_root()
     with controller.Controller.open() as live:
-        live.remove_rule(args.name, os.path.abspath(args.path), args.layer)
+        live.remove_rule(args.name, paths.absolute(args.path), args.layer)
     return 0
 
 

@@ -45,6 +45,29 @@ def test_words() -> None:
         "b": (),
     }
     assert marking.parse(["a=ro:here"])["a"][0].path == str(Path.cwd() / "here")
+    assert marking.parse(["a=0007:/x"]) == {"a": (Tree(7, "/x"),)}
+
+
+def test_steps_up_are_left_to_the_filesystem() -> None:
+    """Past a symbolic link, they lead elsewhere than the words say."""
+    assert marking.parse(["a=ro:/link//.././x:link/../y"])["a"] == (Tree(1, "/link/../x"), Tree(1, f"{Path.cwd()}/link/../y"))
+    assert marking.from_environment({"LL_PATH_RO": "/link/../x"}) == (Tree(1, "/link/../x"),)
+
+
+def test_marked_is_where_the_steps_lead(tmp_path: Path) -> None:
+    inner = tmp_path / "far" / "inner"
+    inner.mkdir(parents=True)
+    for beside in (tmp_path / "x", inner.parent / "x"):
+        beside.touch()
+    (tmp_path / "link").symlink_to(inner)
+    ((tree,),) = marking.parse([f"trees=ro:{tmp_path}/link/../x"]).values()
+    assert resolve(tree)[0].object == object_of(inner.parent / "x")
+
+
+def test_a_number_that_python_would_not_read() -> None:
+    with pytest.raises(errors.PolicyError, match="has the mark '9{76}[.]{3}; use ro, rw or a number") as caught:
+        marking.parse([f"a={'9' * 5000}:/usr"])
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(
