@@ -17,6 +17,9 @@ from landlock_bpf import (
     abi,
     errors,
     hooks,
+    ioctl_commands,
+    names,
+    paths,
     policy_actions,
     policy_format,
     policy_reader,
@@ -242,9 +245,22 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
     if not handled:
         remedy = "deny something" if default == "allow" else 'add a rule, a ruleset, or default = "deny"'
         yield errors.Problem(source, 0, "", "handles no action, so it would enforce nothing", remedy)
+    if unknown := _unknown(handled):
+        yield errors.Problem(source, 0, "handled", f"{unknown:#x} is no action", "leave it out")
     for rule in rules:
         if not rule.path.startswith("/"):
-            yield rule.problem(f"{rule.path!r} is not an absolute path", "begin it with /")
+            yield rule.problem(f"{policy_source.quote(rule.path)} is not an absolute path", "begin it with /")
+        elif flaw := paths.flaw(rule.path):
+            yield rule.problem(f"{policy_source.quote(rule.path)} {flaw[0]}", flaw[1])
+            continue  # what else is said of it names it
+        if unknown := _unknown(rule.allowed | rule.denied):
+            yield rule.problem(f"{unknown:#x} is no action", "leave it out")
+        for pattern in rule.names:
+            if wrong := names.flaw(pattern):
+                yield rule.problem(f"{policy_source.quote(pattern)} {wrong}", names.REMEDY)
+        for command in rule.commands:
+            if not ioctl_commands.is_number(command):
+                yield rule.problem(f"{policy_source.quote(command)} is no ioctl command", ioctl_commands.REMEDY)
         if rule.names and rule.allowed:
             what = f"the rule on {rule.path} allows by name, and names only deny"
             yield rule.problem(what, "leave out name, or allow the directory")
@@ -254,6 +270,11 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
         if stray := (rule.allowed | rule.denied) & ~handled:
             what = f"the rule on {rule.path} names {policy_actions.summary(stray)}, which the policy does not handle"
             yield rule.problem(what, "add it to the handled actions")
+
+
+def _unknown(mask: abi.Action) -> int:
+    """Give the bits that are no action: as a flag, the complement of all has none of them."""
+    return int(mask) & ~int(hooks.EVERY)
 
 
 def _split(value: str) -> tuple[str, abi.Action, str]:
