@@ -28,7 +28,8 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         words = f"{self.what}; {self.remedy}" if self.remedy else self.what
-        return f"{place}: {self.key}: {words}" if self.key else f"{place}: {words}"
+        told = f"{place}: {self.key}: {words}" if self.key else f"{place}: {words}"
+        return told.replace("\n", "\\n")  # a newline can only be of a name, and each problem has a line
 
 
 class PolicyError(Error):

@@ -67,35 +67,38 @@ SUBCOMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; wrong usage and --help raise SystemExit, as argparse does."""
+    _open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names are others', and may fit into no encoding
     words = sys.argv[1:] if argv is None else [*argv]  # once cli/list.py is imported, `list` is that here
     row = SUBCOMMANDS.get(words[0]) if words else None
-    if not row:
-        return _without_subcommand(words)
-    module = importlib.import_module(f"{__name__}.{row.name}")
-    args = _parse(row, module, words[1:])
+    failure = row.failure if row else 1
     try:
-        status = int(module.main(args))
+        status = _run(row, words)
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader has seen enough
         _discard_output()
-        return row.failure
+        return failure
     except errors.Error as error:
-        complain(str(error))
-        return getattr(error, "status", row.failure)
+        complain_at_length(str(error))
+        return getattr(error, "status", failure)
     except OSError as error:
         complain(_words(error))
-        return row.failure
+        return failure
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
 
 def complain(message: str) -> None:
-    """Print each line of a message to stderr, as the program's."""
-    for line in message.splitlines():
-        print(f"{PROGRAM}: {terminal.shown(line)}", file=sys.stderr)
+    """Print a message of one line to stderr, as the program's: a newline in it is of a name."""
+    print(f"{PROGRAM}: {terminal.shown(message)}", file=sys.stderr)
+
+
+def complain_at_length(message: str) -> None:
+    """Print each line of a message."""
+    for line in message.removesuffix("\n").split("\n"):  # names may have the other ends of lines that splitlines() knows
+        complain(line)
 
 
 def require_root() -> None:
@@ -105,6 +108,33 @@ def require_root() -> None:
 
         program = sys.argv[0] if os.path.basename(sys.argv[0]) == PROGRAM else PROGRAM
         raise errors.PrivilegeError(f"this needs root: {shlex.join(['sudo', program, *sys.argv[1:]])}")
+
+
+def _run(row: Subcommand | None, words: Sequence[str]) -> int:
+    try:
+        if not row:
+            return _without_subcommand(words)
+        module = importlib.import_module(f"{__name__}.{row.name}")
+        return int(module.main(_parse(row, module, words[1:])))
+    except SystemExit:
+        sys.stdout.flush()  # --help: where that fails, the caller says so
+        raise
+
+
+def _open_missing_streams() -> None:
+    """Open /dev/null for what was closed of stdin, stdout and stderr.
+
+    Else files of ours would get these numbers, and what is printed would fail, or go to stdout instead. For a command that
+    is run they are closed as they were: Python opens all files so that an execve() closes them.
+    """
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(null)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _words(error: OSError) -> str:

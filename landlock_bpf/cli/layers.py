@@ -92,7 +92,7 @@ def told(args: argparse.Namespace) -> Iterator[None]:
         yield
     except errors.VerifierError as error:
         if args.verifier_log:
-            cli.complain(error.log)
+            cli.complain_at_length(error.log)
         raise
 
 

@@ -71,4 +71,4 @@ def _close(confinement: controller.Confinement) -> None:
         confinement.close()
     except (errors.Error, OSError) as error:
         # The command has run, and its status matters more. The next command sweeps.
-        cli.complain(str(error))
+        cli.complain_at_length(str(error))

@@ -142,6 +142,17 @@ def test_each_line_of_an_error_is_marked(fake: types.ModuleType, capsys: pytest.
     assert capsys.readouterr().err == "landlock-bpf: p:1: k: is wrong\nlandlock-bpf: p:2: k: is wrong\n"
 
 
+def test_a_newline_in_a_name_begins_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a\nb\u2028c.toml"
+    assert cli.main(["check", str(file)]) == 1
+    shown = f"{tmp_path}/a\\nb\\u2028c.toml"
+    told = f"landlock-bpf: {shown}: cannot be read: No such file or directory; name a policy file that you may read\n"
+    assert capsys.readouterr().err == told
+    file.write_text('[[path_beneath]]\nallowed_access = ["read"]\nparent = ["/no\\nsuch"]')
+    assert cli.main(["check", str(file)]) == 1
+    assert capsys.readouterr().err.startswith(f"landlock-bpf: {shown}:3: path_beneath[0].parent[0]: /no\\nsuch does not exist")
+
+
 def test_a_defect_is_not_hidden(fake: types.ModuleType) -> None:
     fake.main = raising(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
@@ -189,6 +200,60 @@ def test_closed_pipe_is_quiet() -> None:
     result = landlock_bpf("check", str(ROOT / "policies" / "read-only-system.toml"), stdout=write)
     os.close(write)
     assert (result.returncode, result.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("words", [["check", "--help"], ["--help"], ["--version"], ["check", "policies/read-only-system.toml"]])
+def test_a_full_stdout_is_told(words: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        result = landlock_bpf(*words, stdout=full.fileno())
+    assert (result.returncode, result.stderr) == (1, "landlock-bpf: [Errno 28] No space left on device\n")
+
+
+LAUNCHING = """\
+import sys, types
+from landlock_bpf import cli, launch
+
+class Nothing:
+    def enter(self):
+        pass
+
+def main(args):
+    with launch.held_signals() as mask:
+        print("something", flush=True)
+        return launch.end_like(launch.run(args.command, Nothing(), mask=mask))
+
+fake = types.ModuleType("landlock_bpf.cli.fake", "A fake.")
+fake.EXAMPLES, fake.main = "", main
+fake.add_arguments = lambda parser: parser.add_argument("command", nargs="*")
+sys.modules[fake.__name__] = fake
+cli.SUBCOMMANDS["fake"] = cli.Subcommand("fake", "nothing", command=True)
+sys.exit(cli.main(["fake", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize("closed", [[1], [2], [0, 1, 2]])
+def test_a_command_gets_what_is_closed_as_it_is(closed: list[int]) -> None:
+    """And what it ends with is told all the same."""
+    tried = "; ".join(f"test ! -e /proc/self/fd/{number} || exit 3" for number in closed)
+    redirected = " ".join(f"{number}>&-" for number in closed)
+    words = ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-c", LAUNCHING, "--", "sh", "-c", f"{tried}; exit 7"]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (7, "" if 1 in closed else "something\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "expected"),
+    [
+        (["check", "policies/read-only-system.toml"], ">&-", (0, "", "")),
+        (["convert", "policies/read-only-system.toml", "--to", "toml"], ">&-", (0, "", "")),
+        (["check", "--help"], ">&-", (0, "", "")),
+        (["check", "no-such-file"], "2>&-", (1, "", "")),
+    ],
+)
+def test_what_is_closed_is_not_missed(words: list[str], closed: str, expected: tuple[int, str, str]) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "landlock_bpf", *words]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == expected
 
 
 def test_check_tells_a_policy(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ def test_shown(text: str, expected: str) -> None:
 
 def test_complaints_and_columns(capsys: pytest.CaptureFixture[str]) -> None:
     cli.complain("a\x1b[2J\nb")
+    cli.complain_at_length("c\nd\re\n")
     terminal.print_columns([("\x1b[2J", "x"), ("y", "zz")], {1})
     printed = capsys.readouterr()
-    assert printed.err == "landlock-bpf: a\\x1b[2J\nlandlock-bpf: b\n"
+    assert printed.err == "landlock-bpf: a\\x1b[2J\\nb\nlandlock-bpf: c\nlandlock-bpf: d\\re\n"
     assert printed.out == "\\x1b[2J   x\ny        zz\n"
