@@ -36,8 +36,9 @@ class Target:
 
 def find(pidfd: int, thread: int = 0) -> Target:
     """Say which process a pidfd (or a thread's, of which the process is meant) is of; NotFoundError once it has ended."""
-    with open(f"/proc/self/fdinfo/{pidfd}") as lines:
-        pids = [int(line.split()[1]) for line in lines if line.startswith("Pid:")]
+    pids: list[int] = []
+    with contextlib.suppress(FileNotFoundError), open(f"/proc/self/fdinfo/{pidfd}") as lines:
+        pids += [int(line.split()[1]) for line in lines if line.startswith("Pid:")]
     if not pids:
         raise errors.NotFoundError(f"descriptor {pidfd} is no pidfd; os.pidfd_open() makes one")
     start = domain.start_of(pids[0]) if pids[0] > 0 else 0
