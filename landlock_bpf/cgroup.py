@@ -12,8 +12,9 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from landlock_bpf import errors, mountinfo
+from landlock_bpf import errors, mountinfo, statfs
 
+_SUPER_MAGIC = 0x63677270  # CGROUP2_SUPER_MAGIC of linux/magic.h
 _FILEID_KERNFS = 0xFE  # include/linux/exportfs.h
 _HANDLE = struct.Struct("=IiQ")  # struct file_handle with the 8 bytes of a kernfs id
 _GONE = (errno.ENOENT, errno.ENODEV)  # to look it up, to read one of its files
@@ -33,8 +34,8 @@ def mount_point() -> Path:
 def check(path: Path) -> Path:
     """Give the full path of a control group; NotFoundError where there is none."""
     full = path if path.is_absolute() else mount_point() / path
-    # Every cgroup2 directory has it, no version 1 one has.
-    if not os.path.exists(f"{full}/cgroup.controllers"):
+    # Version 1 has another type; any folder can have files of the same names.
+    if not os.path.isdir(full) or statfs.magic(full) != _SUPER_MAGIC:
         what = "is no cgroup2 directory" if full.exists() else "does not exist"
         raise errors.NotFoundError(f"the control group {full} {what}; make it with mkdir beneath {mount_point()}")
     return Path(os.path.realpath(full))

@@ -8,11 +8,10 @@ import ctypes
 import errno
 import functools
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import bpf, engine, errors, hooks, maps
+from landlock_bpf import bpf, engine, errors, hooks, maps, statfs
 from landlock_bpf.engine import BPFFS, PINS, RUN
 
 if TYPE_CHECKING:
@@ -247,12 +246,9 @@ def _check_args(hook: str, found: int | None, expected: int) -> None:
 
 
 def _mount_bpffs() -> None:
+    if statfs.magic(BPFFS) == BPF_FS_MAGIC:
+        return
     libc = ctypes.CDLL(None, use_errno=True)
-    # struct statfs begins with f_type, a long.
-    buffer = ctypes.create_string_buffer(256)
-    if libc.statfs(bytes(BPFFS), buffer) == 0:
-        if int.from_bytes(buffer.raw[:8], sys.byteorder) == BPF_FS_MAGIC:
-            return
     if libc.mount(b"bpf", bytes(BPFFS), b"bpf", 0, None):
         remedy = f"mount -t bpf bpf {BPFFS}"
         raise errors.KernelError("mount", f"the bpffs on {BPFFS}", ctypes.get_errno() or errno.EIO, remedy)

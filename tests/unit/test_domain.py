@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from landlock_bpf import abi, cgroup, domain, engine, errors
+from landlock_bpf import abi, cgroup, domain, engine, errors, statfs
 
 
 @pytest.fixture
@@ -102,3 +102,28 @@ def test_a_folder_is_no_cgroup(tmp_path: Path) -> None:
         cgroup.check(tmp_path)
     with pytest.raises(errors.NotFoundError, match="does not exist"):
         cgroup.check(tmp_path / "gone")
+    with pytest.raises(errors.NotFoundError, match="does not exist"):
+        cgroup.check(tmp_path / "go\0ne")
+
+
+def test_nor_is_one_with_files_of_the_same_names(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").touch()
+    with pytest.raises(errors.NotFoundError, match="is no cgroup2 directory; make it with mkdir beneath"):
+        cgroup.check(tmp_path)
+
+
+@pytest.mark.parametrize("found", [pytest.param(True, id="a directory"), pytest.param(False, id="a file")])
+def test_a_directory_of_cgroup2_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: bool) -> None:
+    monkeypatch.setattr(statfs, "magic", lambda path: 0x63677270)
+    if found:
+        assert cgroup.check(tmp_path) == tmp_path.resolve()
+    else:
+        (tmp_path / "cgroup.procs").touch()
+        with pytest.raises(errors.NotFoundError, match="is no cgroup2 directory"):
+            cgroup.check(tmp_path / "cgroup.procs")
+
+
+def test_the_type_of_a_filesystem(tmp_path: Path) -> None:
+    assert statfs.magic("/proc") == 0x9FA0  # PROC_SUPER_MAGIC
+    assert statfs.magic(tmp_path) not in (0x9FA0, None)
+    assert statfs.magic(tmp_path / "gone") is None

@@ -85,7 +85,7 @@ LAYERS = (
             "rule_text",
         ),
     ),
-    ("system calls", ("bpf", "btf", "cgroup", "landlock", "libbpf", "maps", "ringbuf")),
+    ("system calls", ("bpf", "btf", "cgroup", "landlock", "libbpf", "maps", "ringbuf", "statfs")),
     ("uses of them", ("explainer", "grace", "identifier", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
     ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
