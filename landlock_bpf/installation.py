@@ -139,6 +139,7 @@ def load_questions(live: engine.Engine, rows: Iterable[questions.Row]) -> None:
 
 def unload() -> None:
     """Remove the engine from the kernel: nothing is enforced afterwards."""
+    remove_leavings()  # one that was killed may have had our process id, and so the name that follows
     if PINS.is_dir():
         # From here on, a later command finishes what we may not.
         PINS.rename(BPFFS / f"{PINS.name}-{os.getpid()}")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,12 @@ def test_that_of_another_checkout_is_unknown(source: Path) -> None:
 def test_half_a_note_says_nothing(source: Path, words: str) -> None:
     installation.KNOWN.write_text(words)
     assert not installation._is_known()
+
+
+def test_what_a_killed_one_left_is_not_in_the_way(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have had our process id, and left the very name that the engine gets on its way out."""
+    monkeypatch.setattr(installation, "BPFFS", installation.PINS.parent)
+    left = installation.PINS.with_name(f"pins-{os.getpid()}")
+    (left / "maps").mkdir(parents=True)
+    installation.unload()
+    assert [path.name for path in installation.BPFFS.iterdir() if path.name.startswith("pins")] == []
