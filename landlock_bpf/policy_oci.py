@@ -2,7 +2,8 @@
 """The object process.landlock proposed for OCI's runtime-spec, in two forms: pull request 1111 and its successor, 1241.
 
 A whole config.json is read, or the object alone. Whether "best effort" is wanted makes no difference: it is about rights that
-a kernel lacks, and the engine lacks none. Paths are taken as they stand, in our own mount namespace.
+a kernel lacks, and the engine lacks none. Paths are taken as they stand, in our own mount namespace. Both call every key
+optional: an entry without paths, or without rights, allows nothing, and what it leaves out stays denied.
 """
 
 from __future__ import annotations

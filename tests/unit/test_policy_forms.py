@@ -119,6 +119,13 @@ def test_landruns_options_in_a_file(tmp_path: Path) -> None:
     assert [rule.location.line for rule in made.rules] == [2, 2, 2, 3]
 
 
+@pytest.mark.parametrize("entry", ["{}", '{"paths": ["/usr"]}', '{"allowedAccess": ["execute"]}'])
+def test_every_key_of_oci_is_optional(tmp_path: Path, entry: str) -> None:
+    """By the words of pull request 1111; what is left out allows nothing."""
+    loaded = load(tmp_path, OLD.replace('{"allowedAccess": ["execute"],\n    "paths": ["/usr/bin"]}', entry))
+    assert {path: allowed for path, allowed, _ in said(loaded) if allowed} == {"/usr": READ, "/etc": READ}
+
+
 @pytest.mark.parametrize("flag", ["", "=true", "=1", "=T", "=false --unrestricted-network", " --best-effort=false"])
 def test_landruns_flags_may_be_set_as_in_go(tmp_path: Path, flag: str) -> None:
     assert said(load(tmp_path, f"landrun --unrestricted-network{flag} --ro /usr")) == [("/usr", READ, NOTHING)]
