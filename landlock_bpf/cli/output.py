@@ -36,11 +36,30 @@ def require_writable(*paths: Path | None) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file; KernelError where that fails."""
+    """Write a file, a regular one whole or not at all; KernelError where that fails.
+
+    What a link leads to is written in place, as are devices and pipes (/dev/stdout is one or the other), and files that the
+    caller could not make as they are.
+    """
     try:
-        path.write_bytes(data)
+        if _is_replaceable(path):
+            with opened(path) as place:
+                replace(place, data, None, mode=0o666)
+        else:
+            path.write_bytes(data)
     except OSError as error:
         raise _cannot_write(path, error.errno or 0) from error
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Whether a file is missing, or a regular one of the caller's that may be written and has this name alone."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return True
+    own = (found.st_uid == os.geteuid() and found.st_gid in (os.getegid(), *os.getgroups())) or not os.geteuid()
+    ours = own and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and ours
 
 
 def write_json(path: Path, value: object) -> None:
@@ -69,17 +88,18 @@ def opened(path: Path) -> Iterator[Place]:
         yield Place(path, directory, before)
 
 
-def replace(place: Place, data: bytes, owner: tuple[int, int] | None) -> None:
+def replace(place: Place, data: bytes, owner: tuple[int, int] | None, *, mode: int = 0o600) -> None:
     """Write a file in a directory that others may write to, whole or not at all; KernelError where that fails.
 
     No link is followed: one by the file's name is replaced. The file that was there before, and still is, hands down the owner
-    and mode that it had; else the new one is the `owner`'s, user and group, or the caller's, and readable for nobody else.
+    and mode that it had; else the new one is the `owner`'s, user and group, or the caller's, and as `mode` and the umask have
+    it: readable for nobody else.
     """
     part = f".landlock-bpf-{os.urandom(16).hex()}"  # which nobody can guess
     directory, name = place.directory, place.path.name
     try:
         with contextlib.ExitStack() as undo:
-            made = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+            made = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=directory)
             undo.callback(os.unlink, part, dir_fd=directory)
             with open(made, "wb") as file:
                 now = _file(directory, name)

@@ -59,6 +59,16 @@ def convert(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     return convert
 
 
+def test_a_policy_may_be_converted_in_its_place(convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is whole at any time: either form."""
+    path = tmp_path / "some.toml"
+    seen = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (seen.append(path.read_text()), fsync(fd)))
+    assert convert(SIMPLE, "--to", "toml", "-o", str(path)) == (0, "", "")
+    assert (seen, path.read_text(), os.listdir(tmp_path)) == ([SIMPLE], EXPECTED["toml"], ["some.toml"])
+
+
 EXPECTED = {
     "toml": 'name = "some"\n' + SIMPLE.replace("\n[[", "\n\n[["),
     "setpriv": "--landlock-access fs:execute,write-file,read-file,read-dir,remove-dir,remove-file,make-char,make-dir,make-reg,"

@@ -110,3 +110,56 @@ def test_a_file_made_meanwhile_hands_down_nothing(before: str, new: Path, victim
         output.replace(place, b"text", USER)
     assert (stat.S_IMODE(new.stat().st_mode), new.read_text()) == (0o600, "text")
     assert given == [USER]
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what was written not reach the disk."""
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+
+def test_what_fails_leaves_a_named_file_as_it_was(new: Path, failing: None) -> None:
+    new.write_text("before")
+    with pytest.raises(errors.KernelError, match=f"cannot write {new}: .*ENOSPC"):
+        output.write(new, b"text")
+    assert (new.read_text(), os.listdir(new.parent)) == ("before", [new.name])
+
+
+def test_a_named_file_keeps_its_mode(new: Path) -> None:
+    new.write_text("before")
+    new.chmod(0o640)
+    before = new.stat().st_ino
+    output.write(new, b"text")
+    assert (new.read_text(), stat.S_IMODE(new.stat().st_mode)) == ("text", 0o640)
+    assert new.stat().st_ino != before
+
+
+def test_a_new_one_is_as_the_umask_has_it(new: Path) -> None:
+    mask = os.umask(0o027)
+    try:
+        output.write(new, b"text")
+    finally:
+        os.umask(mask)
+    assert (new.read_text(), stat.S_IMODE(new.stat().st_mode)) == ("text", 0o640)
+
+
+def test_links_and_pipes_are_written_to(tmp_path: Path) -> None:
+    """Else /dev/stdout would be a file afterwards."""
+    link, pipe, other = tmp_path / "link", tmp_path / "pipe", tmp_path / "other"
+    link.symlink_to("target")
+    output.write(link, b"text")
+    assert (link.is_symlink(), (tmp_path / "target").read_text()) == (True, "text")
+    os.link(tmp_path / "target", other)
+    output.write(other, b"more")
+    assert (tmp_path / "target").read_text() == "more"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        output.write(pipe, b"text")
+        assert os.read(reader, 9) == b"text"
+    finally:
+        os.close(reader)
