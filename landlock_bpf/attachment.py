@@ -50,6 +50,7 @@ def attach(
     with change.prepared(live, wanted, serial, loaded) as made, contextlib.ExitStack() as undo:
         undo.callback(_take_back, live, new)
         domain.write(live, new)
+        domain.spread_sticky(live)  # before anybody is in it: who is moved away would leave a sticky one around it
         domain.give_cgroups(live, path, new.index, new.parent)
         for slot in inside:
             domain.set_parent(live, slot.index, new.index)

@@ -158,7 +158,7 @@ class Marks(dict[int, int]):
 def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]:
     """Make fresh kernels, each with no domain."""
     current: list[Kernel] = []
-    for name in ("switch", "set_parent", "clear"):
+    for name in ("switch", "set_parent", "clear", "spread_sticky"):
         real = getattr(domain, name)
         monkeypatch.setattr(domain, name, lambda *args, real=real: (current[-1].step(), real(*args)))
     for name in ("write", "remove"):
@@ -264,8 +264,8 @@ def run(kernel: Kernel, command: str, name: str, *args: str) -> None:
     programs = next((each.programs for each in own if each.programs), None)
     # The program of a layer is known by the letter of the layer.
     loaded = rule_slots.Loaded(programs, {abi.Hook.FILE_LOCK: ord(given[-1])}) if programs else None
-    if command == "attach":
-        attachment.attach(live, slots, name, own, Path(args[0]), serial, loaded)
+    if command in ("attach", "stick"):
+        attachment.attach(live, slots, name, own, Path(args[0]), serial, loaded, sticky=command == "stick")
         return
     (slot,) = (slot for slot in slots if slot.name == name)
     if command == "update":
@@ -283,10 +283,7 @@ def in_force(kernel: Kernel) -> dict[str, tuple[str, ...]]:
     found = {}
     rulesets = {slot.index: slot.ruleset for slot in domain.slots(live)}
     for path, number in TREE.items():
-        # As domain_of() in bpf/maps.h, for ids below the number of marks.
-        word = cast(Any, live).marks.get(number, 0)
-        known = word & 0xFFFF if word >> 16 == number else domain.of_cgroup(live, number) if word else 0
-        index = rulesets.get(known, 0)
+        index = rulesets.get(found_for(live, number), 0)
         found[path] = kernel.labels[live.ruleset(index).serial] if index else ()
         if index:
             policies = [policy for policy in found[path] if policy.islower()]
@@ -297,6 +294,20 @@ def in_force(kernel: Kernel) -> dict[str, tuple[str, ...]]:
             see_names(live, index, policies)
             see_programs(kernel, live.ruleset(index), found[path])
     return found
+
+
+def found_for(live: engine.Engine, number: int) -> int:
+    """Give the domain of a control group, as domain_of() in bpf/maps.h does for ids below the number of marks."""
+    word = cast(Any, live).marks.get(number, 0)
+    return word & 0xFFFF if word >> 16 == number else domain.of_cgroup(live, number) if word else 0
+
+
+def held_in(kernel: Kernel) -> set[str]:
+    """Name the control groups out of which nobody can be moved, as the engine would find them."""
+    live = cast(engine.Engine, kernel)
+    start, size = abi.Domain.sticky.offset, sizeof(abi.Domain)
+    sticky = {slot.index for slot in domain.slots(live) if any(live.domains[slot.index * size + start :][:4])}
+    return {path for path, number in TREE.items() if found_for(live, number) in sticky}
 
 
 def see_names(live: engine.Engine, index: int, policies: list[str]) -> None:
@@ -373,6 +384,13 @@ SCENES: dict[str, tuple[list[tuple[str, ...]], tuple[str, ...]]] = {
     "linked": ([("attach", "o", "/a", "R")], ("attach", "i", "/a/b", "pL")),
     "linked around": ([("attach", "i", "/a/b", "L")], ("attach", "o", "/a", "L")),
     "linked anew": ([("attach", "i", "/a/b", "L")], ("update", "i", "R")),
+    "sticky": ([], ("stick", "x", "/a/b", "p")),
+    "inside a sticky one": ([("stick", "o", "/a", "p")], ("attach", "i", "/a/b", "q")),
+    "sticky around": ([("attach", "i", "/a/b", "q")], ("stick", "o", "/a", "p")),
+    "between sticky ones": ([("stick", "o", "/a", "p"), ("stick", "i", "/a/b/c", "q")], ("attach", "m", "/a/b", "r")),
+    "sticky updated": ([("stick", "o", "/a", "p"), ("attach", "i", "/a/b", "q")], ("update", "o", "r")),
+    "inside a sticky one, detached": ([("stick", "o", "/a", "p"), ("attach", "i", "/a/b", "q")], ("detach", "i")),
+    "sticky detached": ([("stick", "o", "/a", "p"), ("attach", "i", "/a/b", "q")], ("detach", "o")),
     "linked, detached": ([("attach", "o", "/a", "L"), ("attach", "i", "/a/b", "R")], ("detach", "o")),
 }
 
@@ -388,10 +406,11 @@ def test_killed_at_every_step(scene: str, new: Callable[[], Kernel]) -> None:
         return kernel
 
     kernel = begin()
-    old = in_force(kernel)
+    old, held = in_force(kernel), held_in(kernel)
     kernel.steps = 0
     run(kernel, *command)
     now, steps = in_force(kernel), kernel.steps
+    held &= held_in(kernel)
     assert now != old and steps > 5
     clean(kernel)
     for fatal in range(1, steps + 1):
@@ -402,7 +421,9 @@ def test_killed_at_every_step(scene: str, new: Callable[[], Kernel]) -> None:
         kernel.fatal = 0
         for path, policies in in_force(kernel).items():
             assert policies in (old[path], now[path]), (fatal, path)
+        assert held <= held_in(kernel), fatal
         sweep.sweep(cast(engine.Engine, kernel))
+        assert held <= held_in(kernel), fatal
         assert in_force(kernel) in (old, now), fatal
         left_over(kernel)
         if fatal % 3 == 0:
