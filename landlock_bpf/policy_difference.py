@@ -235,7 +235,8 @@ def _more(before: abi.Action, after: abi.Action) -> abi.Action:
 
 
 def _seals(made: policy.Policy) -> set[str]:
-    return {rule.path for rule in made.rules if rule.denied and not rule.names}
+    """Give what a policy seals with the way to it: of patterns of names, the directory beneath which they hold."""
+    return {rule.path for rule in made.rules if rule.denied}
 
 
 def _ways(paths: Iterable[str]) -> set[str]:

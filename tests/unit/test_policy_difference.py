@@ -145,6 +145,25 @@ OTHER = [
           read: denied as before
         """,
     ),
+    # The directory beneath which names are denied is sealed, and with it the way to it.
+    (
+        WORK + '[[path_beneath]]\ndenied_access = ["write"]\nname = ["*.pem"]\nparent = ["/srv/x"]\n',
+        WORK + '[[path_beneath]]\ndenied_access = ["write"]\nname = ["*.pem"]\nparent = ["/srv"]\n',
+        """\
+        /srv/x
+          was sealed, now not sealed: renaming, removing and replacing it, or a directory on the way to it
+        """,
+    ),
+    (
+        WORK,
+        WORK + '[[path_beneath]]\ndenied_access = ["execute"]\nname = ["*.pem"]\nparent = ["/srv/x"]\n',
+        """\
+        /srv/x
+          was not sealed, now sealed: renaming, removing and replacing it, or a directory on the way to it
+        /srv/x, what is named *.pem
+          execute: was allowed, now denied
+        """,
+    ),
     (
         WORK,
         WORK + '[[path_beneath]]\ndenied_access = ["ioctl"]\nioctl_commands = ["TIOCSTI"]\nparent = ["/dev"]\n',
