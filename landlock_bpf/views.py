@@ -50,6 +50,7 @@ def marked(
         if programs:
             alive = living(live, programs.serial, {mark.object for mark in programs.marks})
             kept = (each for each in programs.marks if programs.views[each.view].name not in anew and each.object in alive)
-            programs = dataclasses.replace(programs, serial=serial, marks=(*kept, *marks))
+            # 0 is what the engine knows a layer without views by.
+            programs = dataclasses.replace(programs, serial=serial if programs.views else 0, marks=(*kept, *marks))
         made.append(dataclasses.replace(layer, made=serial, programs=programs))
     return tuple(made)

@@ -20,6 +20,7 @@ LAYERS = (
     ("exclusive",),
     ("no_open",),
     ("no_write",),
+    ("no_write_files",),
     ("nothing",),
     ("read_only",),
     ("shared",),

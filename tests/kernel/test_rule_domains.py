@@ -229,3 +229,22 @@ def test_no_moment_without_rules(file: Path, tree: Path, cgroup: Path, inside: M
     found = inside.end()
     assert set(found) == {NO} and found[NO] > 1000
     assert {each.reason for each in events.read(follow=False)} == {"program"}
+
+
+def test_links_are_asked_alike_after_a_rule_was_added(
+    file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller, inside: Member
+) -> None:
+    """Rule programs without views are asked whether the file may be read, also once a policy beside them was amended."""
+    new, read = file.with_name("new"), Action.READ_FILE
+
+    def link() -> int:
+        found = inside.errno(os.link, file, new)
+        new.unlink(missing_ok=True)
+        return found
+
+    name = attach(rule.make(read, default="allow"), rules=rule.programs("no_write_files"))
+    assert inside.errno(operation.touch, file, os.O_WRONLY) == NO and link() == 0
+    live.add_rules(name, rule.make(read, rule.deny(file.parent / "other", read)))
+    assert inside.errno(operation.touch, file, os.O_WRONLY) == NO and link() == 0
+    live.remove_rule(name, str(file.parent / "other"))
+    assert inside.errno(operation.touch, file, os.O_WRONLY) == NO and link() == 0

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import os
+import types
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from landlock_bpf import abi, errors, identity, marking, ruleset, ways
+from landlock_bpf import abi, engine, errors, identity, marking, ruleset, views, ways
 from landlock_bpf.marking import Tree
 
 VIEW = ruleset.View("trees", 4)
@@ -162,3 +164,12 @@ def test_what_views_say_of_an_object() -> None:
     assert (list(marks.marks)[:3], marks.ways, marks.all) == ([2, 7, 0], 3, 3)
     marks = abi.ViewMarks.from_buffer_copy(said[above])
     assert (list(marks.marks)[:3], marks.ways, marks.all) == ([0, 0, 0], 1, 3)
+
+
+def test_marked_anew_without_views() -> None:
+    """A set of marks has a serial number, and programs without views have no set: of these the engine asks less."""
+    live = cast(engine.Engine, types.SimpleNamespace(views=types.SimpleNamespace(lookup={}.get)))
+    for declared, serial in (((), 0), ((VIEW,), 7)):
+        programs = ruleset.Programs(1, 2, ruleset.ENGINE, "", "libbpf", (), declared, 3 if declared else 0)
+        (made,) = views.marked(live, [ruleset.of_programs("d", 3, programs)], 7, (), ())
+        assert made.programs and (made.made, made.programs.serial, made.programs.place.views) == (7, serial, serial)
