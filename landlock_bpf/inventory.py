@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from landlock_bpf import (
@@ -187,18 +187,10 @@ def _living(live: engine.Engine, slot: domain.Slot, found: record.Record) -> set
 
 
 def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> LayerInfo:
-    found: dict[tuple[str, str, int], list[ruleset.Entry]] = {}
+    entries: dict[ruleset.Source, list[ruleset.Entry]] = {}
     for entry in layer.entries:
-        found.setdefault((entry.path, entry.file, entry.line), []).append(entry)
-    rules = tuple(
-        # The first entry of a rule is of its object, the others are of the way to it.
-        RuleInfo(path, abi.Action(own.allowed), abi.Action(own.denied), file, line, len(entries), ended, commands)
-        for (path, file, line), entries in found.items()
-        for own in entries[:1]
-        for ended in [own.object[identity.DEVICE] not in living]
-        for commands in [own.commands if own.allowed | own.denied else ()]
-    )
-    rules += tuple(_names(layer))
+        entries.setdefault(entry.source, []).append(entry)
+    rules = *_rules(layer, entries, living), *_names(layer, entries, living)
     default = "deny" if layer.handled & ~layer.default_allow & ~hooks.WITHHELD else "allow"
     programs = _programs(live, layer.programs) if layer.programs else None
     return LayerInfo(
@@ -214,17 +206,48 @@ def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> Lay
     )
 
 
-def _names(layer: ruleset.Layer) -> Iterator[RuleInfo]:
+def _rules(
+    layer: ruleset.Layer, entries: Mapping[ruleset.Source, Sequence[ruleset.Entry]], living: set[bytes]
+) -> Iterator[RuleInfo]:
+    """Give the rules on objects; several of one line on one path are told as one, unless they name other ioctl commands."""
+    named = layer.named()
+    for source, said in entries.items():
+        own = [entry for entry in said if entry.own]
+        if not own and source in named:
+            continue  # they are those of the way to names
+        united: dict[tuple[int, ...], tuple[int, int]] = {}
+        for entry in own:
+            allowed, denied = united.get(entry.commands, (0, 0))
+            united[entry.commands] = allowed | entry.allowed, denied | entry.denied
+        objects, ended = len({entry.object for entry in said}), _ended([entry.object for entry in own or said], living)
+        for commands, (allowed, denied) in (united or {(): (0, 0)}).items():
+            path, file, line = source
+            yield RuleInfo(path, abi.Action(allowed), abi.Action(denied), file, line, objects, ended, commands)
+
+
+def _names(
+    layer: ruleset.Layer, entries: Mapping[ruleset.Source, Sequence[ruleset.Entry]], living: set[bytes]
+) -> Iterator[RuleInfo]:
     """Give the rules on names: what is denied though it need not be there."""
-    nothing = abi.Action(0)
-    for name in layer.names:
-        if name.denied:
-            denied = abi.Action(name.denied & hooks.EVERY)
-            yield RuleInfo(name.path, nothing, denied, name.file, name.line, 1, False, name.commands)
+    said = [(name.path, name.source, name.denied, name.commands, name.parent) for name in layer.names if name.denied]
     for tree in layer.trees:
         pattern = layer.patterns[tree.pattern]
-        path, denied = tree.shown(pattern), abi.Action(pattern.denied & hooks.EVERY)
-        yield RuleInfo(path, nothing, denied, pattern.file, pattern.line, 1, False, pattern.commands)
+        said.append((tree.shown(pattern), tree.source(pattern), pattern.denied, pattern.commands, tree.object))
+    # On overlayfs, and where something is mounted beneath a tree, one rule is tied to several objects.
+    united: dict[tuple[str, ruleset.Source, tuple[int, ...]], tuple[int, list[bytes]]] = {}
+    for path, source, denied, commands, object in said:
+        before, objects = united.get((path, source, commands), (0, []))
+        united[path, source, commands] = before | denied & hooks.EVERY, [*objects, object]
+    for (path, source, commands), (denied, objects) in united.items():
+        ways = {entry.object for entry in entries.get(source, ())}
+        _path, file, line = source
+        ended = _ended(objects, living)
+        yield RuleInfo(path, abi.Action(0), abi.Action(denied), file, line, len(ways.union(objects)), ended, commands)
+
+
+def _ended(objects: Sequence[bytes], living: set[bytes]) -> bool:
+    """Whether a rule is in force no more, as its filesystem is gone."""
+    return objects[0][identity.DEVICE] not in living
 
 
 def _programs(live: engine.Engine, programs: ruleset.Programs) -> ProgramsInfo:

@@ -18,6 +18,10 @@ _BITS = (1 << abi.Limit.FILTER_BITS) - 1
 _IOCTL = int(abi.Action.IOCTL)
 
 
+# Where a rule stands, by which it is known: its path, file and line. Several of one line may have the same path.
+Source = tuple[str, str, int]
+
+
 class Entry(NamedTuple):
     """What a policy says of one object; `object` is struct object as bytes. Without rights: a place on a denial's way.
 
@@ -32,6 +36,15 @@ class Entry(NamedTuple):
     file: str
     line: int
     commands: tuple[int, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        return self.path, self.file, self.line
+
+    @property
+    def own(self) -> bool:
+        """Whether it is on the rule's own object: denials of mounts beneath it and of other links seal nothing."""
+        return bool(self.allowed or (self.denied and self.sealed))
 
 
 ALLOWED, COMMANDS = (Entry._fields.index(name) for name in ("allowed", "commands"))
@@ -51,6 +64,10 @@ class Name(NamedTuple):
     file: str
     line: int
     commands: tuple[int, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        return self.path, self.file, self.line
 
 
 class Pattern(NamedTuple):
@@ -73,6 +90,9 @@ class Tree(NamedTuple):
     def shown(self, pattern: Pattern) -> str:
         """Write for people what the pattern is about."""
         return f"{self.path.rstrip('/')}/**/{pattern.text}"
+
+    def source(self, pattern: Pattern) -> Source:
+        return self.path, pattern.file, pattern.line
 
 
 class RuleProgram(NamedTuple):
@@ -163,6 +183,11 @@ class Layer:
         """Collect the objects that it speaks of, or of names in them."""
         said = set(rows.column(self.entries, 0))
         return said.union((name.parent for name in self.names), (tree.object for tree in self.trees))
+
+    def named(self) -> set[Source]:
+        """Collect the rules on names: what has to be there for them is sealed by entries of theirs."""
+        found = {name.source for name in self.names}
+        return found.union(tree.source(self.patterns[tree.pattern]) for tree in self.trees)
 
     def keep(self, objects: set[bytes]) -> Layer:
         """Leave out what is said of all other objects: those whose filesystem is gone."""

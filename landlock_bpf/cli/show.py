@@ -83,7 +83,7 @@ def _print_programs(programs: inventory.ProgramsInfo) -> None:
 
 def _says(rule: inventory.RuleInfo) -> str:
     said = (("allow", rule.allowed), ("deny", rule.denied))
-    return "; ".join(f"{verb} {_actions(actions, rule.commands)}" for verb, actions in said if actions)
+    return "; ".join(f"{verb} {_actions(actions, rule.commands)}" for verb, actions in said if actions) or "nothing"
 
 
 def _actions(actions: abi.Action, commands: tuple[int, ...] = ()) -> str:

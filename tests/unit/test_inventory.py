@@ -3,14 +3,30 @@
 
 from __future__ import annotations
 
+import os
 import types
 from pathlib import Path
 from typing import cast
 
 import pytest
+from test_resolution import identify
 
-from landlock_bpf import abi, cgroup, domain, engine, errors, identity, inventory, record, ruleset
+from landlock_bpf import (
+    abi,
+    cgroup,
+    domain,
+    engine,
+    errors,
+    identity,
+    inventory,
+    policy_forms,
+    record,
+    resolution,
+    ruleset,
+    ways,
+)
 from landlock_bpf.abi import Action
+from landlock_bpf.cli import show
 
 HERE, GONE = (identity.OBJECT.pack(5, 0, device, 1) for device in (8, 9))
 
@@ -61,6 +77,56 @@ def test_a_domain_in_full(live: engine.Engine) -> None:
     assert set(whys) == {"file_open", "sb_mount", "path_unlink", "file_truncate"}
     assert whys["file_open"].startswith("read_file") and "denials, which seal" in whys["path_unlink"]
     assert whys["file_truncate"] == ""
+
+
+def rules_of(*said: str, tmp_path: Path) -> list[tuple[str, ...]]:
+    """What `show` says of the rules of a policy that is written on one line."""
+    rules = ",".join(said).replace("HERE", str(tmp_path))
+    made = policy_forms.parse(f'{{"default":"allow","pathBeneath":[{rules}]}}', Path("p.json"), {})
+    with ways.Filesystems() as filesystems:
+        (layer,) = resolution.resolve([made], "x", 7, identify, filesystems)
+    living = {entry.object[identity.DEVICE] for entry in layer.entries}
+    found = inventory._layer(cast(engine.Engine, None), layer, living).rules
+    assert all(rule.line == 1 and rule.objects and not rule.ended for rule in found)
+    return [(os.path.relpath(rule.path, tmp_path), show._says(rule)) for rule in found]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            ['{"deniedAccess":["read_file"],"parent":["HERE"]}', '{"deniedAccess":["write_file"],"parent":["HERE"]}'],
+            [(".", "deny write_file, read_file")],
+        ),
+        (
+            ['{"allowedAccess":["read_file"],"parent":["HERE"]}', '{"deniedAccess":["read_file"],"parent":["HERE"]}'],
+            [(".", "allow read_file; deny read_file")],
+        ),
+        (
+            [
+                '{"deniedAccess":["ioctl"],"ioctlCommands":[257],"parent":["HERE"]}',
+                '{"deniedAccess":["ioctl"],"ioctlCommands":[258],"parent":["HERE"]}',
+            ],
+            [(".", "deny ioctl (0x101)"), (".", "deny ioctl (0x102)")],
+        ),
+        (
+            ['{"deniedAccess":["read_file"],"name":["*.a","*.b"],"parent":["HERE"]}'],
+            [("**/*.a", "deny read_file"), ("**/*.b", "deny read_file")],
+        ),
+        (
+            [
+                '{"deniedAccess":["read_file"],"name":["*.a"],"parent":["HERE"]}',
+                '{"deniedAccess":["write_file"],"name":["*.a"],"parent":["HERE"]}',
+                '{"deniedAccess":["chmod"],"parent":["HERE"]}',
+            ],
+            [(".", "deny chmod"), ("**/*.a", "deny write_file, read_file")],
+        ),
+        (['{"deniedAccess":["read_file"],"parent":["HERE/not/there"]}'], [("not/there", "deny read_file")]),
+    ],
+)
+def test_each_rule_is_shown_once_and_whole(said: list[str], expected: list[tuple[str, ...]], tmp_path: Path) -> None:
+    """Also where several of one line are on one path; what is sealed for a denial is no rule."""
+    assert rules_of(*said, tmp_path=tmp_path) == expected
 
 
 def test_without_its_record_a_domain_is_listed_but_not_shown(live: engine.Engine) -> None:
