@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Iterator, Sequence
 
@@ -66,32 +67,57 @@ def add(layer: ruleset.Layer, more: ruleset.Layer) -> ruleset.Layer:
 
 def remove(layer: ruleset.Layer, path: str) -> ruleset.Layer | None:
     """Leave out what a layer says of a path, as `show` has it; None where it says nothing."""
-    gone = {(path, entry.file, entry.line) for entry in layer.entries if entry.path == path}
-    gone |= {(path, name.file, name.line) for name in layer.names if name.path == path}
+    names = tuple(name for name in layer.names if name.path != path)
     trees = tuple(tree for tree in layer.trees if path not in (tree.path, tree.shown(layer.patterns[tree.pattern])))
-    lost = set(layer.trees).difference(trees)
-    gone |= {(tree.path, layer.patterns[tree.pattern].file, layer.patterns[tree.pattern].line) for tree in lost}
-    if not gone:
+    less = _with_trees(dataclasses.replace(layer, names=names), trees)
+    before = _count(layer)
+    # With the last of its patterns a rule's seals go, unless another rule of its line is on the same path.
+    lost = layer.named() - less.named()
+    lost -= {entry.source for entry in layer.entries if entry.own}
+    entries = tuple(entry for entry in layer.entries if entry.path != path and entry.source not in lost)
+    if (len(names), len(trees), len(entries)) == (len(layer.names), len(layer.trees), len(layer.entries)):
         return None
-    entries = tuple(entry for entry in layer.entries if entry.path != path)
+    less = dataclasses.replace(less, entries=entries)
+    after = _count(less)
     return dataclasses.replace(
-        layer,
-        rules=layer.rules - len(gone),
-        denies=any(entry.denied for entry in entries) or bool(trees) or any(name.path != path for name in layer.names),
-        spread=_spread(entries),
-        entries=entries,
-        names=tuple(name for name in layer.names if name.path != path),
-        trees=trees,
+        less,
+        # There may be more than those counted: some have ended with their filesystem.
+        rules=max(sum(after.values()), layer.rules - sum((before - after).values())),
+        denies=bool(names or trees) or any(entry.denied or entry.sealed for entry in entries),
+        spread=_spread(less),
     )
 
 
-def _spread(entries: Sequence[ruleset.Entry]) -> tuple[tuple[bytes, int], ...]:
+def _with_trees(layer: ruleset.Layer, trees: Sequence[ruleset.Tree]) -> ruleset.Layer:
+    """Give a layer other trees, and of its patterns those alone that hold beneath one."""
+    numbers = {old: new for new, old in enumerate(sorted({tree.pattern for tree in trees}))}
+    patterns = tuple(layer.patterns[old] for old in numbers)
+    return dataclasses.replace(
+        layer, patterns=patterns, trees=tuple(tree._replace(pattern=numbers[tree.pattern]) for tree in trees)
+    )
+
+
+def _count(layer: ruleset.Layer) -> collections.Counter[ruleset.Source]:
+    """Count the rules of each source: those on one path that stand on one line, each once on its object, are told apart."""
+    entries = collections.Counter((entry.source, entry.object) for entry in layer.entries if entry.own)
+    rules: collections.Counter[ruleset.Source] = collections.Counter()
+    for (source, _object), count in entries.items():
+        rules[source] = max(rules[source], count)
+    rules.update(layer.named())
+    return rules | collections.Counter({entry.source for entry in layer.entries})
+
+
+def _spread(layer: ruleset.Layer) -> tuple[tuple[bytes, int], ...]:
     """Count the rules on each filesystem anew, with one of their objects."""
-    rules = {(entry.path, entry.file, entry.line): entry.object for entry in reversed(entries)}  # of each the first
+    said = {entry.source: entry.object for entry in reversed(layer.entries)}
+    said.update((name.source, name.parent) for name in layer.names)
+    said.update((tree.source(layer.patterns[tree.pattern]), tree.object) for tree in reversed(layer.trees))
+    said.update((entry.source, entry.object) for entry in reversed(layer.entries) if entry.own)  # of each the first
     counts: dict[bytes, tuple[bytes, int]] = {}
-    for object in rules.values():
+    rules = _count(layer)
+    for source, object in said.items():
         device = object[identity.DEVICE]
-        counts[device] = object, counts.get(device, (b"", 0))[1] + 1
+        counts[device] = object, counts.get(device, (b"", 0))[1] + rules[source]
     return tuple(counts.values())
 
 
