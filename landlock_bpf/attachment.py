@@ -96,7 +96,9 @@ def detach(live: engine.Engine, slot: domain.Slot) -> None:
     slots = domain.slots(live)
     around = _at(slots, slot.parent)
     inside = change.children(slots, slot.index, slot.kind)
-    wanted = list(change.inner(live, slots, inside, change.living_layers(live, around) if around else ()))
+    # With nobody inside no record is needed: where some were removed, domains can be ended from the innermost on.
+    layers = change.living_layers(live, around) if around and inside else ()
+    wanted = list(change.inner(live, slots, inside, layers))
     with change.prepared(live, wanted, record.new_serial()) as made:
         domain.switch(live, slot.index, around.ruleset if around else 0)
         change.switch(live, wanted, made)

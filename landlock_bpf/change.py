@@ -58,13 +58,27 @@ def children(slots: Iterable[domain.Slot], parent: int, kind: abi.Kind) -> list[
 
 
 def inner(
-    live: engine.Engine, slots: Sequence[domain.Slot], roots: Iterable[domain.Slot], outer: tuple[ruleset.Layer, ...]
+    live: engine.Engine,
+    slots: Sequence[domain.Slot],
+    roots: Iterable[domain.Slot],
+    outer: tuple[ruleset.Layer, ...],
+    *,
+    forgiving: bool = False,
 ) -> Iterator[Wanted]:
-    """Say what domains and all inside them are to have when the layers around them become `outer`."""
+    """Say what domains and all inside them are to have when the layers around them become `outer`.
+
+    NotFoundError for one whose record was removed; `forgiving` leaves it, and those inside it, what they have.
+    """
     for slot in roots:
-        layers = *outer, *kept(slot, living_layers(live, slot), outer[-1].owner if outer else "")
-        yield Wanted(slot, layers, recorded(live, slot, whole=False).scope)
-        yield from inner(live, slots, children(slots, slot.index, slot.kind), layers)
+        try:
+            before, scope = living_layers(live, slot), recorded(live, slot, whole=False).scope
+        except errors.NotFoundError:
+            if forgiving:
+                continue
+            raise
+        layers = *outer, *kept(slot, before, outer[-1].owner if outer else "")
+        yield Wanted(slot, layers, scope)
+        yield from inner(live, slots, children(slots, slot.index, slot.kind), layers, forgiving=forgiving)
 
 
 def kept(slot: domain.Slot, layers: tuple[ruleset.Layer, ...], outer: str) -> tuple[ruleset.Layer, ...]:

@@ -9,7 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, cgroup, change, domain, engine, fsview, grace, installation, record, rule_slots, ruleset, threads
+from landlock_bpf import (
+    abi,
+    cgroup,
+    change,
+    domain,
+    engine,
+    errors,
+    fsview,
+    grace,
+    installation,
+    record,
+    rule_slots,
+    ruleset,
+    threads,
+)
 
 
 def sweep(live: engine.Engine) -> list[domain.Slot]:
@@ -49,8 +63,7 @@ def end(live: engine.Engine, slot: domain.Slot) -> None:
     if slot.kind == abi.Kind.CGROUP:
         domain.take_cgroups(live, slot.index, slot.parent)
         if inside:
-            outer = _around(live, slot, slots)
-            change.replace(live, list(change.inner(live, slots, inside, outer)))
+            _replace_inside(live, slots, inside, next((other for other in slots if other.index == slot.parent), None))
         # Hook calls that have seen the slot may still run; of a process domain, no task is left that could be in one.
         grace.wait()
     # Last, for until then a sweep finds them by it. Those of processes keep the layers that their tasks have inherited.
@@ -150,15 +163,24 @@ def _mend_inner(live: engine.Engine, slots: Sequence[domain.Slot]) -> bool:
             continue  # nobody can tell; what is in force stays
         inherited = has.layers[: len(has.layers) - len(change.kept(slot, has.layers, outer.name))]
         if _origins(inherited) != _origins(around.layers):
-            change.replace(live, list(change.inner(live, list(by_index.values()), [slot], change.living_layers(live, outer))))
+            _replace_inside(live, list(by_index.values()), [slot], outer)
             by_index = {slot.index: slot for slot in domain.slots(live)}  # those inside it are mended, too
             mended = True
     return mended
 
 
-def _around(live: engine.Engine, slot: domain.Slot, slots: Sequence[domain.Slot]) -> tuple[ruleset.Layer, ...]:
-    outer = next((other for other in slots if other.index == slot.parent), None)
-    return change.living_layers(live, outer) if outer else ()
+def _replace_inside(
+    live: engine.Engine, slots: Sequence[domain.Slot], inside: Sequence[domain.Slot], outer: domain.Slot | None
+) -> None:
+    """Give domains the layers that the one around them has (None: there is none), as far as their records tell.
+
+    Where one was removed nobody can tell, and what is in force stays: else no command would come any further.
+    """
+    try:
+        layers = change.living_layers(live, outer) if outer else ()
+    except errors.NotFoundError:
+        return
+    change.replace(live, list(change.inner(live, slots, inside, layers, forgiving=True)))
 
 
 def _origins(layers: Sequence[ruleset.Layer]) -> list[tuple[str, int]]:

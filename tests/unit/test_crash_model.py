@@ -521,6 +521,67 @@ def test_nothing_is_left_where_records_were_removed(new: Callable[[], Kernel]) -
     assert not kernel.rules("file_lock").entries
 
 
+NESTED = [("attach", "o", "/a", "pR"), ("attach", "m", "/a/b", "q"), ("attach", "i", "/a/b/c", "r")]
+
+
+def lose(kernel: Kernel, *names: str) -> None:
+    """Remove the records of what domains have in force."""
+    live = cast(engine.Engine, kernel)
+    for slot in domain.slots(live):
+        if slot.name in names:
+            (record.RULESETS / f"{live.ruleset(slot.ruleset).serial}.record").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("lost", ["o", "m", "i", "om", "mi", "oi", "omi"])
+def test_domains_whose_records_were_removed_are_ended_from_the_innermost_on(lost: str, new: Callable[[], Kernel]) -> None:
+    kernel = new()
+    for each in NESTED:
+        run(kernel, *each)
+    lose(kernel, *lost)
+    before = in_force(kernel)
+    sweep.sweep(cast(engine.Engine, kernel))
+    assert in_force(kernel) == before
+    if "i" in lost:
+        with pytest.raises(errors.NotFoundError, match="the record of the domain [oi] .* detach it"):
+            run(kernel, "detach", "m")
+        assert in_force(kernel) == before
+    for name in "imo":
+        run(kernel, "detach", name)
+    clean(kernel)
+
+
+@pytest.mark.parametrize("command", [("update", "o", "s"), ("update", "o", "S"), ("detach", "o"), ("detach", "m")])
+@pytest.mark.parametrize("lost", ["o", "m", "i"])
+def test_no_sweep_fails_where_a_record_is_lost(lost: str, command: tuple[str, ...], new: Callable[[], Kernel]) -> None:
+    """What nobody can tell stays as it is, the rest is mended, and all domains can be ended."""
+
+    def begin() -> Kernel:
+        kernel = new()
+        for each in NESTED:
+            run(kernel, *each)
+        return kernel
+
+    kernel = begin()
+    old = in_force(kernel)
+    kernel.steps = 0
+    run(kernel, *command)
+    now, steps = in_force(kernel), kernel.steps
+    for fatal in range(1, steps + 1):
+        kernel = begin()
+        kernel.steps, kernel.fatal = 0, fatal
+        with pytest.raises(Killed):
+            run(kernel, *command)
+        kernel.fatal = 0
+        lose(kernel, lost)
+        for _ in range(2):
+            slots = sweep.sweep(cast(engine.Engine, kernel))
+            for path, policies in in_force(kernel).items():
+                assert policies in (old[path], now[path]), (fatal, path)
+        for name in sorted((slot.name for slot in slots), key="imo".index):
+            run(kernel, "detach", name)
+        clean(kernel)
+
+
 def test_no_room_for_links_changes_nothing(new: Callable[[], Kernel], monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = new()
     run(kernel, "attach", "o", "/a", "R")
