@@ -82,7 +82,7 @@ def tell(notes: Iterable[str], held: Iterable[object] = ()) -> None:
     for note in notes:
         cli.complain(note)
     for each in held:
-        cli.complain(f"{each}: it stays usable, though opening it is denied from now on")
+        cli.complain(f"{each}: it stays usable, though opening it so is denied from now on")
 
 
 @contextlib.contextmanager
