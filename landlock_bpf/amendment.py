@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from landlock_bpf import abi, errors, hooks, identity, policy, ruleset
 
@@ -70,21 +70,20 @@ def remove(layer: ruleset.Layer, path: str) -> ruleset.Layer | None:
     names = tuple(name for name in layer.names if name.path != path)
     trees = tuple(tree for tree in layer.trees if path not in (tree.path, tree.shown(layer.patterns[tree.pattern])))
     less = _with_trees(dataclasses.replace(layer, names=names), trees)
-    before = _count(layer)
     # With the last of its patterns a rule's seals go, unless another rule of its line is on the same path.
     lost = layer.named() - less.named()
-    lost -= {entry.source for entry in layer.entries if entry.own}
-    entries = tuple(entry for entry in layer.entries if entry.path != path and entry.source not in lost)
-    if (len(names), len(trees), len(entries)) == (len(layer.names), len(layer.trees), len(layer.entries)):
+    freed = lost - {entry.source for entry in layer.entries if entry.own} if lost else lost
+    gone = [entry for entry in layer.entries if entry.path == path or entry.source in freed]
+    if not (gone or lost or len(trees) < len(layer.trees)):
         return None
-    less = dataclasses.replace(less, entries=entries)
-    after = _count(less)
+    without = set(gone)
+    entries = tuple(entry for entry in layer.entries if entry not in without) if gone else layer.entries
     return dataclasses.replace(
         less,
-        # There may be more than those counted: some have ended with their filesystem.
-        rules=max(sum(after.values()), layer.rules - sum((before - after).values())),
+        rules=layer.rules - _count(gone, lost),
         denies=bool(names or trees) or any(entry.denied or entry.sealed for entry in entries),
-        spread=_spread(less),
+        spread=_spread(dataclasses.replace(less, entries=entries)),
+        entries=entries,
     )
 
 
@@ -97,14 +96,14 @@ def _with_trees(layer: ruleset.Layer, trees: Sequence[ruleset.Tree]) -> ruleset.
     )
 
 
-def _count(layer: ruleset.Layer) -> collections.Counter[ruleset.Source]:
-    """Count the rules of each source: those on one path that stand on one line, each once on its object, are told apart."""
-    entries = collections.Counter((entry.source, entry.object) for entry in layer.entries if entry.own)
+def _count(gone: Iterable[ruleset.Entry], named: set[ruleset.Source]) -> int:
+    """Count the rules that entries are of, and those on names: several may stand on one line and be on one path."""
+    entries = collections.Counter((entry.source, entry.object) for entry in gone if entry.own)
     rules: collections.Counter[ruleset.Source] = collections.Counter()
     for (source, _object), count in entries.items():
-        rules[source] = max(rules[source], count)
-    rules.update(layer.named())
-    return rules | collections.Counter({entry.source for entry in layer.entries})
+        rules[source] = max(rules[source], count)  # each is once on its own object, and maybe on others
+    rules.update(named)
+    return sum((rules | collections.Counter({entry.source for entry in gone})).values())
 
 
 def _spread(layer: ruleset.Layer) -> tuple[tuple[bytes, int], ...]:
@@ -114,10 +113,9 @@ def _spread(layer: ruleset.Layer) -> tuple[tuple[bytes, int], ...]:
     said.update((tree.source(layer.patterns[tree.pattern]), tree.object) for tree in reversed(layer.trees))
     said.update((entry.source, entry.object) for entry in reversed(layer.entries) if entry.own)  # of each the first
     counts: dict[bytes, tuple[bytes, int]] = {}
-    rules = _count(layer)
-    for source, object in said.items():
+    for object in said.values():
         device = object[identity.DEVICE]
-        counts[device] = object, counts.get(device, (b"", 0))[1] + rules[source]
+        counts[device] = object, counts.get(device, (b"", 0))[1] + 1
     return tuple(counts.values())
 
 
