@@ -292,6 +292,22 @@ def test_a_member_cannot_take_a_match_away(take: Callable[[Path], None], denied:
     assert outcomes(inside, take, place / "x.pem", place / "x.txt") == REFUSED
 
 
+def test_a_removed_pattern_seals_nothing(tree: Path, inside: Member, attach: rule.Attach, live: controller.Controller) -> None:
+    """One of two that is removed denies no more; with the other, the rule and what it sealed are gone."""
+    top = tree / "top"
+    for name in ("x.pem", "x.key"):
+        material(top).joinpath(name).write_text("")
+    name = attach(only(rule.deny(top, DENIED, "*.pem", "*.key")))
+    live.remove_rule(name, f"{top}/**/*.pem")
+    assert outcomes(inside, read, top / "x.pem", top / "x.key") == [0, errno.EACCES]
+    assert inside.errno(move, top, tree / "moved") == errno.EACCES
+    assert [each.path for each in live.show(name).policies[0].rules] == [f"{top}/**/*.key"]
+    live.remove_rule(name, f"{top}/**/*.key")
+    assert outcomes(inside, read, top / "x.pem", top / "x.key") == [0, 0]
+    assert inside.errno(move, top, tree / "moved") == 0
+    assert not live.show(name).policies[0].rules
+
+
 def test_no_directory_leaves_the_tree(denied: Path, tree: Path, inside: Member) -> None:
     material(denied / "deep")
     assert inside.errno(move, denied / "deep", tree / "out") == errno.EXDEV
