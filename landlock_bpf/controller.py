@@ -75,7 +75,7 @@ class Controller:
 
         With `sticky`, whoever was in it stays in it till its end, wherever somebody outside moves him.
 
-        Its `held` lists open files of members that lie where the policies deny: they stay usable. With `strict`
+        Its `held` lists open files of members that give what the policies deny there: they stay usable. With `strict`
         BusyError refuses instead.
         """
         from landlock_bpf import descriptors, live_domain
