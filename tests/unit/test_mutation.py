@@ -13,8 +13,8 @@ import pytest
 
 @pytest.mark.parametrize("row", mutations.ALL, ids=lambda row: row.name)
 def test_row(row: mutation.Mutation, tmp_path: Path) -> None:
-    mutation.apply((*row.given, row.off), tmp_path)
-    for change in (*row.given, row.off):
+    mutation.apply((*row.given, *row.off), tmp_path)
+    for change in (*row.given, *row.off):
         assert (tmp_path / change.file).read_text() != (mutation.ROOT / change.file).read_text()
     assert row.tests
     for test in row.tests:
