@@ -57,16 +57,17 @@ class Outcomes:
 
 
 class Notes:
-    """A plug-in of pytest that notes which tests failed. Once one has, its further parameters are passed over."""
+    """A plug-in of pytest that notes which tests failed. Of one that has, parameters nobody asked for are passed over."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, asked: Sequence[str]) -> None:
         self._path = path
+        self._asked = asked
         self._failed: dict[str, str] = {}
         self._broken: dict[str, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if item.nodeid.partition("[")[0] in {name.partition("[")[0] for name in self._failed}:
+        if item.nodeid not in self._asked and any(_is_of(name, item.nodeid.partition("[")[0]) for name in self._failed):
             pytest.skip("it has failed with other parameters")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -86,14 +87,14 @@ def _reason(report: pytest.TestReport) -> str:
     return f"line {crash.lineno}: {' '.join(crash.message.split())[:REASON]}"
 
 
-def _try(changes: Iterable[mutation.Change], tests: Iterable[str]) -> Outcomes:
+def _try(changes: Iterable[mutation.Change], tests: Sequence[str]) -> Outcomes:
     """Run tests over changed sources."""
     with tempfile.TemporaryDirectory() as folder:
         notes, said = Path(folder, "notes"), Path(folder, "said")
         environment = mutation.apply(changes, Path(folder))
         pid = os.fork()
         if pid == 0:
-            _run(environment, Path(folder), said, [*WORDS, *tests], Notes(notes))
+            _run(environment, Path(folder), said, [*WORDS, *tests], Notes(notes, tests))
         os.waitpid(pid, 0)
         words = said.read_text()[-4000:]
         failed, broken = json.loads(notes.read_text()) if notes.exists() else ({}, {"pytest": "it came to no end"})

@@ -47,7 +47,12 @@ ROWS = (
         "test_gain",
     ),
     mutation.of_engine(
-        "names", "decide.h", "#define HASH_SEED 0xcbf29ce484222325ULL", "#define HASH_SEED 1ULL", "test_bypass.py::test_names"
+        "names",
+        "decide.h",
+        "#define HASH_SEED 0xcbf29ce484222325ULL",
+        "#define HASH_SEED 1ULL",
+        "test_bypass.py::test_names",
+        "test_names.py::test_put_there_by_whatever_way",
     ),
     mutation.of_engine(
         "generation",
@@ -89,13 +94,51 @@ ROWS = (
     mutation.of_engine(
         "objects",
         "object.h",
-        "object->ino = inode->i_ino;",
-        "object->ino = address_of(inode);",
+        "object->subvol = sb->s_magic == BTRFS_SUPER_MAGIC ? btrfs_subvolume(address_of(inode)) : 0;",
+        "object->subvol = address_of(inode);",
         "test_bypass.py::test_caches_dropped",
     ),
-    mutation.of_engine("own-way", "walk.h", "if (sb && root == sb->s_root)", "if (1)", "test_routes.py::test_every_route"),
+    # Were an object what it is by its names, of which the last one counts, or by the mount where it was found.
+    mutation.of_engine(
+        "any-name",
+        "object.h",
+        "object->subvol = sb->s_magic == BTRFS_SUPER_MAGIC ? btrfs_subvolume(address_of(inode)) : 0;",
+        "object->subvol = (__u64)CAST(struct inode___names, inode)->i_dentry.first;",
+        "test_routes.py::test_denied_file_by_hard_link",
+    ),
+    mutation.of_places(
+        "any-mount",
+        (
+            mutation.Change(
+                "bpf/walk.h",
+                "\t\tname_inode(&walk->key.object, inode, sb);\n",
+                "\t\tname_inode(&walk->key.object, inode, sb);\n\t\twalk->key.object.subvol = walk->mount;\n",
+            ),
+            mutation.Change(
+                "bpf/object.h",
+                "\tname_object(&named.object, inode, sb);\n",
+                "\tname_object(&named.object, inode, sb);\n\tnamed.object.subvol = (__u64)real_mount(file->f_path.mnt);\n",
+            ),
+        ),
+        "test_bypass.py::test_second_mount",
+    ),
+    mutation.of_engine(
+        "own-way",
+        "walk.h",
+        "if (sb && root == sb->s_root)",
+        "if (1)",
+        "test_routes.py::test_every_route",
+        "test_bypass.py::test_mounts_made_later",
+    ),
     mutation.of_engine(
         "hidden",
+        "walk.h",
+        "\twalk->dentry = (__u64)mount->mnt_mountpoint;\n\twalk->mount = (__u64)parent;\n\twalk->hidden = 1;\n",
+        "\twalk->dentry = (__u64)mount->mnt_mountpoint->d_parent;\n\twalk->mount = (__u64)parent;\n\twalk->hidden = 0;\n",
+        "test_routes.py::test_hidden_mountpoint",
+    ),
+    mutation.of_engine(
+        "hidden-permissions",
         "walk.h",
         "walk->hidden = 1;",
         "walk->hidden = 0;",
@@ -107,6 +150,7 @@ ROWS = (
         "walk->end = is_namespace_root(mount) ? END_ROOT : END_DETACHED;",
         "walk->end = END_ROOT;",
         "test_routes.py::test_detached_mount",
+        "test_unattached.py::test_what_is_mounted_nowhere",
     ),
     mutation.of_engine(
         "disconnected",
@@ -124,17 +168,31 @@ ROWS = (
     ),
     mutation.of_engine(
         "overlay",
-        "walk.h",
-        "walk->key.object.subvol &= ~SEEN_THROUGH_OVERLAY;",
-        "walk->key.object.subvol = ~0ULL;",
+        "object.h",
+        "\tif (layers)\n",
+        "\tif (layers && !read_address(address + (__s64)state->layout.overlay_upper))\n",
         "test_filesystems.py::test_overlay",
+        "test_overlay_layers.py::test_what_is_copied_up",
     ),
-    mutation.of_engine(
+    mutation.of_places(
         "way-up",
-        "walk.h",
-        f"\twalk->hidden = 0;\n\treturn walk->depth++ > LIMIT_DEPTH;{_END_OF_STEP}",
-        f"\twalk->end = END_ROOT;\n\treturn 1;{_END_OF_STEP}",
+        (
+            mutation.Change("bpf/walk.h", "\tif (walk->plain)\n", "\tif (0)\n"),
+            mutation.Change(
+                "bpf/walk.h",
+                f"\twalk->hidden = 0;\n\treturn walk->depth++ > LIMIT_DEPTH;{_END_OF_STEP}",
+                f"\twalk->end = END_SETTLED;\n\treturn 1;{_END_OF_STEP}",
+            ),
+        ),
         "test_routes.py::test_every_route",
+        "test_routes.py::test_tmpfile_linked_into_a_denied_folder",
+        "test_bypass.py::test_tricks",
+        "test_fuse.py::test_served_by_a_member",
+        "test_held.py::test_mapping",
+        "test_rare_calls.py::test_without_rights",
+        "test_rare_calls.py::test_path_that_changes_meanwhile",
+        "test_rare_calls.py::test_descriptors_that_fanotify_gives",
+        "test_rare_calls.py::test_files_that_the_kernel_writes",
     ),
     mutation.of_engine(
         "race",
@@ -169,7 +227,36 @@ ROWS = (
         "mount.h",
         "return error ? error : ask_mount(path, HOOK_SB_MOUNT);",
         "return error;",
-        "test_mounts.py::test_in_a_domain",
+        "test_mounts.py::test_in_a_domain[mount]",
+    ),
+    mutation.of_engine(
+        "move-mount",
+        "mount.h",
+        "return error ? error : ask_mount(to_path, HOOK_MOVE_MOUNT);",
+        "return error;",
+        "test_mounts.py::test_in_a_domain[move_mount]",
+    ),
+    mutation.of_engine(
+        "umount",
+        "mount.h",
+        "return error ? error : ask_mount(&path, HOOK_SB_UMOUNT);",
+        "return error;",
+        "test_mounts.py::test_in_a_domain[umount]",
+        "test_mounts.py::test_in_a_domain[umount_lazily]",
+    ),
+    mutation.of_engine(
+        "remount",
+        "mount.h",
+        "return error ? error : ask_dentry(sb->s_root, MASK(ACTION_MOUNT), HOOK_SB_REMOUNT, -EPERM);",
+        "return error;",
+        "test_unattached.py::test_other_options",
+    ),
+    mutation.of_engine(
+        "pivot-root",
+        "mount.h",
+        "return error ? error : ask_mount(new_path, HOOK_SB_PIVOTROOT);",
+        "return error;",
+        "test_mounts.py::test_in_a_domain[pivot_root]",
     ),
     mutation.of_engine(
         "seal-beside-reports",
@@ -180,7 +267,12 @@ ROWS = (
     ),
     mutation.of_engine("seal", "access.h", "sealed |= rule->sealed;", "sealed |= 0;", "test_sealing.py::test_seal"),
     mutation.of_engine(
-        "refer", "refer.h", "if (error || !across)", "if (1)", "test_routes.py::test_moved_out_of_a_denied_folder"
+        "refer",
+        "refer.h",
+        "if (error || !across)",
+        "if (1)",
+        "test_routes.py::test_moved_out_of_a_denied_folder",
+        "test_bypass.py::test_tricks",
     ),
     mutation.of_engine(
         "pattern-trees",
@@ -216,6 +308,7 @@ ROWS = (
         "error = ask_domain(room, domain);",
         "error = 0;",
         "test_bypass.py::test_metadata_by_descriptor",
+        "test_rare_calls.py::test_without_rights",
     ),
     mutation.of_engine(
         "opened",
@@ -237,6 +330,7 @@ ROWS = (
         "asked = MASK(ACTION_READ_FILE);",
         "asked = 0;",
         "test_actions.py::test_denied_by_rule[read_file]",
+        "test_bypass.py::test_tricks",
     ),
     mutation.of_engine(
         "open-write",
@@ -244,6 +338,7 @@ ROWS = (
         "asked |= MASK(ACTION_WRITE_FILE);",
         "asked |= 0;",
         "test_bypass.py::test_writing_needs_the_right_to_open",
+        "test_rare_calls.py::test_files_that_the_kernel_writes",
     ),
     mutation.of_engine(
         "backing",
@@ -276,6 +371,7 @@ ROWS = (
         "test_disks.py::test_disks_of_btrfs",
         "test_filesystem_commands.py::test_version_of_an_inode",
         "test_filesystem_commands.py::test_subvolumes",
+        "test_filesystem_commands.py::test_refused_whatever_the_file",
     ),
     mutation.of_engine(
         "autofs-commands",
@@ -304,6 +400,7 @@ ROWS = (
         "if found.st_nlink > 1:",
         "if found.st_nlink < 1:",
         "unit/test_hardlinks.py::test_a_file_with_a_name_outside_is_found",
+        "kernel/test_hard_links.py::test_by_their_other_names",
     ),
     mutation.of_control(
         "way-sealed",
@@ -318,6 +415,7 @@ ROWS = (
         "for layer in dict.fromkeys(filter(None, (*lower, upper))):",
         "for layer in ():",
         "unit/test_overlays.py::test_layers_that_have_the_path_and_the_upper_one",
+        "kernel/test_overlay_layers.py::test_in_every_layer",
     ),
     mutation.of_control(
         "name-hashes",

@@ -20,6 +20,7 @@ ROWS = (
         "subject->process = own ? own->domain : 0;",
         "subject->process = 0;",
         "test_confine.py::test_all_threads_and_children",
+        "test_held.py::test_ring",
     ),
     mutation.of_engine(
         "cgroup-domain",
@@ -27,6 +28,7 @@ ROWS = (
         "subject->cgroup = cgroup_domain(current, state);",
         "subject->cgroup = 0;",
         "test_bypass.py::test_tricks",
+        "test_held.py::test_ring",
     ),
     mutation.of_engine(
         "unified",
@@ -56,6 +58,8 @@ ROWS = (
         "own->held = entry->cgroup;",
         "own->held = 0;",
         "test_escape_cgroup.py::test_inherited_descriptor",
+        "test_escape_cgroup.py::test_inherited_descriptor_otherwise",
+        "test_escape_cgroup.py::test_children_and_threads_from_before",
     ),
     mutation.of_engine(
         "departures",
@@ -80,6 +84,14 @@ ROWS = (
         "ptrace",
         "ptrace.h",
         "return ask_ptrace(HOOK_PTRACE_ACCESS_CHECK, bpf_get_current_task_btf(), child,\n\t\t\t  mode & PTRACE_MODE_NOAUDIT);",
+        "return 0;",
+        "test_tracing.py::test_case",
+        "test_held.py::test_process",
+    ),
+    mutation.of_engine(
+        "traceme",
+        "ptrace.h",
+        "return ask_ptrace(HOOK_PTRACE_TRACEME, parent, bpf_get_current_task_btf(), 0);",
         "return 0;",
         "test_tracing.py::test_case",
     ),
@@ -112,6 +124,7 @@ ROWS = (
         "return ask_task_list(report, CAST(struct kernfs_node, inode->i_private));",
         "return 0;",
         "test_escape_cgroup.py::test_list_of_tasks",
+        "test_unattached.py::test_what_is_mounted_nowhere",
     ),
     mutation.of_engine(
         "vital",
@@ -119,6 +132,7 @@ ROWS = (
         "return vital ? refuse_all(report) : 0;",
         "return 0;",
         "test_escape.py::test_files_that_control_the_kernel",
+        "test_unattached.py::test_what_is_mounted_nowhere",
     ),
     mutation.of_engine(
         "presence",
@@ -139,7 +153,7 @@ ROWS = (
         "metadata.h",
         "return is_record(dentry) ? refuse_escape(hook, 0, (__u64)dentry) : 0;",
         "return 0;",
-        "test_escape.py::test_lists_of_access_of_records",
+        "test_escape.py::test_attributes_of_records",
     ),
     mutation.of_engine(
         "pins",
@@ -227,7 +241,12 @@ ROWS = (
         "test_escape.py::test_records",
     ),
     mutation.of_engine(
-        "terminal", "file.h", "error = refuse_command(file, hook, command);", "error = 0;", "test_escape.py::test_kernel"
+        "terminal",
+        "file.h",
+        "error = refuse_command(file, hook, command);",
+        "error = 0;",
+        "test_escape.py::test_kernel",
+        "test_escape.py::test_commands_of_keyboards",
     ),
     mutation.of_engine(
         "vital-received",
@@ -276,6 +295,17 @@ ROWS = (
         "        grace.wait()\n        drop(live, old)",
         "        drop(live, old)",
         "kernel/test_replace.py::test_no_walk_outlives_its_policy",
+    ),
+    mutation.of_control(
+        "prepared",
+        "change.py",
+        "            fsview.install(live, new)\n",
+        """\
+            if each.slot.ruleset:
+                domain.switch(live, each.slot.index, new.index)
+            fsview.install(live, new)
+""",
+        "kernel/test_crash.py::test_update",
     ),
     mutation.of_control(
         "sweep",

@@ -38,7 +38,7 @@ def _linkat(descriptor: int, name: str, new: Path, flags: int) -> None:
 
 
 def link_by_descriptor(top: Path) -> None:
-    path = os.open(top / "secret/file", os.O_PATH)
+    path = os.open(top / "secret/inner/file", os.O_PATH)
     try:
         _linkat(path, "", top / "open/new", AT_EMPTY_PATH)
     finally:
@@ -46,7 +46,7 @@ def link_by_descriptor(top: Path) -> None:
 
 
 def link_by_proc(top: Path) -> None:
-    path = os.open(top / "secret/file", os.O_PATH)
+    path = os.open(top / "secret/inner/file", os.O_PATH)
     try:
         _linkat(calls.AT_FDCWD, f"/proc/self/fd/{path}", top / "open/new", AT_SYMLINK_FOLLOW)
     finally:
@@ -54,31 +54,31 @@ def link_by_proc(top: Path) -> None:
 
 
 def rename_by_io_uring(top: Path) -> None:
-    uring.rename(top / "secret/other", top / "open/renamed")
+    uring.rename(top / "secret/inner/other", top / "open/renamed")
 
 
 def link_by_io_uring(top: Path) -> None:
-    uring.link(top / "secret/file", top / "open/linked")
+    uring.link(top / "secret/inner/file", top / "open/linked")
 
 
 def unlink_by_io_uring(top: Path) -> None:
-    uring.unlink(top / "secret/victim")
+    uring.unlink(top / "secret/inner/victim")
 
 
 def mkdir_by_io_uring(top: Path) -> None:
-    uring.mkdir(top / "secret/made")
+    uring.mkdir(top / "secret/inner/made")
 
 
 def symlink_by_io_uring(top: Path) -> None:
-    uring.symlink("file", top / "secret/symlinked")
+    uring.symlink("file", top / "secret/inner/symlinked")
 
 
 def setxattr_by_io_uring(top: Path) -> None:
-    uring.setxattr(top / "secret/file", "user.test", b"1")
+    uring.setxattr(top / "secret/inner/file", "user.test", b"1")
 
 
 def getxattr_by_io_uring(top: Path) -> None:
-    uring.getxattr(top / "secret/file", "user.here")
+    uring.getxattr(top / "secret/inner/file", "user.here")
 
 
 def _execveat(descriptor: int, name: str, flags: int) -> None:
@@ -93,7 +93,7 @@ def _execveat(descriptor: int, name: str, flags: int) -> None:
 
 
 def execute_by_descriptor(top: Path) -> None:
-    path = os.open(top / "secret/busybox", os.O_PATH)
+    path = os.open(top / "secret/inner/busybox", os.O_PATH)
     try:
         _execveat(path, "", AT_EMPTY_PATH)
     finally:
@@ -106,7 +106,7 @@ def execute_by_interpreter(top: Path) -> None:
 
 def copy_to_memory_and_execute(top: Path) -> None:
     made = os.memfd_create("copy")
-    with open(top / "secret/busybox", "rb") as source:
+    with open(top / "secret/inner/busybox", "rb") as source:
         os.sendfile(made, source.fileno(), 0, 4096)
     os.close(made)
 
@@ -116,7 +116,7 @@ def in_a_thread(top: Path) -> None:
 
     def act() -> None:
         try:
-            _open(top / "secret/file")
+            _open(top / "secret/inner/file")
         except OSError as error:
             errors.append(error)
 
@@ -131,7 +131,7 @@ def in_a_child(top: Path) -> None:
     pid = os.fork()
     if pid == 0:
         try:
-            _open(top / "secret/file")
+            _open(top / "secret/inner/file")
         except OSError as error:
             os._exit(error.errno or 1)
         os._exit(0)
@@ -142,7 +142,9 @@ def in_a_child(top: Path) -> None:
 
 def in_a_program(top: Path) -> None:
     # By vfork(2) and exec, and as another user.
-    done = subprocess.run([top / "open/busybox", "cat", top / "secret/file"], capture_output=True, user=65534, check=False)
+    done = subprocess.run(
+        [top / "open/busybox", "cat", top / "secret/inner/file"], capture_output=True, user=65534, check=False
+    )
     if done.returncode:
         raise OSError(errno.EACCES if b"Permission denied" in done.stderr else -1, done.stderr.decode())
 
@@ -168,28 +170,32 @@ TRICKS: tuple[tuple[Callable[[Path], None], int], ...] = (
 
 
 def populate(top: Path) -> Path:
-    """Make a folder to be denied, `secret`, and one that is not, `open`; busybox goes by its own name."""
+    """Make a folder to be denied, `secret`, and one that is not, `open`; busybox goes by its own name.
+
+    What is tried lies deeper than in `secret` itself, which a walk that ends early does not come to.
+    """
     top.chmod(0o755)
     for name in ("secret/inner", "open"):
         (top / name).mkdir(parents=True)
-    for name in ("file", "other", "victim", "inner/file"):
+    for name in ("file", "inner/file", "inner/other", "inner/victim"):
         (top / "secret" / name).write_text("text")
         (top / "secret" / name).chmod(0o644)
-    for name in ("secret", "open"):
+    for name in ("secret/inner", "open"):
         shutil.copy(operation.STATIC_PROGRAM, top / name / "busybox")
-    os.setxattr(top / "secret/file", "user.here", b"1")
-    (top / "open/script").write_text(f"#!{top}/secret/busybox true\n")
+    for name in ("file", "inner/file"):
+        os.setxattr(top / "secret" / name, "user.here", b"1")
+    (top / "open/script").write_text(f"#!{top}/secret/inner/busybox true\n")
     (top / "open/script").chmod(0o755)
     return top
 
 
 def clear(top: Path) -> None:
-    for name in ("open/new", "open/renamed", "open/linked", "secret/symlinked"):
+    for name in ("open/new", "open/renamed", "open/linked", "secret/inner/symlinked"):
         (top / name).unlink(missing_ok=True)
-    if (top / "secret/made").exists():
-        (top / "secret/made").rmdir()
+    if (top / "secret/inner/made").exists():
+        (top / "secret/inner/made").rmdir()
     for name in ("victim", "other"):
-        (top / "secret" / name).write_text("text")
+        (top / "secret/inner" / name).write_text("text")
 
 
 @pytest.fixture

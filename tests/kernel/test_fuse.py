@@ -29,10 +29,11 @@ def test_served_by_a_member(way: str, tree: Path, cgroup: Path, attach: rule.Att
     by_path, refused = SERVED_BY[way]
     for name in ("before", "secret", "public"):
         (tree / "mounted" / name).mkdir(parents=True)
-        (tree / name).write_text("text")
+        (tree / name / "inner").mkdir(parents=True)
+        (tree / name / "inner" / "file").write_text("text")
     with Member(cgroup, before=calls.unshare) as inside:
-        assert inside.errno(read_by, tree / "mounted/before", tree / "secret", by_path) == 0
+        assert inside.errno(read_by, tree / "mounted/before", tree / "secret/inner/file", by_path) == 0
         allowed = rule.allow(tree / "mounted", Action.MOUNT)
         attach(rule.make(hooks.ALL | Action.MOUNT, rule.deny(tree / "secret", hooks.ALL), allowed, default="allow"))
-        assert inside.errno(read_by, tree / "mounted/secret", tree / "secret", by_path) == refused
-        assert inside.errno(read_by, tree / "mounted/public", tree / "public", by_path) == 0
+        assert inside.errno(read_by, tree / "mounted/secret", tree / "secret/inner/file", by_path) == refused
+        assert inside.errno(read_by, tree / "mounted/public", tree / "public/inner/file", by_path) == 0

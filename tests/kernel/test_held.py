@@ -59,13 +59,15 @@ def bind(request: pytest.FixtureRequest, inside: Member, attach: rule.Attach, li
 
 @pytest.fixture
 def secret(tree: Path) -> Path:
-    path = tree / "secret"
+    """A file deep in the folder that is denied."""
+    path = tree / "secret" / "inner" / "file"
+    path.parent.mkdir(parents=True)
     path.write_text("text")
     return path
 
 
 def deny(secret: Path) -> policy.Policy:
-    return rule.make(Action.READ_FILE, rule.deny(secret, Action.READ_FILE), default="allow")
+    return rule.make(Action.READ_FILE, rule.deny(secret.parents[1], Action.READ_FILE), default="allow")
 
 
 def map_file(path: Path) -> None:

@@ -32,11 +32,11 @@ TRIES = 400
 
 @pytest.fixture
 def top(tree: Path) -> Path:
-    """Two folders with names of one length, each with a file that says where it is, and a link to that."""
+    """Two folders with names of one length, each with a file deep in it that says where it is, and a link to that."""
     for name in ("secret", "public"):
-        (tree / name / "folder").mkdir(parents=True)
-        (tree / name / "file").write_text(name)
-        (tree / name / "link").symlink_to("file")
+        (tree / name / "inner" / "folder").mkdir(parents=True)
+        (tree / name / "inner" / "file").write_text(name)
+        (tree / name / "inner" / "link").symlink_to("file")
     return tree
 
 
@@ -52,7 +52,7 @@ _held: dict[str, int] = {}
 def hold(top: Path) -> None:
     """Hold what is denied later, without any right."""
     for name in ("file", "folder", "link"):
-        _held[name] = os.open(top / "secret" / name, os.O_PATH | os.O_NOFOLLOW)
+        _held[name] = os.open(top / "secret" / "inner" / name, os.O_PATH | os.O_NOFOLLOW)
 
 
 def fchmodat2() -> None:
@@ -120,7 +120,7 @@ def test_without_rights(top: Path, inside: Member, deny: Callable[[], object]) -
 
 def open_while_its_path_changes(top: Path) -> set[bytes]:
     """Open a path that another thread writes to all the while; gives what was read."""
-    paths = [os.fsencode(top / name / "file") for name in ("public", "secret")]
+    paths = [os.fsencode(top / name / "inner" / "file") for name in ("public", "secret")]
     path = ctypes.create_string_buffer(paths[0])
     found: set[bytes] = set()
     going = True
@@ -187,7 +187,7 @@ def test_descriptors_that_fanotify_gives(top: Path, inside: Member, outsider: Me
 
     def seen() -> set[bytes]:
         for name in ("public", "secret"):
-            outsider.ask(operation.touch, top / name / "file", os.O_RDONLY)
+            outsider.ask(operation.touch, top / name / "inner" / "file", os.O_RDONLY)
         return inside.ask(told) & {b"public", b"secret"}
 
     assert seen() == {b"public", b"secret"}
@@ -197,12 +197,12 @@ def test_descriptors_that_fanotify_gives(top: Path, inside: Member, outsider: Me
 
 def account(top: Path) -> None:
     """Have the kernel write a line there for each process that ends."""
-    calls.check(calls.libc.acct(os.fsencode(top / "secret/file")))
+    calls.check(calls.libc.acct(os.fsencode(top / "secret/inner/file")))
     calls.check(calls.libc.acct(None))
 
 
 def swap_to(top: Path) -> None:
-    calls.check(calls.libc.swapon(os.fsencode(top / "secret/file"), 0))
+    calls.check(calls.libc.swapon(os.fsencode(top / "secret/inner/file"), 0))
 
 
 def dump_core(top: Path) -> None:
@@ -221,7 +221,7 @@ WRITTEN_BY_THE_KERNEL = (account, swap_to, dump_core)
 
 def test_files_that_the_kernel_writes(top: Path, inside: Member, deny: Callable[[], object]) -> None:
     """Who has the kernel write a file must be allowed to write it."""
-    inside.ask(os.chdir, top / "secret")
+    inside.ask(os.chdir, top / "secret/inner")
     before = [inside.errno(act, top) for act in WRITTEN_BY_THE_KERNEL]
     assert before == [0, errno.EINVAL, 0]  # no swap space, but it was opened
     deny()

@@ -36,24 +36,24 @@ def _open(path: Path | str, flags: int = os.O_RDONLY, at: int | None = None) -> 
 
 
 def by_name(top: Path) -> None:
-    _open(top / "secret/file")
+    _open(top / "secret/inner/file")
 
 
 def by_dots(top: Path) -> None:
-    _open(f"{top}//beside/../secret/./file")
+    _open(f"{top}//beside/../secret/./inner/file")
 
 
 def by_symlink_made_before(top: Path) -> None:
-    _open(top / "link/file")
+    _open(top / "link/inner/file")
 
 
 def by_symlink_made_after(top: Path) -> None:
-    (top / "beside/link").symlink_to(top / "secret/file")
+    (top / "beside/link").symlink_to(top / "secret/inner/file")
     _open(top / "beside/link")
 
 
 def by_chdir(top: Path) -> None:
-    os.chdir(top / "secret")
+    os.chdir(top / "secret/inner")
     try:
         _open("file")
     finally:
@@ -61,7 +61,7 @@ def by_chdir(top: Path) -> None:
 
 
 def by_fchdir(top: Path) -> None:
-    folder = os.open(top / "secret", os.O_PATH)
+    folder = os.open(top / "secret/inner", os.O_PATH)
     os.fchdir(folder)
     os.close(folder)
     try:
@@ -71,7 +71,7 @@ def by_fchdir(top: Path) -> None:
 
 
 def by_cwd_of_a_process(top: Path) -> None:
-    os.chdir(top / "secret")
+    os.chdir(top / "secret/inner")
     try:
         _open(f"/proc/{os.getpid()}/cwd/file")
     finally:
@@ -79,12 +79,12 @@ def by_cwd_of_a_process(top: Path) -> None:
 
 
 def by_root_of_a_process(top: Path) -> None:
-    _open(f"/proc/{os.getpid()}/root{top}/secret/file")
+    _open(f"/proc/{os.getpid()}/root{top}/secret/inner/file")
 
 
 def by_chroot(top: Path) -> None:
     root = os.open("/", os.O_PATH)
-    os.chroot(top / "secret")
+    os.chroot(top / "secret/inner")
     try:
         _open("/file")
     finally:
@@ -95,7 +95,7 @@ def by_chroot(top: Path) -> None:
 
 
 def by_o_path_then_openat(top: Path) -> None:
-    folder = os.open(top / "secret", os.O_PATH)
+    folder = os.open(top / "secret/inner", os.O_PATH)
     try:
         _open("file", at=folder)
     finally:
@@ -103,7 +103,7 @@ def by_o_path_then_openat(top: Path) -> None:
 
 
 def by_o_path_then_proc(top: Path) -> None:
-    path = os.open(top / "secret/file", os.O_PATH)
+    path = os.open(top / "secret/inner/file", os.O_PATH)
     try:
         _open(f"/proc/self/fd/{path}")
     finally:
@@ -114,7 +114,7 @@ def by_openat2(top: Path) -> None:
     folder = os.open(top, os.O_PATH)
     how = OpenHow(os.O_RDONLY, 0, RESOLVE_BENEATH)
     try:
-        words = folder, b"secret/file", ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
+        words = folder, b"secret/inner/file", ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
         os.close(operation.check(_libc.syscall(SYS_OPENAT2, *words)))
     finally:
         os.close(folder)
@@ -123,21 +123,21 @@ def by_openat2(top: Path) -> None:
 def by_file_handle(top: Path) -> None:
     mount = os.open(top, os.O_RDONLY)
     try:
-        os.close(calls.open_by_handle_at(mount, calls.name_to_handle_at(top / "secret/file"), os.O_RDONLY))
+        os.close(calls.open_by_handle_at(mount, calls.name_to_handle_at(top / "secret/inner/file"), os.O_RDONLY))
     finally:
         os.close(mount)
 
 
 def by_io_uring(top: Path) -> None:
-    os.close(uring.openat(top / "secret/file"))
+    os.close(uring.openat(top / "secret/inner/file"))
 
 
 def by_worker_of_io_uring(top: Path) -> None:
-    os.close(uring.openat(top / "secret/file", in_worker=True))
+    os.close(uring.openat(top / "secret/inner/file", in_worker=True))
 
 
 def by_bind_mount_of_it(top: Path) -> None:
-    _open(top / "bound/file")
+    _open(top / "bound/inner/file")
 
 
 def by_bind_mount_beneath_it(top: Path) -> None:
@@ -149,18 +149,18 @@ def by_bind_mount_of_the_file(top: Path) -> None:
 
 
 def by_bind_mount_of_all(top: Path) -> None:
-    _open(top / "bound-top/secret/file")
+    _open(top / "bound-top/secret/inner/file")
 
 
 def by_mount_namespace(top: Path) -> None:
     operation.check(_libc.unshare(calls.CLONE_NEWNS))
-    _open(top / "secret/file")
+    _open(top / "secret/inner/file")
 
 
 def by_detached_clone(top: Path) -> None:
     mount = calls.open_tree(top / "secret", calls.OPEN_TREE_CLONE)
     try:
-        _open("file", at=mount)
+        _open("inner/file", at=mount)
     finally:
         os.close(mount)
 
@@ -168,7 +168,7 @@ def by_detached_clone(top: Path) -> None:
 def by_detached_clone_of_all(top: Path) -> None:
     mount = calls.open_tree(top, calls.OPEN_TREE_CLONE | calls.AT_RECURSIVE)
     try:
-        _open("secret/file", at=mount)
+        _open("secret/inner/file", at=mount)
     finally:
         os.close(mount)
 
@@ -201,17 +201,19 @@ ROUTES = (
 
 @pytest.fixture
 def top(tree: Path) -> Iterator[Path]:
-    """Hold top/secret with files in it, and mounts of all that, on a tmpfs of the test's own."""
+    """Hold top/secret with a file deep in it, and mounts of all that, on a tmpfs of the test's own.
+
+    The rule is not on the directory that the file is in: where a walk would end early it would not be met.
+    """
     top = tree / "top"
     with filesystem.mounted("none", top, "tmpfs"):
         (top / "secret/inner").mkdir(parents=True)
-        for name in ("secret/file", "secret/inner/file"):
-            (top / name).write_text("text")
+        (top / "secret/inner/file").write_text("text")
         for name in ("beside", "bound", "bound-inner", "bound-top"):
             (top / name).mkdir()
         (top / "bound-file").touch()
         (top / "link").symlink_to("secret")
-        bound = {"bound": "secret", "bound-inner": "secret/inner", "bound-file": "secret/file", "bound-top": "."}
+        bound = {"bound": "secret", "bound-inner": "secret/inner", "bound-file": "secret/inner/file", "bound-top": "."}
         for name, source in bound.items():
             calls.mount(top / source, top / name, flags=calls.MS_BIND)
         yield top
@@ -365,11 +367,11 @@ def link_tmpfile(source: Path, target: Path) -> None:
 
 
 def test_tmpfile_linked_into_a_denied_folder(tree: Path, inside: Member, attach: rule.Attach) -> None:
-    for name in ("secret", "public"):
-        (tree / name).mkdir()
+    for name in ("secret/inner", "public/inner"):
+        (tree / name).mkdir(parents=True)
     attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), rule.deny(tree / "secret", Action.MAKE_REG)))
-    assert inside.errno(link_tmpfile, tree / "public", tree / "public/made") == 0
-    assert inside.errno(link_tmpfile, tree / "public", tree / "secret/made") == errno.EACCES
+    assert inside.errno(link_tmpfile, tree / "public", tree / "public/inner/made") == 0
+    assert inside.errno(link_tmpfile, tree / "public", tree / "secret/inner/made") == errno.EACCES
 
 
 @pytest.mark.parametrize("default", ["allow", "deny"])
