@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
 
 from landlock_bpf import errors, paths
+
+# Names and links that may be missing at the end of a path: more would not fit.
+_LINKS = os.pathconf("/", "PC_PATH_MAX")
 
 
 class Ascent:
@@ -58,15 +62,20 @@ class Ascent:
 
     def _first(self, path: str, *, follow: bool) -> int:
         flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-        while True:
+        for _ in range(_LINKS):
             try:
                 return self._open(path, flags)
             except FileNotFoundError:
+                path = path.rstrip("/")
+                if not flags & os.O_NOFOLLOW and os.path.islink(path):
+                    path = os.path.join(os.path.dirname(path), os.readlink(path))
+                    continue
                 path, _, name = path.rpartition("/")
                 if name in ("", ".."):  # nothing is above what is missing
                     raise
                 self.names.insert(0, name)
                 path, flags = path or "/", os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
     def _climb(self, path: str, fd: int) -> None:
         self.fds.append(fd)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
+import itertools
+import operator
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from landlock_bpf import (
     abi,
+    access,
     ascent,
     change,
     domain,
@@ -29,52 +32,27 @@ from landlock_bpf import (
     installation,
     ioctl_commands,
     merging,
-    names,
+    name_rules,
+    name_ways,
     policy,
     record,
     resolution,
     ruleset,
+    showing,
     sweep,
+    unasked,
     ways,
 )
 from landlock_bpf.abi import Action
 
 NOTHING = Action(0)
-# What is asked of a symbolic link itself, not of where it leads.
-_OF_LINK = hooks.OF_PARENT | Action.READLINK
 MOVES = ("rename", "link")
 # Before a command by its name or number: what is asked of ioctl(2) with it.
 IOCTL = "ioctl:"
 _EVERYTHING = (1 << 64) - 1
 _ALL_LAYERS = (1 << abi.Limit.LAYERS) - 1
-_MAKING = {
-    stat.S_IFREG: Action.MAKE_REG,
-    stat.S_IFDIR: Action.MAKE_DIR,
-    stat.S_IFLNK: Action.MAKE_SYM,
-    stat.S_IFCHR: Action.MAKE_CHAR,
-    stat.S_IFBLK: Action.MAKE_BLOCK,
-    stat.S_IFIFO: Action.MAKE_FIFO,
-    stat.S_IFSOCK: Action.MAKE_SOCK,
-}
-
-
 # What the engine says of open places, by their descriptors.
 Told = dict[int, abi.Explained]
-
-
-class _Asked(NamedTuple):
-    """What is asked of an object: an action of policies, and its bits as the engine has them.
-
-    Without `commands`, ioctl is asked for all that no rule names; several are such that no rule tells apart.
-    """
-
-    action: Action
-    mask: int
-    commands: tuple[int, ...] = ()
-
-    def of(self, said: Action | int, commands: tuple[int, ...]) -> int:
-        """Give of what a rule about `commands`, or all, says that which is asked."""
-        return ruleset.speaks(said, commands, self.commands[0] if self.commands else None) & self.action
 
 
 class Asker:
@@ -85,6 +63,10 @@ class Asker:
         self._index = index
         self._layers = layers
         self._permissive = permissive
+        # Patterns are numbered layer after layer.
+        self._first = [0, *itertools.accumulate(len(layer.patterns) for layer in layers)]
+        self._paths: dict[ascent.Ascent, name_rules.Path] = {}
+        self._unasked: set[str] = set()
         self._rules: dict[bytes, list[tuple[int, ruleset.Entry]]] = {}
         for number, layer in enumerate(layers):
             for entry in layer.entries:
@@ -92,27 +74,61 @@ class Asker:
 
     def answer(self, word: str, path: str, path2: str = "") -> explanation.Answer:
         """Answer for an action by its name, IOCTL and a command, or a move; OSError where a path cannot be looked at."""
+        self._paths.clear()
+        self._unasked.clear()
+        missing, questions = False, tuple(self._questions(word, path, path2))
+        if not path2:
+            is_there = os.path.lexists if access.is_of_link(word) else os.path.exists
+            missing = not is_there(path)
+        allowed = all(each.allowed for each in questions)
+        return explanation.Answer(word, path, path2, allowed, missing, tuple(sorted(self._unasked)), questions)
+
+    def _questions(self, word: str, path: str, path2: str) -> Iterator[explanation.Question]:
         if word in MOVES:
-            questions = tuple(self._move(word, path, path2))
-            return explanation.Answer(word, path, path2, all(each.allowed for each in questions), False, questions)
-        missing = not os.path.lexists(path)
-        if word.startswith(IOCTL):
-            questions = tuple(self._commands(ioctl_commands.numbers(word[len(IOCTL) :]), path))
-            return explanation.Answer(word, path, "", all(each.allowed for each in questions), missing, questions)
-        action = Action[word.upper()]
-        if action == Action.REFER and path2:
-            questions = (*self._ask(action, path), *self._ask(action, path2), *self._gain(path, path2))
-            return explanation.Answer(word, path, path2, all(each.allowed for each in questions), False, questions)
-        questions = tuple(self._ask(action, path))
-        return explanation.Answer(word, path, "", all(each.allowed for each in questions), missing, questions)
+            yield from self._move(word, path, path2)
+        elif word.startswith(IOCTL):
+            yield from self._commands(ioctl_commands.numbers(word[len(IOCTL) :]), path)
+        else:
+            action = Action[word.upper()]
+            yield from self._ask(action, path)
+            if action == Action.REFER and path2:
+                yield from self._ask(action, path2)
+                yield from self._gain(path, path2)
 
     def _ask(self, action: Action, path: str) -> Iterator[explanation.Question]:
         if action & (hooks.REMOVING | hooks.MAKING):
-            yield from self._seal(path, action)
-        with ascent.Ascent(path, follow=not action & _OF_LINK, parent=bool(action & hooks.OF_PARENT)) as places:
-            yield self._question(_Asked(action, int(action)), places)
+            yield from self._seal(path, directory=action == Action.MAKE_DIR)
+        elif action == Action.MOUNT:
+            yield from self._seal(path, follow=True)
+        yield from self._access(action, path)
+
+    def _access(self, action: Action, path: str) -> Iterator[explanation.Question]:
+        with ascent.Ascent(path, follow=not action & access.LINK, parent=bool(action & hooks.OF_PARENT)) as places:
+            yield from self._shown(access.Asked(action, int(action)), places)
             for mask, commands in self._classes() if action == Action.IOCTL else ():
-                yield self._question(_Asked(action, mask, commands), places)
+                yield self._question(access.Asked(action, mask, commands), places)
+
+    def _shown(self, asked: access.Asked, places: ascent.Ascent) -> Iterator[explanation.Question]:
+        """Ask for an action, on all mounts that show the object where its hook is not told which of them was used."""
+        yield self._question(asked, places)
+        if unasked.domain(asked.action, places):
+            self._unasked.add(unasked.DOMAIN)
+        if unasked.links(asked.action, places):
+            self._unasked.add(unasked.LINKS)
+        if not asked.action & self._mountless:
+            return
+        shown = showing.elsewhere(places.object)
+        if not shown.all:
+            self._unasked.add(unasked.MOUNTS)
+        for path in shown.paths:
+            with ascent.Ascent("/".join([path.rstrip("/"), *places.names]) or "/", follow=False) as others:
+                yield self._question(asked, others)
+
+    @functools.cached_property
+    def _mountless(self) -> Action:
+        """The actions of which all mounts are asked: some hooks for them are not in every kernel."""
+        there = (row.actions for row in hooks.MOUNTLESS if not row.optional or self._live.has(row.name))
+        return functools.reduce(operator.or_, there, NOTHING)
 
     def _classes(self) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Give the sets of ioctl commands that the layers tell apart, each with the engine's bit of it."""
@@ -136,17 +152,20 @@ class Asker:
                 for row in hooks.ACTIONS:
                     if row.action & hooks.plain(mask):
                         own = mask & ~int(hooks.EVERY & ~Action.IOCTL) if row.action == Action.IOCTL else int(row.action)
-                        yield self._question(_Asked(row.action, own, same), places)
+                        yield from self._shown(access.Asked(row.action, own, same), places)
 
-    def _seal(self, path: str, making: Action = NOTHING) -> Iterator[explanation.Question]:
-        """Ask whether something may be removed or replaced, or made where it is missing."""
-        with ascent.Ascent(path, follow=False) as places:
+    def _seal(
+        self, path: str, *, directory: bool = False, linked: bool = False, follow: bool = False
+    ) -> Iterator[explanation.Question]:
+        """Ask whether something may be removed, replaced or mounted on, made where it is missing, or linked."""
+        with ascent.Ascent(path, follow=follow) as places:
             told = self._live.ask(self._index, places.fds, 0)
-            whole = places.target
             if places.names:
-                found = self._sealed_names(places, told, making)
+                found = self._sealed_names(places, directory=directory)
+            elif places.object not in told:
+                found = {}
             else:
-                found = self._sealed(told[places.object], places, told) if places.object in told else {}
+                found = (self._denied_names if linked else self._sealed)(told[places.object], places)
             if found:
                 verdicts = tuple(
                     self._verdict(
@@ -154,66 +173,66 @@ class Asker:
                     )
                     for number, layer in enumerate(self._layers)
                 )
-                yield explanation.Question("seal", whole, verdicts, self._walk(None, places, told))
+                yield explanation.Question("seal", places.target, verdicts, self._walk(None, places, told))
 
-    def _sealed(self, answer: abi.Explained, places: ascent.Ascent, told: Told) -> dict[int, explanation.Rule | None]:
+    def _sealed(self, answer: abi.Explained, places: ascent.Ascent) -> dict[int, explanation.Rule | None]:
         """Give the layers in which the engine says that something is sealed, each with a rule that does it."""
         found: dict[int, explanation.Rule | None] = {}
-        for number, layer in enumerate(self._layers):
+        for number in range(len(self._layers)):
             if answer.sealed >> number & 1:
                 entries = (entry for other, entry in self._entries(answer) if other == number and entry.sealed)
                 rules = (_written(number, entry) for entry in entries)
-                found[number] = next(rules, None) or next((rule for rule, _ in self._named(number, layer, places, told)), None)
+                found[number] = next(rules, None) or next((each.rule for each in self._sayings(number, places)), None)
         return found
 
-    def _sealed_names(self, places: ascent.Ascent, told: Told, making: Action) -> dict[int, explanation.Rule | None]:
+    def _sealed_names(self, places: ascent.Ascent, *, directory: bool) -> dict[int, explanation.Rule | None]:
         """Give the layers in which a missing name may not be made: a denied one or, but as a directory, one on its way."""
         found: dict[int, explanation.Rule | None] = {}
-        for number, layer in enumerate(self._layers):
-            for rule, last in self._named(number, layer, places, told):
-                if last and (rule.denied or making != Action.MAKE_DIR):
+        for number in range(len(self._layers)):
+            for rule, name in self._sayings(number, places):
+                if name == 0 and (rule.denied or not directory):
                     found.setdefault(number, rule)
         return found
 
-    def _named(
-        self, number: int, layer: ruleset.Layer, places: ascent.Ascent, told: Told
-    ) -> Iterator[tuple[explanation.Rule, bool]]:
-        """Give the rules on names that the path, or one above it, has; and whether it is its last name that they speak of."""
-        beneath = {}
-        for fd, path in places.paths():
-            if fd in told:
-                parts = [os.fsencode(part) for part in places.target[len(path) :].split("/") if part]
-                beneath.update(dict.fromkeys(identity.names_of(bytes(told[fd].object)), parts))
-        for name in layer.names:
-            parts = beneath.get(name.parent, [])
-            for made, _, _ in names.prefixes(parts[: int(abi.Limit.MISSING)]):
-                if made == name.hash:
-                    last = made == [*names.prefixes(parts)][-1][0] if len(parts) <= abi.Limit.MISSING else False
-                    where = policy.Location(name.file, name.line)
-                    denied = Action(name.denied & hooks.EVERY)
-                    yield explanation.Rule(number, name.path, NOTHING, denied, where, name.commands), last
-        for tree in layer.trees:
-            parts = beneath.get(tree.object, [])
-            pattern = layer.patterns[tree.pattern]
-            matcher = names.pattern(pattern.text)
-            if any(map(matcher.matches, parts)):
-                yield _patterned(number, tree, pattern), matcher.matches(parts[-1])
+    def _denied_names(self, answer: abi.Explained, places: ascent.Ascent) -> dict[int, explanation.Rule | None]:
+        """Give the layers that deny a name what they do not deny the object: under another name it would be allowed."""
+        found: dict[int, explanation.Rule | None] = {}
+        for number in range(len(self._layers)):
+            # The engine tells all seals in one. Those of the object are no concern, nor of a name on the way to a denied one.
+            own = (answer.rule.sealed | answer.beneath.sealed) >> number & 1
+            rules = [rule for rule, name in self._sayings(number, places) if name == 0]
+            denying = next((rule for rule in rules if rule.denied), None)
+            if answer.sealed >> number & 1 and (denying or not (own or rules)):
+                found[number] = denying
+        return found
+
+    def _sayings(self, number: int, places: ascent.Ascent) -> list[name_rules.Saying]:
+        """Give what a layer says of the names of a path, of the last first."""
+        layer = self._layers[number]
+        if not layer.names and not layer.patterns:
+            return []
+        if places not in self._paths:
+            found = name_ways.find(self._live, self._index, places)
+            begins = {name.parent[identity.DEVICE] for each in self._layers for name in each.names}
+            if not found.all and found.device in begins:
+                self._unasked.add(unasked.NAMES)
+            self._paths[places] = found.path
+        return self._paths[places].sayings(number, layer, self._first[number])
 
     def _move(self, word: str, path: str, path2: str) -> Iterator[explanation.Question]:
         """Ask all that a rename or link is asked, in no particular order: all must be allowed."""
         mode = os.lstat(path).st_mode
-        kind = stat.S_IFMT(mode)
-        directory = os.path.dirname(os.path.abspath(path.rstrip("/")))
-        directory2 = os.path.dirname(os.path.abspath(path2.rstrip("/")))
+        yield from self._seal(path, linked=word == "link")
+        # A directory that is moved to the way of a denied path may have all of it within.
+        yield from self._seal(path2)
         if word == "rename":
-            yield from self._ask(Action.REMOVE_DIR if stat.S_ISDIR(mode) else Action.REMOVE_FILE, path)
+            yield from self._access(access.removing(mode), path)
             with contextlib.suppress(FileNotFoundError):
-                replaced = os.lstat(path2).st_mode
-                yield from self._ask(Action.REMOVE_DIR if stat.S_ISDIR(replaced) else Action.REMOVE_FILE, path2)
-        yield from self._ask(_MAKING[kind], path2)
-        if not os.path.samefile(directory, directory2):
-            yield from self._ask(Action.REFER, path)
-            yield from self._ask(Action.REFER, path2)
+                yield from self._access(access.removing(os.lstat(path2).st_mode), path2)
+        yield from self._access(access.making(mode), path2)
+        if not os.path.samefile(access.parent(path), access.parent(path2)):
+            yield from self._access(Action.REFER, path)
+            yield from self._access(Action.REFER, path2)
             yield from self._gain(path, path2)
 
     def _gain(self, path: str, path2: str) -> Iterator[explanation.Question]:
@@ -230,10 +249,9 @@ class Asker:
                 trees = self._live.ask(self._index, [old.object, target], _EVERYTHING)
                 leaves = stat.S_ISDIR(places.mode) and trees[old.object].trees & ~trees[target].trees
                 verdicts = []
-                first = 0  # patterns are numbered layer after layer
                 for number, layer in enumerate(self._layers):
+                    first = self._first[number]
                     left = any(each.denied and leaves >> first + place & 1 for place, each in enumerate(layer.patterns))
-                    first += len(layer.patterns)
                     words = {"skip": ~(1 << number) & _ALL_LAYERS, "source": places.object, "target": target}
                     gains = self._live.ask(self._index, [target], _EVERYTHING, **words)[target].gains
                     refused = bool(gains) or left
@@ -243,17 +261,18 @@ class Asker:
             if not all(verdict.allowed for verdict in verdicts):
                 yield explanation.Question("gain", places.target, tuple(verdicts), ())
 
-    def _question(self, asked: _Asked, places: ascent.Ascent) -> explanation.Question:
+    def _question(self, asked: access.Asked, places: ascent.Ascent) -> explanation.Question:
         told = self._live.ask(self._index, places.fds, asked.mask)
         verdicts = tuple(self._decided(asked, places, told)) if places.object in told else ()
         name, walk = (asked.action.name or "").lower(), self._walk(asked, places, told)
         return explanation.Question(name, places.target, verdicts, walk, asked.commands)
 
-    def _decided(self, asked: _Asked, places: ascent.Ascent, told: Told) -> Iterator[explanation.Verdict]:
+    def _decided(self, asked: access.Asked, places: ascent.Ascent, told: Told) -> Iterator[explanation.Verdict]:
         for number, layer in enumerate(self._layers):
-            # Rules on names speak of what is missing, too.
-            named = (rule for rule, _ in self._named(number, layer, places, told) if asked.of(rule.denied, rule.commands))
-            rule = next(named, None) if places.names else None
+            # Of what is there the engine knows what rules on names say.
+            sayings = self._sayings(number, places) if places.names else []
+            missing = (rule for rule, name in sayings if name < len(places.names))
+            rule = next((rule for rule in missing if asked.of(rule.denied, rule.commands)), None)
             if layer.programs or not layer.handled & asked.action:
                 yield self._verdict(number, layer, True, "programs" if layer.programs else "unhandled", None)
             elif rule:
@@ -263,7 +282,7 @@ class Asker:
             else:
                 yield self._allowed(number, layer, asked, places, told)
 
-    def _denied(self, number: int, layer: ruleset.Layer, asked: _Asked, places: ascent.Ascent) -> explanation.Verdict:
+    def _denied(self, number: int, layer: ruleset.Layer, asked: access.Asked, places: ascent.Ascent) -> explanation.Verdict:
         """Ask again for one layer alone: now the rule that decides is its own."""
         told = self._live.ask(self._index, places.fds, asked.mask, skip=~(1 << number) & _ALL_LAYERS)
         here = told[places.object]
@@ -274,11 +293,11 @@ class Asker:
             entries = (entry for entry in layer.entries if entry.object in keys and asked.of(entry.denied, entry.commands))
             rules = (_written(number, entry) for entry in entries)
         elif reason == abi.Reason.NAMED:
-            rules = (rule for rule, _ in self._named(number, layer, places, told) if asked.of(rule.denied, rule.commands))
+            rules = (rule for rule, _ in self._sayings(number, places) if asked.of(rule.denied, rule.commands))
         return self._verdict(number, layer, False, reason.name.lower(), next(rules, None))
 
     def _allowed(
-        self, number: int, layer: ruleset.Layer, asked: _Asked, places: ascent.Ascent, told: Told
+        self, number: int, layer: ruleset.Layer, asked: access.Asked, places: ascent.Ascent, told: Told
     ) -> explanation.Verdict:
         for fd in places.fds:
             for other, entry in self._entries(told[fd]) if fd in told else ():
@@ -291,7 +310,7 @@ class Asker:
     ) -> explanation.Verdict:
         return explanation.Verdict(number, layer.policy, allowed, bool(self._permissive >> number & 1), reason, rule)
 
-    def _walk(self, asked: _Asked | None, places: ascent.Ascent, told: Told) -> tuple[explanation.Place, ...]:
+    def _walk(self, asked: access.Asked | None, places: ascent.Ascent, told: Told) -> tuple[explanation.Place, ...]:
         """Tell what rules on the way say of what is asked, or of anything."""
         walk = []
         for fd, path in places.paths():
@@ -304,7 +323,7 @@ class Asker:
                 for number, layer in enumerate(self._layers):
                     keys = identity.names_of(bytes(answer.object))
                     trees = (tree for tree in layer.trees if tree.object in keys)
-                    written += [_patterned(number, tree, layer.patterns[tree.pattern]) for tree in trees]
+                    written += [name_rules.patterned(number, tree, layer.patterns[tree.pattern]) for tree in trees]
                 said = (rule.about(Action(asked.of(hooks.EVERY, rule.commands)) if asked else hooks.EVERY) for rule in written)
                 rules = [rule for rule in said if rule.allowed | rule.denied]
             walk.append(explanation.Place(path, tuple(rules), tuple(n for n in range(len(self._layers)) if sealed >> n & 1)))
@@ -366,9 +385,3 @@ def of_policies(policies: Sequence[policy.Policy]) -> Iterator[Asker]:
 def _written(layer: int, entry: ruleset.Entry) -> explanation.Rule:
     allowed, denied = (Action(actions & hooks.EVERY) for actions in (entry.allowed, entry.denied))
     return explanation.Rule(layer, entry.path, allowed, denied, policy.Location(entry.file, entry.line), entry.commands)
-
-
-def _patterned(layer: int, tree: ruleset.Tree, pattern: ruleset.Pattern) -> explanation.Rule:
-    denied = Action(pattern.denied & hooks.EVERY)
-    where = policy.Location(pattern.file, pattern.line)
-    return explanation.Rule(layer, tree.shown(pattern), NOTHING, denied, where, pattern.commands)

@@ -21,9 +21,10 @@ class Explainer:
 
     def __init__(self, pins: Path) -> None:
         """Take where the engine is pinned."""
+        self._progs = pins / "progs"
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
-            program = bpf.obj_get(pins / "progs" / "explain")
+            program = bpf.obj_get(self._progs / "explain")
             try:
                 self._link = bpf.link_create_iter(program, "explain", tid=threading.get_native_id())
             finally:
@@ -37,6 +38,10 @@ class Explainer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
+
+    def has(self, hook: str) -> bool:
+        """Whether the kernel has a hook that others lack."""
+        return (self._progs / hook).exists()
 
     def ask(
         self,

@@ -54,7 +54,7 @@ class Verdict:
 class Question:
     """One action asked of one object, each layer's verdict, and the walk from the object up to the root.
 
-    The action is a name of enum action, `seal` (that the object may be removed or replaced), `gain` (that it gains no right
+    The action is a name of enum action, `seal` (that its name may be made or taken away), `gain` (that it gains no right
     by moving) or `domain` (that an ioctl command does not lead out of it). What is asked of ioctl(2) is asked for `commands`;
     without these, for all that no rule names.
     """
@@ -73,11 +73,15 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """All that an access is asked; it is allowed if all of that is. `missing`: nothing is under that path."""
+    """All that an access is asked; it is allowed if all of that is. `missing`: nothing is under that path.
+
+    `unasked` names what is not asked here, and may be refused all the same: words of unasked.py.
+    """
 
     action: str
     path: str
     path2: str
     allowed: bool
     missing: bool
+    unasked: tuple[str, ...]
     questions: tuple[Question, ...]

@@ -392,6 +392,15 @@ HOOKS = (
 )
 
 
+# Those that are told no mount: a dentry, or an inode alone.
+MOUNTLESS = tuple(
+    row
+    for row in HOOKS
+    if row.actions
+    and any(kind in ("struct dentry *", "struct inode *") for kind, _ in row.args)
+    and not any(kind in ("const struct path *", "struct file *") for kind, _ in row.args)
+)
+
 # As plain numbers: an `&` of flags takes 7,000 instructions, and every command asks all rows.
 _MASKS = tuple((row, int(row.actions), int(row.need.value)) for row in HOOKS)
 

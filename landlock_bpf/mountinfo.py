@@ -30,19 +30,29 @@ def read() -> tuple[Mount, ...]:
         return tuple(parse(lines))
 
 
+def by_id() -> dict[int, Mount]:
+    """Read the same by the numbers that mounts have, which /proc/self/fdinfo tells of descriptors."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+        return dict(_parse(lines))
+
+
 def parse(lines: Iterable[str]) -> Iterator[Mount]:
     """Parse lines of mountinfo: id parent device root POINT options [tags...] - type source options.
 
     What is no such line is passed over: of some filesystems the kernel writes options as users gave them, with line feeds.
     """
+    return (mount for _id, mount in _parse(lines))
+
+
+def _parse(lines: Iterable[str]) -> Iterator[tuple[int, Mount]]:
     for line in lines:
         head, _, tail = line.partition(" - ")
         numbers, words = head.split(" "), tail.rstrip("\n").split(" ")
-        if len(numbers) < 6 or len(words) < 2:
+        if len(numbers) < 6 or len(words) < 2 or not numbers[0].isdecimal():
             continue
-        _id, _parent, device, root, point, *_options = numbers
+        number, _parent, device, root, point, *_options = numbers
         kind, _source, *options = words
-        yield Mount(plain(kind), device, plain(root), plain(point), options[0] if options else "")
+        yield int(number), Mount(plain(kind), device, plain(root), plain(point), options[0] if options else "")
 
 
 def plain(word: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The type of the filesystem that a path leads to, as statfs(2) has it."""
+"""The type of a filesystem, as statfs(2) has it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import sys
 _ROOM = 256  # for struct statfs, which begins with f_type, a long
 
 
-def magic(path: str | os.PathLike[str]) -> int | None:
-    """Give the magic number of a filesystem (linux/magic.h); None where the path cannot be looked at."""
+def magic(place: int | str | os.PathLike[str]) -> int | None:
+    """Give the magic number (linux/magic.h) of the filesystem of a path or an open descriptor, an O_PATH one too.
+
+    None where it cannot be looked at.
+    """
     buffer = ctypes.create_string_buffer(_ROOM)
-    if _libc().statfs(os.fsencode(path), buffer):
-        return None
-    return int.from_bytes(buffer.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder)
+    failed = _libc().fstatfs(place, buffer) if isinstance(place, int) else _libc().statfs(os.fsencode(place), buffer)
+    return None if failed else int.from_bytes(buffer.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder) & 0xFFFFFFFF
 
 
 @functools.cache

@@ -9,6 +9,10 @@ read, made, removed: of what is to be made or removed, its directory is asked. I
 
 `ioctl` asks for all ioctl commands: it is denied if one of them is. `ioctl:TIOCSTI` or `ioctl:0x5412` asks for one command,
 with all else that this needs, of a file that is opened now.
+
+Where the kernel does not tell by which mount a thing is reached, as for utimensat(2), each mount that shows it is asked: those
+of the caller's mount namespace, and all must allow. What is refused in every domain, to write to what controls the kernel, is
+no matter of policies and is not asked: `not asked:` says where that may be so, and what else is not to be seen from here.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from landlock_bpf import (
     policy_actions,
     policy_forms,
     terminal,
+    unasked,
 )
 from landlock_bpf.cli import layers, output
 
@@ -85,6 +90,7 @@ def describe(answer: explanation.Answer) -> Iterator[str]:
     yield f"{_verdict(answer.allowed)}: {what}"
     if answer.missing:
         yield "  nothing is there now: asked is what would hold if it were"
+    yield from (f"  not asked: {unasked.WORDS[word]}" for word in answer.unasked)
     for question in answer.questions:
         yield f"{_what(question, answer)} on {question.path}: {_verdict(question.allowed)}"
         for verdict in question.verdicts:
@@ -157,5 +163,10 @@ def _row(answer: explanation.Answer) -> tuple[str, ...]:
     for question, verdict in said:
         if verdict.rule or not verdict.allowed:
             of = f"{_what(question, answer)}: " if question.commands else ""
-            return answer.action, _verdict(answer.allowed), f"{of}layer {verdict.layer} {_says(verdict)}"
-    return answer.action, _verdict(answer.allowed), ""
+            return answer.action, _verdict(answer.allowed), f"{of}layer {verdict.layer} {_says(verdict)}{_open(answer)}"
+    return answer.action, _verdict(answer.allowed), _open(answer).lstrip(" -")
+
+
+def _open(answer: explanation.Answer) -> str:
+    """Say in a table that not all has been asked, where that may matter."""
+    return f" -- not asked: {', '.join(answer.unasked)}" if answer.unasked and answer.allowed else ""

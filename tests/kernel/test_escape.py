@@ -213,7 +213,7 @@ def test_records(bound: Member, outside: Member, reported: Callable[[], set[tupl
 
 
 def test_attributes_of_records(bound: Member, outside: Member) -> None:
-    """Whom a list of access lets in could hold the lock, in no domain; a lock that nobody can open to write ends all commands."""
+    """Whom a list of access lets in could hold the lock, in no domain; without one that is open to write no command goes on."""
     lock = record.RUN / "lock"
     for path in (lock, record.RULESETS):
         assert bound.errno(trigger.set_named, path, trigger.ACL, trigger.ACL_VALUE) == errno.EPERM, path

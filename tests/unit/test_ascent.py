@@ -73,3 +73,29 @@ def test_what_was_removed_is_refused_by_name(tmp_path: Path) -> None:
             errors.NotFoundError, match=r"leads to .*/gone \(deleted\), which is not to be found by a path; ask"
         ):
             ascent.Ascent(f"/proc/self/fd/{file.fileno()}", follow=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "follow", "target"),
+    [
+        ("file", True, "file"), ("link", True, "there/missing"), ("link", False, "link"), ("link/x", False, "there/missing/x"),
+        ("a/b", True, "a/b"), ("chain", True, "there/missing"), ("to/../file", True, "file"), ("to/x", False, "there/x"),
+    ],
+)  # fmt: skip
+def test_where_a_path_leads(path: str, follow: bool, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("there/missing")
+    (tmp_path / "chain").symlink_to(tmp_path / "link")
+    (tmp_path / "to").symlink_to("there")
+    monkeypatch.chdir(tmp_path)
+    for each in (path, str(tmp_path / path)):
+        with ascent.Ascent(each, follow=follow) as places:
+            assert places.target == str(tmp_path / target)
+
+
+def test_links_that_lead_to_one_another(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    with pytest.raises(OSError, match="symbolic links"), ascent.Ascent(str(tmp_path / "one"), follow=True):
+        pass

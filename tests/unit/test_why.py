@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, asker, cli, engine, explainer, explanation, policy, ruleset
+from landlock_bpf import abi, asker, cli, engine, explainer, explanation, names, policy, ruleset, unasked
 from landlock_bpf.abi import Action
 
 NOTHING = Action(0)
@@ -26,7 +28,7 @@ WALK = (
 
 def answer(*verdicts: explanation.Verdict, missing: bool = False) -> explanation.Answer:
     question = explanation.Question("read_file", "/work/secret/key", verdicts, WALK)
-    return explanation.Answer("read_file", "/work/secret/key", "", question.allowed, missing, (question,))
+    return explanation.Answer("read_file", "/work/secret/key", "", question.allowed, missing, (), (question,))
 
 
 def allowed(layer: int = 0) -> explanation.Verdict:
@@ -110,7 +112,7 @@ def of_commands(*commands: int, denied: bool = False) -> explanation.Question:
 
 def test_commands(told: list[explanation.Answer], capsys: pytest.CaptureFixture[str]) -> None:
     questions = (of_commands(), of_commands(0x5412, 0x12345678, denied=True))
-    told.append(explanation.Answer("ioctl", "/dev/tty", "", False, False, questions))
+    told.append(explanation.Answer("ioctl", "/dev/tty", "", False, False, (), questions))
     assert cli.main(["why", "workshop", "ioctl", "/dev/tty"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "denied: ioctl of /dev/tty",
@@ -134,6 +136,9 @@ class Trees(explainer.Explainer):
 
     def __init__(self, trees: dict[Path, int]) -> None:
         self.trees = trees
+
+    def has(self, hook: str) -> bool:
+        return True
 
     def ask(self, ruleset: int, fds: Iterable[int], asked: int, **_: object) -> dict[int, abi.Explained]:
         return {fd: abi.Explained(fd=fd, trees=self.trees.get(Path(f"/proc/self/fd/{fd}").readlink(), 0)) for fd in fds}
@@ -161,6 +166,95 @@ def test_by_whose_patterns_a_directory_may_not_leave(old: int, new: int, by: set
     answer = asked.answer("rename", str(tmp_path / "old/moved"), str(tmp_path / "new/moved"))
     assert {each.layer for question in answer.questions for each in question.verdicts if not each.allowed} == by
     assert {question.action for question in answer.questions if not question.allowed} == ({"gain"} if by else set())
+
+
+class Seals(Trees):
+    """An engine that knows objects by their inodes, which of them it seals, and that the first pattern's tree has all."""
+
+    def __init__(self, sealed: dict[Path, int], own: int = 0) -> None:
+        super().__init__({})
+        self.sealed = sealed
+        self.own = own
+
+    def ask(self, ruleset: int, fds: Iterable[int], asked: int, **_: object) -> dict[int, abi.Explained]:
+        return {fd: self.told(fd) for fd in fds}
+
+    def told(self, fd: int) -> abi.Explained:
+        sealed = self.sealed.get(Path(f"/proc/self/fd/{fd}").readlink(), 0)
+        rule = abi.Rule(sealed=sealed & self.own)
+        return abi.Explained(fd=fd, object=abi.Object(ino=os.fstat(fd).st_ino), trees=1, sealed=sealed, rule=rule)
+
+
+def of_names(top: Path, *parts: bytes) -> ruleset.Layer:
+    """Make a layer that denies *.pem, and a path beneath a folder."""
+    read, object = int(Action.READ_FILE), bytes(abi.Object(ino=top.stat().st_ino))
+    said = tuple(
+        ruleset.Name(object, made, len(last), read if whole else 0, f"{top}/secret", "p.toml", 2)
+        for made, last, whole in names.prefixes(parts)
+    )
+    patterns, trees = (ruleset.Pattern("*.pem", read, "p.toml", 1),), (ruleset.Tree(object, 0, str(top)),)
+    return ruleset.Layer("d", 1, "p", "p.toml", read, 0, 1, True, (), names=said, patterns=patterns, trees=trees)
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        ("make_dir way", True), ("make_reg way", False), ("rename folder way", False), ("rename file way", False),
+        ("rename folder free", True), ("rename folder x.pem", False), ("make_dir way/secret", False), ("link file way", False),
+        ("make_dir way/free", True), ("make_reg a/way", True), ("link file free", True), ("link file x.pem", False),
+    ],
+)  # fmt: skip
+def test_what_may_be_made_on_the_way_to_a_denied_path(words: str, allowed: bool, tmp_path: Path) -> None:
+    """A directory may be made there, which is empty, but none may be moved there."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    word, *paths = words.split()
+    asked = asker.Asker(Seals({}), 0, [of_names(tmp_path, b"way", b"secret")], 0)
+    answer = asked.answer(word, *(str(tmp_path / path) for path in paths))
+    assert answer.allowed == allowed
+    assert [each.action for each in answer.questions if not each.allowed] == ([] if allowed else ["seal"])
+
+
+@pytest.mark.parametrize(
+    ("name", "sealed", "own", "allowed"),
+    [
+        ("key.pem", 1, 0, False),  # its name is denied
+        ("key.pem", 1, 1, False),  # it has a rule as well
+        ("key", 1, 1, True),  # the file has a rule, which it takes along
+        ("way", 1, 0, True),  # where a directory ought to be
+        ("key", 1, 0, False),  # by another spelling
+        ("key.pem", 0, 0, True),  # the root of a mount has no name
+    ],
+)
+def test_a_denied_name_is_not_linked(name: str, sealed: int, own: int, allowed: bool, tmp_path: Path) -> None:
+    """Under another one what it is would be allowed."""
+    (tmp_path / name).write_text("")
+    live = Seals({tmp_path / name: sealed}, own)
+    asked = asker.Asker(live, 0, [of_names(tmp_path, b"way", b"secret")], 0)
+    paths = str(tmp_path / name), str(tmp_path / "free")
+    assert asked.answer("link", *paths).allowed == allowed
+    assert asked.answer("rename", *paths).allowed != bool(sealed)
+
+
+def test_a_name_beneath_a_permission_in_a_match(tmp_path: Path) -> None:
+    """Of directories that are there the engine decides, by the nearest rule; no rule is nearer to what is missing."""
+    (tmp_path / "x.pem/open").mkdir(parents=True)
+    asked = asker.Asker(Seals({}), 0, [of_names(tmp_path, b"secret")], 0)
+    assert asked.answer("read_file", str(tmp_path / "x.pem/open/new")).allowed
+    assert not asked.answer("read_file", str(tmp_path / "x.pem/open/new.pem")).allowed
+    assert not asked.answer("read_file", str(tmp_path / "secret")).allowed
+
+
+def test_what_is_not_asked_is_told(told: list[explanation.Answer], capsys: pytest.CaptureFixture[str]) -> None:
+    told.append(dataclasses.replace(answer(allowed()), unasked=("domain", "mounts")))
+    assert cli.main(["why", "workshop", "write_file", "/proc/sys/kernel/core_pattern"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("allowed: ")
+    assert lines[1:3] == [f"  not asked: {unasked.WORDS[word]}" for word in ("domain", "mounts")]
+    assert cli.main(["why", "workshop", "all", "/proc/sys/kernel/core_pattern"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(" -- not asked: domain, mounts")
+    assert cli.main(["why", "workshop", "all", "/proc/sys/kernel/core_pattern", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["unasked"] == ["domain", "mounts"]
 
 
 @pytest.mark.parametrize("word", ["ioctl:TIOCSTI", "ioctl:0x5412", "ioctl:21522", "ioctl:0"])
