@@ -3,38 +3,63 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import errno
 import fcntl
 import itertools
+import mmap
 import os
 import random
 import secrets
 import stat
 from pathlib import Path
 
+import filesystem
+import further
 import operation
 import pytest
 import rule
 from member import Member
 
-from landlock_bpf import asker, cli, controller, engine, explanation, policy, record
+from landlock_bpf import asker, cli, controller, engine, explanation, hooks, policy, record
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls, programs
 
-NAMES = ("a", "b", "c.pem", ".env")
+NAMES = ("a", "b", "c.pem", ".env", "way")
+PATTERNS = ("*.pem", ".env", "a*", "w*")
+# Nothing has this name at first, nor what is denied beneath it.
+WAY = "way"
+# A folder in each, which no rule is about: nothing but names keeps it where it is.
+SPARE = "spare"
 ACTIONS = (
     Action.READ_FILE,
     Action.WRITE_FILE,
     Action.READ_DIR,
     Action.MAKE_REG,
     Action.MAKE_DIR,
+    Action.MAKE_SYM,
+    Action.MAKE_FIFO,
     Action.REMOVE_FILE,
     Action.REMOVE_DIR,
     Action.REFER,
     Action.TRUNCATE,
+    Action.CHDIR,
+    Action.ACCESS,
+    Action.STAT,
+    Action.READLINK,
+    Action.GETXATTR,
+    Action.LISTXATTR,
+    Action.SETXATTR,
+    Action.CHMOD,
+    Action.CHOWN,
+    Action.UTIME,
+    Action.LOCK,
+    Action.MAP_EXEC,
 )
 HANDLED = Action(sum(ACTIONS))
-TRIES = 120
+TRIES = 240
+ATTRIBUTE = "trusted.attribute"
 
 
 def read(path: Path) -> None:
@@ -53,21 +78,80 @@ def create(path: Path) -> None:
     operation.touch(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
 
 
-# What is done, whether to a folder, a file or to nothing yet, and what `why` is asked about it.
+def symlink(path: Path) -> None:
+    os.symlink("elsewhere", path)
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 1)
+
+
+def chdir(path: Path) -> None:
+    programs.in_child(lambda: os.chdir(path))
+
+
+def access(path: Path) -> None:
+    if not os.access(path, os.F_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def getxattr(path: Path) -> None:
+    os.getxattr(path, ATTRIBUTE)
+
+
+def setxattr(path: Path) -> None:
+    os.setxattr(path, ATTRIBUTE, b"x")
+
+
+def chmod(path: Path) -> None:
+    os.chmod(path, 0o700)
+
+
+def chown(path: Path) -> None:
+    os.chown(path, 0, 0)
+
+
+def flock(path: Path) -> None:
+    further.opened(path, lambda fd: fcntl.flock(fd, fcntl.LOCK_SH))
+
+
+def map_exec(path: Path) -> None:
+    further.opened(path, lambda fd: further.mapped(fd, mmap.PROT_READ | mmap.PROT_EXEC))
+
+
+# What is done, whether to a folder, a file, a link itself or to nothing yet, and what `why` is asked about it.
 ONE = (
     (read, "file", ("read_file",)),
     (write, "file", ("write_file",)),
     (listing, "folder", ("read_dir",)),
     (create, "none", ("make_reg", "write_file")),
     (os.mkdir, "none", ("make_dir",)),
+    (symlink, "none", ("make_sym",)),
+    (os.mkfifo, "none", ("make_fifo",)),
     (os.unlink, "file", ("remove_file",)),
+    (os.unlink, "link", ("remove_file",)),
     (os.rmdir, "folder", ("remove_dir",)),
+    (truncate, "file", ("truncate",)),
+    (chdir, "folder", ("chdir",)),
+    (access, "file", ("access",)),
+    (access, "folder", ("access",)),
+    (os.stat, "file", ("stat",)),
+    (os.stat, "folder", ("stat",)),
+    (os.readlink, "link", ("readlink",)),
+    (getxattr, "file", ("getxattr",)),
+    (os.listxattr, "folder", ("listxattr",)),
+    (setxattr, "folder", ("setxattr",)),
+    (chmod, "file", ("chmod",)),
+    (chown, "folder", ("chown",)),
+    (os.utime, "file", ("utime",)),
+    (flock, "file", ("read_file", "lock")),
+    (map_exec, "file", ("read_file", "map_exec")),
 )
 TWO = ((os.rename, "rename"), (os.link, "link"))
 
 
 def grow(top: Path, chance: random.Random) -> list[Path]:
-    """Make a tree of folders and files three deep, one of each at least."""
+    """Make a tree of folders and files three deep, one of each at least, and links to some of them."""
     made = [top / "folder", top / "file"]
     made[0].mkdir()
     made[1].write_text("text")
@@ -75,33 +159,50 @@ def grow(top: Path, chance: random.Random) -> list[Path]:
         for parent in [top, *(each for each in made if each.is_dir())]:
             for name in NAMES:
                 path = parent / name
-                if path.exists() or len(path.relative_to(top).parts) != depth + 1 or chance.random() < 0.4:
+                if path.exists() or len(path.relative_to(top).parts) != depth + 1 or name == WAY or chance.random() < 0.4:
                     continue
                 if chance.random() < 0.6 and depth < 2:
                     path.mkdir()
                 else:
                     path.write_text("text")
                 made.append(path)
+    folders = [top, *(each for each in made if each.is_dir())]
+    for number in range(4):
+        (chance.choice(folders) / f"link{number}").symlink_to(chance.choice(made))
+    for folder in folders:
+        (folder / SPARE).mkdir()
     return made
 
 
-def some(chance: random.Random) -> Action:
-    return Action(sum(action for action in ACTIONS if chance.random() < 0.5)) or Action.READ_FILE
+def some(chance: random.Random, share: float = 0.5) -> Action:
+    return Action(sum(action for action in ACTIONS if chance.random() < share)) or Action.READ_FILE
 
 
 def made_up(top: Path, paths: list[Path], chance: random.Random) -> policy.Policy:
-    """Make a policy of a few rules. All allow to read in places, and deny something of `file`, which seals it."""
-    default = chance.choice(("allow", "deny"))
+    """Make a policy of a few rules. All allow to read in places, and deny something of `file`, which seals it.
+
+    All deny paths that are not there, in folders that are not there either, and names beneath folders.
+    """
+    default = chance.choice(("allow", "allow", "deny"))
     rules = [rule.allow(top, some(chance) | Action.READ_FILE | Action.READ_DIR), rule.deny(top / "file", Action.WRITE_FILE)]
-    for path in chance.sample(paths, min(len(paths), 4)):
+    for path in chance.sample(paths, min(len(paths), 3)):
         directory = path.is_dir()
-        usable = HANDLED if directory else Action.READ_FILE | Action.WRITE_FILE | Action.TRUNCATE
-        rules.append(chance.choice((rule.allow, rule.deny))(path, some(chance) & usable or Action.READ_FILE))
+        usable = HANDLED if directory else hooks.FILE & HANDLED
+        rules.append(chance.choice((rule.allow, rule.deny))(path, some(chance, 0.3) & usable or Action.READ_FILE))
+    folders = [top, *(path for path in paths if path.is_dir())]
+    for folder in chance.sample(folders, min(len(folders), 5)):
+        rules.append(rule.deny(folder / WAY / "secret", Action.READ_FILE))
+    for folder in chance.sample(folders, 2):
+        rules.append(rule.deny(folder, some(chance, 0.2), chance.choice(PATTERNS)))
     return rule.make(HANDLED, *rules, default=default, name=f"policy{chance.randrange(100)}")
 
 
-def kind_of(path: Path) -> str:
-    return "folder" if path.is_dir() else "file" if path.exists() else "none"
+def kinds_of(path: Path) -> set[str]:
+    """Say what a path is, and where it leads; what leads nowhere is a link alone."""
+    if not os.path.lexists(path):
+        return {"none"}
+    found = {"link"} if path.is_symlink() else set()
+    return found | ({"folder"} if path.is_dir() else {"file"} if path.is_file() else {"other"})
 
 
 def pick(top: Path, chance: random.Random) -> Path:
@@ -113,8 +214,24 @@ def pick(top: Path, chance: random.Random) -> Path:
     return path if path != top else top / "a"
 
 
+def pick_two(top: Path, chance: random.Random) -> tuple[Path, Path]:
+    """Choose what is moved or linked, and whereto: in half of the cases to the same folder, where names alone decide."""
+    path, share = pick(top, chance), chance.random()
+    if share < 0.3:
+        return path.parent / SPARE, path.parent / WAY
+    if share < 0.6:
+        return path, path.parent / f"free{chance.randrange(1000)}"
+    return path, pick(top, chance)
+
+
 def tell(asked: asker.Asker, *words: str) -> explanation.Answer:
     return asked.answer(*words)
+
+
+def is_at(path: Path, mount: Path) -> bool:
+    """Whether the last name of a path is beneath a mount."""
+    real = Path(os.path.realpath(path.parent))
+    return mount in (real, *real.parents)
 
 
 @pytest.mark.parametrize("layers", [1, 3])
@@ -126,31 +243,137 @@ def test_agrees_with_the_kernel(layers: int, tree: Path, inside: Member, attach:
     top = tree / "top"
     top.mkdir()
     paths = grow(top, chance)
-    name = attach(*(made_up(top, paths, chance) for _ in range(layers)))
+    wrong = []
     counted = {True: 0, False: 0}
+    with filesystem.mounted(top / "folder", top / "bound", flags=calls.MS_BIND) as bound:
+        name = attach(*(made_up(top, paths, chance) for _ in range(layers)))
+        with asker.of_domain(name) as asked:
+            for number in itertools.count():
+                if number >= TRIES and all(counted.values()):
+                    break
+                assert number < 100 * TRIES, f"seed {seed}: {counted}"
+                path = pick(top, chance)
+                if chance.random() < 0.5:
+                    act, word = chance.choice(TWO)
+                    path, path2 = pick_two(top, chance)
+                    if not os.path.lexists(path) or not path2.parent.is_dir() or path == path2:
+                        continue
+                    if is_at(path, bound) != is_at(path2, bound):
+                        continue  # EXDEV, whatever policies say
+                    answers, words = [tell(asked, word, str(path), str(path2))], (path, path2)
+                else:
+                    act, kind, questions = chance.choice(ONE)
+                    kinds = kinds_of(path)
+                    if kind not in kinds or not path.parent.is_dir():
+                        continue
+                    answers, words = [tell(asked, question, str(path)) for question in questions], (path,)
+                got = inside.errno(act, *words)
+                if got not in (0, errno.EACCES, errno.EXDEV, errno.ENODATA):
+                    continue
+                denied = got in (errno.EACCES, errno.EXDEV)
+                allowed = all(answer.allowed for answer in answers)
+                counted[allowed] += 1
+                if denied == allowed and not (denied and any(answer.unasked for answer in answers)):
+                    wrong.append((act.__name__, words, errno.errorcode.get(got), answers))
+    assert not wrong, f"seed {seed}: {dict(collections.Counter(each[0] for each in wrong))}, {wrong[0]}"
+
+
+def test_names_that_a_move_takes(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """A directory moved to the way of a denied path, and a link to a name that is denied, by whatever rule."""
+    (tree / "moved").mkdir()
+    for file in ("key.pem", "key", "secret"):
+        (tree / file).write_text("")
+    denied = Action.READ_FILE
+    name = attach(
+        rule.make(
+            denied,
+            rule.deny(tree / "way" / "on" / "secret", denied),
+            rule.deny(tree, denied, "*.pem"),
+            rule.deny(tree / "secret", denied),
+            default="allow",
+        )
+    )
+    tried = (
+        ("rename", "moved", "way", errno.EACCES),
+        ("rename", "moved", "key.pem", errno.EACCES),
+        ("link", "key.pem", "copy", errno.EACCES),
+        ("link", "key", "new.pem", errno.EACCES),
+        ("link", "key", "way", errno.EACCES),
+        ("link", "secret", "other", 0),  # the rule is the file's, whatever its name
+        ("link", "key", "copy", 0),
+        ("rename", "key", "key2", 0),
+        ("rename", "moved", "free", 0),
+    )
     with asker.of_domain(name) as asked:
-        for number in itertools.count():
-            if number >= TRIES and all(counted.values()):
-                break
-            assert number < 100 * TRIES, f"seed {seed}: {counted}"
-            path = pick(top, chance)
-            if chance.random() < 0.3:
-                act, word = chance.choice(TWO)
-                path2 = pick(top, chance)
-                if kind_of(path) == "none" or not path2.parent.is_dir() or path == path2:
-                    continue
-                answers, words = [tell(asked, word, str(path), str(path2))], (path, path2)
-            else:
-                act, kind, questions = chance.choice(ONE)
-                if kind_of(path) != kind or not path.parent.is_dir():
-                    continue
-                answers, words = [tell(asked, question, str(path)) for question in questions], (path,)
-            got = inside.errno(act, *words)
-            if got not in (0, errno.EACCES, errno.EXDEV):
-                continue
-            allowed = all(answer.allowed for answer in answers)
-            assert (got == 0) == allowed, (seed, act.__name__, words, errno.errorcode.get(got), answers)
-            counted[allowed] += 1
+        for word, old, new, comes in tried:
+            answer = asked.answer(word, str(tree / old), str(tree / new))
+            assert inside.errno(getattr(os, word), tree / old, tree / new) == comes, (word, old, new)
+            assert answer.allowed == (comes == 0), (word, old, new, answer)
+            seals = [question for question in answer.questions if question.action == "seal"]
+            assert len(seals) == (comes != 0)
+            assert all(seal.verdicts[0].rule for seal in seals)
+        assert asked.answer("make_dir", str(tree / "way")).allowed
+        assert not asked.answer("make_reg", str(tree / "way")).allowed
+
+
+def test_names_from_above_a_mount(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """Of the names of a denied path some are those of directories above the mount's root, which was made later."""
+    name = attach(rule.make(Action.READ_FILE, rule.deny(tree / "way" / "on" / "secret", Action.READ_FILE), default="allow"))
+    (tree / "way" / "on").mkdir(parents=True)
+    with filesystem.mounted(tree / "way" / "on", tree / "bound", flags=calls.MS_BIND) as bound, asker.of_domain(name) as asked:
+        for path, comes in ((bound / "secret", errno.EACCES), (bound / "other", 0)):
+            answer = asked.answer("make_reg", str(path))
+            assert answer.missing and not answer.unasked
+            assert answer.allowed == (comes == 0), answer
+            assert asked.answer("read_file", str(path)).allowed == (comes == 0)
+            assert inside.errno(create, path) == comes
+
+
+def test_all_mounts_are_asked(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """Hooks that are told no mount ask all that show the object: which of them denies is said."""
+    (tree / "here").mkdir()
+    (tree / "here" / "file").write_text("")
+    with filesystem.mounted(tree / "here", tree / "bound", flags=calls.MS_BIND) as bound:
+        (tree / "closed").mkdir()
+        with filesystem.mounted(tree / "here", tree / "closed" / "bound", flags=calls.MS_BIND) as closed:
+            actions = Action.UTIME | Action.CHMOD
+            name = attach(rule.make(actions, rule.deny(tree / "closed", actions), default="allow"))
+            with asker.of_domain(name) as asked:
+                assert asked.answer("chmod", str(bound / "file")).allowed
+                assert inside.errno(chmod, bound / "file") == 0
+                answer = asked.answer("utime", str(bound / "file"))
+                assert inside.errno(os.utime, bound / "file") == errno.EACCES
+                assert not answer.allowed and not answer.unasked
+                assert {each.path: each.allowed for each in answer.questions} == {
+                    str(tree / "here/file"): True, str(bound / "file"): True, str(closed / "file"): False,
+                }  # fmt: skip
+                with filesystem.mounted("none", tree / "closed", "tmpfs"):
+                    assert asked.answer("utime", str(bound / "file")).unasked == ("mounts",)
+
+
+def test_a_link_that_leads_nowhere(tree: Path, attach: rule.Attach) -> None:
+    """Asked is where it would lead, by the names there."""
+    (tree / "there").mkdir()
+    (tree / "link").symlink_to("there/key.pem")
+    name = attach(rule.make(Action.READ_FILE, rule.deny(tree / "there", Action.READ_FILE, "*.pem"), default="allow"))
+    with asker.of_domain(name) as asked:
+        answer = asked.answer("read_file", str(tree / "link"))
+        assert answer.missing and not answer.allowed
+        assert answer.questions[0].path == str(tree / "there/key.pem")
+
+
+@pytest.mark.parametrize(
+    ("word", "path", "unasked"),
+    [
+        ("write_file", "/proc/sys/kernel/core_pattern", True), ("read_file", "/proc/sys/kernel/core_pattern", False),
+        ("chmod", "/sys/kernel/mm", True), ("read_file", "/run/landlock-bpf", True), ("mount", "/mnt", True),
+        ("remove_file", "/run/landlock-bpf/x", True), ("write_file", "/etc/passwd", False),
+    ],
+)  # fmt: skip
+def test_what_leads_out_of_domains_is_not_asked(word: str, path: str, unasked: bool, attach: rule.Attach) -> None:
+    name = attach(rule.make(Action.READ_FILE, default="allow"))
+    with asker.of_domain(name) as asked:
+        assert asked.answer(word, path).unasked == (("domain",) if unasked else ())
 
 
 def test_a_file_and_its_domain_say_the_same(tree: Path, attach: rule.Attach) -> None:
