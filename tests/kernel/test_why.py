@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import errno
 import fcntl
@@ -178,14 +179,15 @@ def some(chance: random.Random, share: float = 0.5) -> Action:
     return Action(sum(action for action in ACTIONS if chance.random() < share)) or Action.READ_FILE
 
 
-def made_up(top: Path, paths: list[Path], chance: random.Random) -> policy.Policy:
-    """Make a policy of a few rules. All allow to read in places, and deny something of `file`, which seals it.
+def made_up(top: Path, paths: list[Path], layers: int, chance: random.Random) -> policy.Policy:
+    """Make a policy of a few rules, of fewer where there are several policies: else all together would allow nothing.
 
-    All deny paths that are not there, in folders that are not there either, and names beneath folders.
+    Each allows to read in places, and denies something of `file`, which seals it; denies paths that are not there, in folders
+    that are not there either, and names beneath folders.
     """
-    default = chance.choice(("allow", "allow", "deny"))
+    default = "deny" if chance.random() < 1 / (3 * layers) else "allow"
     rules = [rule.allow(top, some(chance) | Action.READ_FILE | Action.READ_DIR), rule.deny(top / "file", Action.WRITE_FILE)]
-    for path in chance.sample(paths, min(len(paths), 3)):
+    for path in chance.sample(paths, min(len(paths), 3 // layers)):
         directory = path.is_dir()
         usable = HANDLED if directory else hooks.FILE & HANDLED
         rules.append(chance.choice((rule.allow, rule.deny))(path, some(chance, 0.3) & usable or Action.READ_FILE))
@@ -218,6 +220,9 @@ def pick_two(top: Path, chance: random.Random) -> tuple[Path, Path]:
     """Choose what is moved or linked, and whereto: in half of the cases to the same folder, where names alone decide."""
     path, share = pick(top, chance), chance.random()
     if share < 0.3:
+        with contextlib.suppress(OSError):
+            (path.parent / SPARE).mkdir(exist_ok=True)
+            (path.parent / WAY).rmdir()
         return path.parent / SPARE, path.parent / WAY
     if share < 0.6:
         return path, path.parent / f"free{chance.randrange(1000)}"
@@ -246,7 +251,7 @@ def test_agrees_with_the_kernel(layers: int, tree: Path, inside: Member, attach:
     wrong = []
     counted = {True: 0, False: 0}
     with filesystem.mounted(top / "folder", top / "bound", flags=calls.MS_BIND) as bound:
-        name = attach(*(made_up(top, paths, chance) for _ in range(layers)))
+        name = attach(*(made_up(top, paths, layers, chance) for _ in range(layers)))
         with asker.of_domain(name) as asked:
             for number in itertools.count():
                 if number >= TRIES and all(counted.values()):
