@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import filesystem
 import further
 import operation
 import pytest
@@ -17,6 +18,7 @@ from member import Member
 
 from landlock_bpf import abi, controller, domain, engine, errors, events
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls
 
 READ = Action.READ_FILE
 
@@ -101,6 +103,41 @@ def test_names_of_an_inode(tree: Path, cgroup: Path, attach: rule.Attach) -> Non
         assert found == dict.fromkeys(policies, 0) | {"handles": errno.EACCES}
         reported = {(denial.verdict, denial.reason) for denial in events.read(follow=False)}
         assert reported == {(verdict, "crowded") for verdict in (events.DENIED, events.WOULD_BE_DENIED)}
+
+
+def bind(folder: Path, place: Path, count: int) -> None:
+    """Show a folder in so many places more."""
+    for number in range(count):
+        target = place / f"{number} of {count}"
+        target.mkdir(parents=True)
+        calls.mount(folder, target, flags=calls.MS_BIND)
+
+
+def test_mounts_of_a_filesystem(tree: Path, cgroup: Path, attach: rule.Attach) -> None:
+    """readlink(2) is told no mount, and asks on all on which the link is seen: beyond the limit nothing else denies it."""
+    asked = Action.READLINK | Action.CHDIR
+    for name, permissive in (("handles", False), ("reports", True)):
+        (cgroup / name).mkdir()
+        attach(rule.make(asked, default="allow", permissive=permissive), cgroup=cgroup / name)
+    with (
+        filesystem.mounted("none", tree / "mounted", "tmpfs") as place,
+        Member(before=calls.unshare) as crowding,  # which has that mount once more
+        Member(cgroup / "handles") as handles,
+        Member(cgroup / "reports") as reports,
+    ):
+        folder = operation.populate(place / "folder")
+        crowding.ask(bind, folder, tree / "places", abi.Limit.SHOWN - 3)
+        for act in (further.readlink, further.chdir):
+            assert (handles.errno(act, folder), reports.errno(act, folder)) == (0, 0)
+        crowding.ask(bind, folder, tree / "places", 2)
+        for _ in events.read(follow=False):
+            pass
+        for act in (further.readlink, further.chdir):
+            assert (handles.errno(act, folder), reports.errno(act, folder)) == (errno.EACCES, 0)
+        reported = {(denial.verdict, denial.hook, denial.reason) for denial in events.read(follow=False)}
+        verdicts, hooks = (events.DENIED, events.WOULD_BE_DENIED), ("inode_readlink", "inode_permission")
+        assert reported == {(verdict, hook, "crowded") for verdict in verdicts for hook in hooks}
+        assert handles.errno(further.readlink, operation.populate(tree / "folder")) == 0
 
 
 def test_name(tree: Path, attach: rule.Attach, cgroup: Path, live: controller.Controller) -> None:
