@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import filesystem
 import operation
 import pytest
 import rule
@@ -178,6 +179,26 @@ def test_files_by_which_disks_come_and_go(bound: Member, outside: Member) -> Non
     for path in PRESENCE:
         assert outside.errno(way.write_only, path) == 0, path
         assert bound.errno(way.write_only, path) == errno.EPERM, path
+
+
+# Filesystems that have one, with what they are mounted with; the twin of that in cgroup v1 is written as usual.
+STARTERS = (("cgroup", "none,name=landlock-bpf-tests", "release_agent"), ("binfmt_misc", "", "register"))
+
+
+@pytest.mark.parametrize(("kind", "data", "name"), STARTERS, ids=[row[0] for row in STARTERS])
+def test_files_that_name_a_program(
+    kind: str, data: str, name: str, tree: Path, bound: Member, outside: Member, reported: Callable[[], set[tuple[str, str]]]
+) -> None:
+    """The kernel starts it: for nobody in particular, or for whoever executes something."""
+    subprocess.run(["modprobe", "-a", "-q", "binfmt_misc"], check=True)
+    with filesystem.mounted("none", tree / "mounted", kind, data=data) as place:
+        for path in (place / name, place / ("notify_on_release" if kind == "cgroup" else "status")):
+            assert outside.errno(way.write_only, path) == 0, path
+        assert bound.errno(way.write_only, place / name) == errno.EPERM
+        assert bound.errno(way.reopen, place / name) == errno.EPERM
+        assert reported() == {("file_open", "domain")}
+        if kind == "cgroup":
+            assert bound.errno(way.write_only, place / "notify_on_release") == 0
 
 
 FOLDERS = (("tracefs", "/sys/kernel/tracing", "instances"), ("configfs", "/sys/kernel/config", "nvmet/hosts"))

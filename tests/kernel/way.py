@@ -18,9 +18,9 @@ from pathlib import Path
 from operation import check, touch
 
 BPFFS = Path("/sys/fs/bpf")
-# include/uapi/linux/bpf.h, enum bpf_cmd
+# include/uapi/linux/bpf.h, enum bpf_cmd; there are about 40, and those that are yet to come.
 BPF_MAP_CREATE, BPF_OBJ_PIN = 0, 6
-BPF_COMMANDS = range(38)
+BPF_COMMANDS = range(64)
 # arch/x86/entry/syscalls/syscall_64.tbl
 SYS_INIT_MODULE, SYS_FINIT_MODULE, SYS_KEXEC_LOAD, SYS_KEXEC_FILE_LOAD = 175, 313, 246, 320
 SYS_IOPERM, SYS_PERF_EVENT_OPEN, SYS_BPF, SYS_CLONE3 = 173, 298, 321, 435
