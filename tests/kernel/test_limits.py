@@ -140,6 +140,62 @@ def test_mounts_of_a_filesystem(tree: Path, cgroup: Path, attach: rule.Attach) -
         assert handles.errno(further.readlink, operation.populate(tree / "folder")) == 0
 
 
+def down(top: Path, depth: int) -> Path:
+    """Make a directory so many beneath another one."""
+    path = top.joinpath(*["d"] * depth)
+    path.mkdir(parents=True)
+    return path
+
+
+def mount_in_itself(folder: Path, place: Path, count: int) -> None:
+    """Bind a folder to a place, and again to `in` there, and so on."""
+    (folder / "in").mkdir()
+    for _ in range(count):
+        calls.mount(folder, place, flags=calls.MS_BIND)
+        place /= "in"
+
+
+def test_mounts_on_the_way_up(tree: Path, cgroup: Path, attach: rule.Attach) -> None:
+    """Each with its filesystem's own way, which is as long as may be: so many are gone up, not a tenth more."""
+    most, used = int(abi.Limit.CROSSED), 3  # "/", the tree's and the one that is made
+
+    def prepare() -> None:
+        filesystem.unshare(tree)
+        folder = operation.populate(down(tree / "mounted", abi.Limit.DEPTH - 2) / "folder")
+        mount_in_itself(folder, tree / "empty", most + most // 10)
+
+    with Member(cgroup, before=prepare) as inside:
+        reached = tree.joinpath("empty", *["in"] * (most - used - 1))
+        beyond = tree.joinpath("empty", *["in"] * (most + most // 10 - 1))
+        assert (inside.errno(operation.read, reached), inside.errno(operation.read, beyond)) == (0, 0)
+        attach(rule.make(READ, rule.allow("/", READ)))
+        for _ in events.read(follow=False):
+            pass
+        assert inside.errno(operation.read, reached) == 0
+        assert inside.errno(operation.read, beyond) == errno.EACCES
+        assert {(denial.hook, denial.reason) for denial in events.read(follow=False)} == {("file_open", "depth")}
+
+
+def test_directories_on_the_filesystems_own_way(tree: Path, cgroup: Path, attach: rule.Attach) -> None:
+    """The way that is used is short; above a bind mount a denial may be as well, so what cannot be gone up is denied."""
+    deep = {"reached": int(abi.Limit.DEPTH), "beyond": abi.Limit.DEPTH + 2}
+
+    def prepare() -> None:
+        filesystem.unshare(tree)
+        for name, depth in deep.items():
+            folder = operation.populate(down(tree / "mounted" / name, depth - 2) / "folder")
+            (tree / name).mkdir()
+            calls.mount(folder, tree / name, flags=calls.MS_BIND)
+
+    with Member(cgroup, before=prepare) as inside:
+        assert [inside.errno(operation.read, tree / name) for name in deep] == [0, 0]
+        attach(rule.make(READ, rule.allow("/", READ)))
+        for _ in events.read(follow=False):
+            pass
+        assert {name: inside.errno(operation.read, tree / name) for name in deep} == {"reached": 0, "beyond": errno.EACCES}
+        assert {(denial.hook, denial.reason) for denial in events.read(follow=False)} == {("file_open", "disconnected")}
+
+
 def test_name(tree: Path, attach: rule.Attach, cgroup: Path, live: controller.Controller) -> None:
     policies = [rule.make(READ, default="allow")]
     live.attach("n" * 63, policies, cgroup)
