@@ -83,7 +83,7 @@ __noinline int ask_shown(struct room *room, __u32 domain, _Bool anywhere)
 	if (!see(&room->sight, domain) || !(access->asked & room->sight.handled_any))
 		return 0;
 	dentry = CAST(struct dentry, access->dentry);
-	bpf_iter_num_new(&steps, 0, LIMIT_SHOWN);
+	bpf_iter_num_new(&steps, 0, LIMIT_SHOWN + 1); /* the last sees that there are no more */
 	while (error >= 0 && bpf_iter_num_next(&steps)) {
 		address = next_mount(dentry->d_sb, address);
 		if (!address)

@@ -251,11 +251,12 @@ ROWS = (
         "return error;",
         "test_unattached.py::test_other_options",
     ),
-    mutation.of_engine(
+    mutation.of_places(
         "pivot-root",
-        "mount.h",
-        "return error ? error : ask_mount(new_path, HOOK_SB_PIVOTROOT);",
-        "return error;",
+        (
+            mutation.Change("bpf/mount.h", "error = ask_mount(new_path, HOOK_SB_PIVOTROOT);", "error = 0;"),
+            mutation.Change("bpf/mount.h", "return error ? error : ask_mount(old_path, HOOK_SB_PIVOTROOT);", "return error;"),
+        ),
         "test_mounts.py::test_in_a_domain[pivot_root]",
     ),
     mutation.of_engine(
