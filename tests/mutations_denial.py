@@ -425,4 +425,11 @@ ROWS = (
         "made ^= made >> 28",
         "build/test_decide.py::test_hashes_of_names",
     ),
+    mutation.of_engine(
+        "all-mounts",
+        "metadata.h",
+        "\t\terror = ask_domain(room, domain);\n",
+        "\t\terror = ask_domain(room, domain);\n\t\taddress = 0;\n\t\tbreak;\n",
+        "test_shown.py::test_denied_on_one_of_its_mounts",
+    ),
 )

@@ -254,6 +254,20 @@ def test_on_the_command_line(files: list[Path], tree: Path, live: controller.Con
         assert process.errno(operation.touch, files[1], os.O_RDONLY) == 0
 
 
+def test_one_thread_on_the_command_line(files: list[Path], tree: Path) -> None:
+    path = tree / "policy.toml"
+    path.write_text(f'default = "allow"\n[[path_beneath]]\nparent = ["{files[0]}"]\ndenied_access = ["read_file"]\n')
+    with Member() as process, Member() as other:
+        _, second = process.ask(begin_threads, 2)
+        words = ("confine", process.pid, "-p", path, "--name", "intern", "--thread")
+        status, _, err = run(*words, other.pid)
+        assert (status, f"there is no thread {other.pid} of process {process.pid}" in err) == (1, True)
+        assert run(*words, second)[::2] == (0, "")
+        assert process.ask(in_threads, files[0]) == [0, errno.EACCES]
+        assert process.ask(attempt, files[0]) == 0
+        assert process.ask(in_threads, files[1]) == [0, 0]
+
+
 def test_from_another_pid_namespace(files: list[Path], live: controller.Controller) -> None:
     """Threads have the numbers that they have there."""
 

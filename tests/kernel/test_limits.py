@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 from collections.abc import Iterator
@@ -138,6 +139,42 @@ def test_mounts_of_a_filesystem(tree: Path, cgroup: Path, attach: rule.Attach) -
         verdicts, hooks = (events.DENIED, events.WOULD_BE_DENIED), ("inode_readlink", "inode_permission")
         assert reported == {(verdict, hook, "crowded") for verdict in verdicts for hook in hooks}
         assert handles.errno(further.readlink, operation.populate(tree / "folder")) == 0
+
+
+@contextlib.contextmanager
+def no_room_for_opened() -> Iterator[None]:
+    """Fill the map of rights refused at open, by addresses that no file has."""
+    live = engine.find()
+    assert live
+    with live:
+        fake = dict.fromkeys(range(1, abi.Limit.OPENED + 1), bytes(ctypes.sizeof(abi.Opened)))
+        live.opened.update_batch(fake)
+        try:
+            yield
+        finally:
+            live.opened.delete_batch(fake)
+
+
+def test_files_with_a_right_refused_at_open(tree: Path, cgroup: Path, attach: rule.Attach) -> None:
+    """Without room for what is refused, which would then be allowed, the open fails; where nothing is, it does not."""
+    folder, twin = operation.populate(tree / "folder"), operation.populate(tree / "twin")
+    for name, permissive in (("denies", False), ("reports", True)):
+        (cgroup / name).mkdir()
+        allowed = rule.allow(tree / "twin", Action.TRUNCATE)
+        attach(rule.make(Action.TRUNCATE, allowed, permissive=permissive), cgroup=cgroup / name)
+    with Member(cgroup / "denies") as denies, Member(cgroup / "reports") as reports:
+        assert denies.errno(operation.update, folder) == 0
+        with no_room_for_opened():
+            for _ in events.read(follow=False):
+                pass
+            assert denies.errno(operation.update, folder) == errno.EACCES
+            seen = {(denial.verdict, denial.hook, denial.reason) for denial in events.read(follow=False)}
+            assert seen == {(events.DENIED, "file_open", "full")}
+            assert denies.errno(operation.read, folder) == 0
+            assert denies.errno(operation.update, twin) == 0
+            assert reports.errno(operation.update, folder) == 0
+        assert denies.errno(operation.update, folder) == 0
+        assert denies.errno(operation.truncate_opened, folder) == errno.EACCES
 
 
 def down(top: Path, depth: int) -> Path:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import deadline
+import operation
 import pytest
+from member import Member
 
 from landlock_bpf import controller
 
@@ -184,6 +187,84 @@ def test_life_of_a_domain(secret: Path, tree: Path, cgroup: Path) -> None:
     assert "life" not in run("list")[1]
     status, _, err = run("detach", "life")
     assert (status, err) == (1, "landlock-bpf: there is no domain life; `landlock-bpf list` names those in force\n")
+
+
+def test_permissive(secret: Path) -> None:
+    """What would be denied is done, and told; without the word it is denied."""
+    words = ("--name", "trial", "--deny", f"{secret}:read_file", "--", "cat", secret / "file")
+    assert run("run", *words)[:2] == (1, "")
+    assert run("events", "--no-follow")[0] == 0  # what was so far
+    status, out, err = run("run", "--permissive", *words)
+    assert (status, out) == (0, "hidden\n"), err
+    told = run("events", "--no-follow")[1].splitlines()
+    assert told and all(" WOULD BE DENIED " in line and " domain=trial " in line for line in told)
+    assert any(f" WOULD BE DENIED EACCES read_file {secret}/file " in line for line in told)
+
+
+def test_rules_added_and_removed(secret: Path, tree: Path, cgroup: Path, cleared: None) -> None:
+    """At once, for who is in the domain already; the other rules stay."""
+    for path in (secret / "inner", tree / "open"):
+        path.mkdir()
+        (path / "file").write_text("")
+    policy = tree / "policy.toml"
+    policy.write_text(f'default = "allow"\n[[path_beneath]]\nparent = ["{secret}"]\ndenied_access = ["write_file"]\n')
+    assert run("attach", "-p", policy, "--cgroup", cgroup, "--name", "workshop")[0] == 0
+    paths = (secret / "file", secret / "inner/file", tree / "open/file")
+
+    with Member(cgroup) as inside:
+
+        def read() -> list[int]:
+            assert inside.errno(operation.touch, secret / "file", os.O_WRONLY) == errno.EACCES
+            return [inside.errno(operation.touch, path, os.O_RDONLY) for path in paths]
+
+        assert read() == [0, 0, 0]
+        for words, expected in (
+            (("add", "workshop", "--deny", f"{secret}:read_file"), [errno.EACCES, errno.EACCES, 0]),
+            (("add", "workshop", "--ro", secret / "inner"), [errno.EACCES, 0, 0]),
+            (("remove", "workshop", secret / "inner"), [errno.EACCES, errno.EACCES, 0]),
+        ):
+            assert run("rule", *words) == (0, "", ""), words
+            assert read() == expected, words
+        assert run("rule", "remove", "workshop", secret) == (0, "", "")
+        assert [inside.errno(operation.touch, secret / "file", flags) for flags in (os.O_RDONLY, os.O_WRONLY)] == [0, 0]
+        status, _, err = run("rule", "remove", "workshop", secret)
+        assert (status, f"the domain workshop was given no rule on {secret}; " in err) == (1, True)
+
+
+OCI = (
+    '{{"ociVersion": "1.2.0", "process": {{"landlock": {{"{key}": {{"handledAccessFS": ["write_file"]}},'
+    ' "rules": {{"pathBeneath": [{{"allowedAccess": ["write_file"], "paths": ["{top}/open", "/dev"]}}]}}}}}}}}'
+)
+SETPRIV = (
+    "--landlock-access fs:write-file --landlock-rule path-beneath:write-file:{top}/open --landlock-rule path-beneath::/dev"
+)
+VARIABLES = {"LL_FS_RO": "/", "LL_FS_RW": "{top}/open:/dev"}
+# A file of another tool, or the words of `run` instead.
+FORMS = {
+    "OCI 1111": (OCI.replace("{key}", "ruleset"), ()),
+    "OCI 1241": (OCI.replace("{key}", "handledAccess"), ()),
+    "setpriv": (SETPRIV, ()),
+    "setpriv's words": ("", tuple(SETPRIV.split())),
+    "sandboxer": ("".join(f"{name}={value}\n" for name, value in VARIABLES.items()), ()),
+    "sandboxer's variables": ("", ("-p", "env:")),
+    "landrun": ("--rox / --rw {top}/open --rw /dev --unrestricted-network", ()),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_of_other_tools(name: str, secret: Path, tree: Path) -> None:
+    """All of these allow writing in one folder alone."""
+    text, words = FORMS[name]
+    (tree / "open").mkdir()
+    (tree / "policy").write_text(text.format(top=tree))
+    given = [word.format(top=tree) for word in words] or ["-p", tree / "policy"]
+    environ = {**os.environ, **{name: value.format(top=tree) for name, value in VARIABLES.items()}}
+    script = f"echo new >{tree}/open/file; echo new >{secret}/file; cat {tree}/open/file {secret}/file"
+    (tree / "open/file").write_text("old\n")
+    status, out, err = run("run", *given, "--", "sh", "-c", script, env=environ)
+    assert (status, out) == (0, "new\nhidden\n"), err
+    assert err.count("Permission denied") == 1
+    assert run("run", "--rwx", "/", "--", "sh", "-c", script)[1] == "new\nnew\n"
 
 
 def test_mistakes_of_a_policy_are_told_at_once(tree: Path, cgroup: Path, listed: Listed) -> None:

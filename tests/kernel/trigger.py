@@ -348,8 +348,12 @@ def set_flags(path: Path, flags: int) -> None:
     _file_attr(path, SYS_FILE_SETATTR, FileAttr(fa_xflags=flags))
 
 
+def get_flags(path: Path) -> None:
+    _file_attr(path, SYS_FILE_GETATTR, FileAttr())
+
+
 def file_getattr(folder: Path) -> None:
-    _file_attr(folder / "from" / "file", SYS_FILE_GETATTR, FileAttr())
+    get_flags(folder / "from" / "file")
 
 
 def file_setattr(folder: Path) -> None:
