@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from typing import NamedTuple
 
@@ -50,8 +49,3 @@ def making(mode: int) -> Action:
 
 def removing(mode: int) -> Action:
     return Action.REMOVE_DIR if stat.S_ISDIR(mode) else Action.REMOVE_FILE
-
-
-def parent(path: str) -> str:
-    """Give the directory of a path's last name, links on the way to it followed."""
-    return os.path.dirname(path.rstrip("/")) or ("/" if path.startswith("/") else ".")

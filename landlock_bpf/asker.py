@@ -34,6 +34,7 @@ from landlock_bpf import (
     merging,
     name_rules,
     name_ways,
+    paths,
     policy,
     record,
     resolution,
@@ -230,7 +231,7 @@ class Asker:
             with contextlib.suppress(FileNotFoundError):
                 yield from self._access(access.removing(os.lstat(path2).st_mode), path2)
         yield from self._access(access.making(mode), path2)
-        if not os.path.samefile(access.parent(path), access.parent(path2)):
+        if not os.path.samefile(*(ascent.directory(paths.absolute(each)) for each in (path, path2))):
             yield from self._access(Action.REFER, path)
             yield from self._access(Action.REFER, path2)
             yield from self._gain(path, path2)
