@@ -85,7 +85,7 @@ ACTIONS = (
         Action.OPEN_BLOCK,
         "file",
         None,
-        "Open a block device. Where no rule allows that of any, none is mounted.",
+        "Open a block device. Where no rule allows that of any, none is mounted (EPERM).",
         singly=True,
         withheld=True,
     ),
