@@ -33,11 +33,11 @@ typedef unsigned short umode_t;
 #define MS_REMOUNT	    (1U << 5) /* include/uapi/linux/mount.h */
 #define MS_BIND		    (1U << 12)
 #define MS_MOVE		    (1U << 13)
-#define FS_REQUIRES_DEV	    1
 #define MS_UNBINDABLE	    (1U << 17)
 #define MS_PRIVATE	    (1U << 18)
 #define MS_SLAVE	    (1U << 19)
 #define MS_SHARED	    (1U << 20)
+#define FS_REQUIRES_DEV	    1
 #define FMODE_READ	    (1U << 0)
 #define FMODE_WRITE	    (1U << 1)
 #define FMODE_EXEC	    (1U << 5) /* in f_flags, as __FMODE_EXEC */
