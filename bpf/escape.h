@@ -9,10 +9,10 @@
 #include "emit.h"
 
 /*
- * Refuse in one domain, and report it: hook, reason and place are in the report. A domain that
- * merely reports, in all its layers, does so here as well.
+ * Refuse in one domain, by some of its layers, and report it: hook, reason and place are in the
+ * report. Where all of them merely report, they do so here as well.
  */
-static __noinline int refuse_in(__u32 domain, struct report *report, _Bool quiet)
+static __noinline int refuse_by(__u32 domain, __u32 layers, struct report *report, _Bool quiet)
 {
 	struct sight sight = {};
 	struct ruleset *ruleset = see_ruleset(&sight, domain);
@@ -20,19 +20,26 @@ static __noinline int refuse_in(__u32 domain, struct report *report, _Bool quiet
 
 	if (!ruleset)
 		return 0;
-	enforced = ~ruleset->permissive & ((1U << (ruleset->layers & 31)) - 1);
+	layers &= (1U << (ruleset->layers & 31)) - 1;
+	enforced = layers & ~ruleset->permissive;
 	report->refusal.serial = sight.serial;
 	report->refusal.domain = domain;
 	report->refusal.error = -EPERM;
 	report->refusal.permissive = !enforced;
 	for_each_layer(layer, LIMIT_LAYERS) {
 		report->refusal.layer = layer;
-		if (enforced & (1U << layer))
+		if ((enforced ? enforced : layers) & (1U << layer))
 			break;
 	}
 	if (!quiet)
 		emit(report);
 	return enforced ? -EPERM : 0;
+}
+
+/* The same, whatever the layers say. */
+static __always_inline int refuse_in(__u32 domain, struct report *report, _Bool quiet)
+{
+	return refuse_by(domain, ~0U, report, quiet);
 }
 
 /* Refuse to whoever is in a domain. A global function: see walk_up(). */

@@ -301,7 +301,9 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0xc048b300: /* MMC_IOC_CMD */
 	case 0xc008b301: /* MMC_IOC_MULTI_CMD */
 	case 0xc058420b: /* CCISS_PASSTHRU */
+	case 0xc054420b: /* CCISS_PASSTHRU32 */
 	case 0xc0604212: /* CCISS_BIG_PASSTHRU */
+	case 0xc0584212: /* CCISS_BIG_PASSTHRU32 */
 	case 0xc1944d01: /* MEGASAS_IOC_FIRMWARE */
 	case 0xc1144d01: /* MEGASAS_IOC_FIRMWARE32 */
 	case 0x00042008: /* FSACTL_SENDFIB of aacraid */

@@ -78,6 +78,7 @@ typedef unsigned short umode_t;
 #define BTRFS_SUPER_MAGIC     0x9123683EUL
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630UL
 #define ECRYPTFS_SUPER_MAGIC  0xf15f
+#define UBIFS_SUPER_MAGIC     0x24051905UL
 #define PROC_SUPER_MAGIC      0x9fa0UL
 #define SYSFS_MAGIC	      0x62656572UL
 #define CGROUP_SUPER_MAGIC    0x27e0ebUL

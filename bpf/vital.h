@@ -77,13 +77,17 @@ static __always_inline _Bool is_of_presence(const struct short_name *name)
 {
 	return IS_NAMED(name, "delete") || IS_NAMED(name, "remove") || IS_NAMED(name, "scan") ||
 	       IS_NAMED(name, "rescan") || IS_NAMED(name, "dev_rescan") ||
-	       IS_NAMED(name, "reset") || IS_NAMED(name, "authorized") || IS_NAMED(name, "eject") ||
-	       IS_NAMED(name, "issue_lip") || IS_NAMED(name, "driver_override");
+	       IS_NAMED(name, "reset") || IS_NAMED(name, "link_reset") ||
+	       IS_NAMED(name, "hard_reset") || IS_NAMED(name, "issue_lip") ||
+	       IS_NAMED(name, "enable") || IS_NAMED(name, "disable") || IS_NAMED(name, "eject") ||
+	       IS_NAMED(name, "authorized") || IS_NAMED(name, "driver_override") ||
+	       IS_NAMED(name, "bConfigurationV"); /* bConfigurationValue: 15 bytes are read */
 }
 
 /*
  * Whether a file of sysfs belongs to no device, or to the machine's parts (CPUs, memory, machine
- * checks, which may start a program), or to a disk: by these, one is copied to another.
+ * checks, which may start a program), or to a disk: by these, one is copied to another; or has
+ * devices come and go.
  */
 static __always_inline _Bool is_vital_sysfs(const struct lineage *lineage,
 					    const struct short_name *name)
@@ -245,7 +249,8 @@ static __always_inline int refuse_mount(const struct path *path, __u32 hook)
 	return refuse_escape(hook, (__u64)real_mount(path->mnt), (__u64)path->dentry);
 }
 
-/* Refuse a filesystem on a disk, which is read by that, where no rule allows to open any. */
+/* Refuse a filesystem on a disk, which is read by that, by layers of which no rule allows to open
+ * any. */
 static __noinline int refuse_disk(void)
 {
 	struct report report = { .refusal = { .refused = MASK(ACTION_OPEN_BLOCK),
@@ -261,8 +266,8 @@ static __noinline int refuse_disk(void)
 	for_each_domain(domain, &subject)
 	{
 		ruleset = see_ruleset(&sight, domain);
-		if (!error && ruleset && ruleset->diskless & ~ruleset->permissive)
-			error = refuse_in(domain, &report, 0);
+		if (!error && ruleset && ruleset->diskless)
+			error = refuse_by(domain, ruleset->diskless, &report, 0);
 	}
 	return error;
 }
@@ -277,7 +282,7 @@ static __always_inline int on_sb_set_mnt_opts(struct super_block *sb, void *mnt_
 					      unsigned long *set_kern_flags)
 {
 	overlay_seen(sb);
-	if (sb->s_type->fs_flags & FS_REQUIRES_DEV)
+	if (sb->s_type->fs_flags & FS_REQUIRES_DEV || sb->s_magic == UBIFS_SUPER_MAGIC)
 		return refuse_disk();
 	if (sb->s_magic != CGROUP_SUPER_MAGIC && sb->s_magic != OVERLAYFS_SUPER_MAGIC &&
 	    sb->s_magic != ECRYPTFS_SUPER_MAGIC)

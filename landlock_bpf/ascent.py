@@ -11,9 +11,6 @@ from collections.abc import Iterator
 
 from landlock_bpf import errors, paths
 
-# Names and links that may be missing at the end of a path: more would not fit.
-_LINKS = os.pathconf("/", "PC_PATH_MAX")
-
 
 class Ascent:
     """Open places on the way from an object up to the root; a context manager. The object is first."""
@@ -62,13 +59,13 @@ class Ascent:
 
     def _first(self, path: str, *, follow: bool) -> int:
         flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-        for _ in range(_LINKS):
+        for _ in range(paths.LONGEST):  # names and links that may be missing at the end: more would not fit
             try:
                 return self._open(path, flags)
             except FileNotFoundError:
                 path = path.rstrip("/")
                 if not flags & os.O_NOFOLLOW and os.path.islink(path):
-                    path = os.path.join(os.path.dirname(path), os.readlink(path))
+                    path = paths.tidy(os.path.join(os.path.dirname(path), os.readlink(path)))
                     continue
                 path, _, name = path.rpartition("/")
                 if name in ("", ".."):  # nothing is above what is missing

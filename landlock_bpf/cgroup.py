@@ -14,7 +14,6 @@ from pathlib import Path
 
 from landlock_bpf import errors, mountinfo, statfs
 
-_SUPER_MAGIC = 0x63677270  # CGROUP2_SUPER_MAGIC of linux/magic.h
 _FILEID_KERNFS = 0xFE  # include/linux/exportfs.h
 _HANDLE = struct.Struct("=IiQ")  # struct file_handle with the 8 bytes of a kernfs id
 _GONE = (errno.ENOENT, errno.ENODEV)  # to look it up, to read one of its files
@@ -35,7 +34,7 @@ def check(path: Path) -> Path:
     """Give the full path of a control group; NotFoundError where there is none."""
     full = path if path.is_absolute() else mount_point() / path
     # Version 1 has another type; any folder can have files of the same names.
-    if not os.path.isdir(full) or statfs.magic(full) != _SUPER_MAGIC:
+    if not os.path.isdir(full) or statfs.magic(full) != statfs.CGROUP2_SUPER_MAGIC:
         what = "is no cgroup2 directory" if full.exists() else "does not exist"
         raise errors.NotFoundError(f"the control group {full} {what}; make it with mkdir beneath {mount_point()}")
     return Path(os.path.realpath(full))

@@ -20,6 +20,8 @@ _READ, _WRITE = (os.O_RDONLY, os.O_RDWR), (os.O_WRONLY, os.O_RDWR)
 _ACCESS = os.O_WRONLY | os.O_RDWR
 _FLAGS = re.compile(r"^flags:\s*([0-7]+)$", re.M)  # of /proc/PID/fdinfo/FD
 _DELETED = " (deleted)"
+# Character devices that read and write disks: reaches_disks() in bpf/vital.h.
+_DISK_MAJORS, _DEVICE_MAPPER = (21, 90, 162), (10, 236)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +104,7 @@ def _of_process(pid: int, said: Iterable[_Layer]) -> Iterator[Held]:
         try:
             found = os.stat(f"{folder}/{number}")
             target = os.readlink(f"{folder}/{number}")
-            rights = _rights(pid, number, found.st_mode)
+            rights = _rights(pid, number, found)
             if not target.startswith("/") or not rights:
                 continue
             way = list(_way(pid, target, found))
@@ -116,11 +118,12 @@ def _of_process(pid: int, said: Iterable[_Layer]) -> Iterator[Held]:
             yield Held(pid, int(number), target)
 
 
-def _rights(pid: int, number: str, mode: int) -> int:
+def _rights(pid: int, number: str, found: os.stat_result) -> int:
     """Say what an open file gives whatever policies come: what the engine asks at open alone, as bpf/file.h has it.
 
     To execute it, it is opened again, and all else is asked when it is done.
     """
+    mode = found.st_mode
     told = _FLAGS.search(Path(f"/proc/{pid}/fdinfo/{number}").read_text())
     flags = int(told[1], 8) if told else os.O_RDWR
     if flags & os.O_PATH:
@@ -132,8 +135,14 @@ def _rights(pid: int, number: str, mode: int) -> int:
     if writes:
         rights |= Action.WRITE_FILE | Action.TRUNCATE
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-        rights |= Action.IOCTL_DEV | Action.OPEN_BLOCK
+        rights |= Action.IOCTL_DEV
+    if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and _reaches_disks(found.st_rdev)):
+        rights |= Action.OPEN_BLOCK
     return int(rights)
+
+
+def _reaches_disks(device: int) -> bool:
+    return os.major(device) in _DISK_MAJORS or (os.major(device), os.minor(device)) == _DEVICE_MAPPER
 
 
 def _denied(said: _Layer, way: _Way, rights: int) -> int:

@@ -85,7 +85,7 @@ ACTIONS = (
         Action.OPEN_BLOCK,
         "file",
         None,
-        "Open a block device. Where no rule allows that of any, none is mounted (EPERM).",
+        "Open a block device. Where a layer has no rule that allows it, no disk is mounted (EPERM, `sb_set_mnt_opts`).",
         singly=True,
         withheld=True,
     ),

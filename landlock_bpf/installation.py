@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from landlock_bpf import program, questions
 
-BPF_FS_MAGIC = 0xCAFE4A11
 # The version that was loaded when it was compared last, and how the sources of it looked then.
 KNOWN = RUN / "engine"
 FTRACE = Path("/proc/sys/kernel/ftrace_enabled")
@@ -247,7 +246,7 @@ def _check_args(hook: str, found: int | None, expected: int) -> None:
 
 
 def _mount_bpffs() -> None:
-    if statfs.magic(BPFFS) == BPF_FS_MAGIC:
+    if statfs.magic(BPFFS) == statfs.BPF_FS_MAGIC:
         return
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(b"bpf", bytes(BPFFS), b"bpf", 0, None):

@@ -37,8 +37,8 @@ def elsewhere(fd: int) -> Shown:
     own = mounts.get(mount_id(fd))
     if own is None:
         return Shown((), False)  # detached, or outside of our root
-    found = {path: _is_open(path, number, fd) for number, _, path in _others(fd, own, mounts)}
-    return Shown(tuple(path for path, opened in found.items() if opened), all(found.values()))
+    found = [(path, _is_open(path, number, fd)) for number, _, path in _others(fd, own, mounts)]
+    return Shown(tuple(dict.fromkeys(path for path, opened in found if opened)), all(opened for _, opened in found))
 
 
 def above(fd: int) -> Above:

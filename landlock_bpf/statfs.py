@@ -8,6 +8,8 @@ import functools
 import os
 import sys
 
+# include/uapi/linux/magic.h
+CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC = 0x63677270, 0xCAFE4A11
 _ROOM = 256  # for struct statfs, which begins with f_type, a long
 
 

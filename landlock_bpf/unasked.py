@@ -24,8 +24,8 @@ VITAL = {
     "PROC_SUPER_MAGIC": 0x9FA0,
     "SYSFS_MAGIC": 0x62656572,
     "CGROUP_SUPER_MAGIC": 0x27E0EB,
-    "CGROUP2_SUPER_MAGIC": 0x63677270,
-    "BPF_FS_MAGIC": 0xCAFE4A11,
+    "CGROUP2_SUPER_MAGIC": statfs.CGROUP2_SUPER_MAGIC,
+    "BPF_FS_MAGIC": statfs.BPF_FS_MAGIC,
     "DEBUGFS_MAGIC": 0x64626720,
     "TRACEFS_MAGIC": 0x74726163,
     "SECURITYFS_MAGIC": 0x73636673,
@@ -39,14 +39,15 @@ _CHANGING = (
     Action.WRITE_FILE | Action.TRUNCATE | Action.CHMOD | Action.CHOWN | Action.RECEIVE | Action.MOUNT
     | hooks.MAKING | hooks.REMOVING | Action.REFER
 )  # fmt: skip
-_OPENING = Action.READ_FILE | Action.READ_DIR | Action.EXECUTE
+# Refused of the controller's records alone.
+_OF_RECORDS = Action.READ_FILE | Action.READ_DIR | Action.EXECUTE | Action.SET_ACL | Action.FILE_SETATTR
 
 
 def domain(action: Action, places: ascent.Ascent) -> bool:
     """Whether it may be refused in every domain."""
     if action == Action.MOUNT:
-        return True  # by who else is in the mount namespace, and where commands come to the engine
-    if not action & (_CHANGING | _OPENING):
+        return True  # by who else is in the mount namespace, where commands come to the engine, and what is mounted
+    if not action & (_CHANGING | _OF_RECORDS):
         return False
     return bool(action & _CHANGING and statfs.magic(places.object) in _VITAL) or _is_record(places)
 

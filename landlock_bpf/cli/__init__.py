@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import io
@@ -67,7 +68,8 @@ SUBCOMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; wrong usage and --help raise SystemExit, as argparse does."""
-    _open_missing_streams()
+    with contextlib.suppress(OSError):
+        _open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names are others', and may fit into no encoding
     words = sys.argv[1:] if argv is None else [*argv]  # once cli/list.py is imported, `list` is that here

@@ -145,7 +145,9 @@ def _run(args: argparse.Namespace, soft: policy.Policy, user: invoker.Invoker | 
 def _allowable(denials: Iterable[events.Denial]) -> Iterable[learning.Asked]:
     """Give what rules can allow; tell the rest."""
     for denial in denials:
-        if denial.reason not in _ALLOWABLE or denial.rule or denial.path.startswith("..."):
+        # Of a disk that is mounted no hook is told which it is.
+        pathless = denial.path.startswith("...") or denial.hook == "sb_set_mnt_opts"
+        if denial.reason not in _ALLOWABLE or denial.rule or pathless:
             cli.complain(f"stays denied: {events.format_text(denial)}")
         else:
             yield learning.Asked(denial.action, denial.path, denial.path2)

@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 
 from landlock_bpf import errors
 
+# Why a file cannot be replaced that may be written in place.
+_IN_PLACE = (errno.EBUSY, errno.EACCES, errno.EPERM, errno.EINVAL)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -42,13 +45,22 @@ def write(path: Path, data: bytes) -> None:
     caller could not make as they are.
     """
     try:
-        if _is_replaceable(path):
-            with opened(path) as place:
-                replace(place, data, None, mode=0o666)
-        else:
+        if not (_is_replaceable(path) and _replaced(path, data)):
             path.write_bytes(data)
     except OSError as error:
         raise _cannot_write(path, error.errno or 0) from error
+
+
+def _replaced(path: Path, data: bytes) -> bool:
+    """Replace a file; False where one is there that cannot be, as it is a mount point, or none may be made beside it."""
+    try:
+        with opened(path) as place:
+            replace(place, data, None, mode=0o666)
+    except errors.KernelError as error:
+        if error.errno in _IN_PLACE and path.exists():
+            return False
+        raise
+    return True
 
 
 def _is_replaceable(path: Path) -> bool:
@@ -93,7 +105,7 @@ def replace(place: Place, data: bytes, owner: tuple[int, int] | None, *, mode: i
 
     No link is followed: one by the file's name is replaced. The file that was there before, and still is, hands down the owner
     and mode that it had; else the new one is the `owner`'s, user and group, or the caller's, and as `mode` and the umask have
-    it: readable for nobody else.
+    it: with the default, readable for nobody else.
     """
     part = f".landlock-bpf-{os.urandom(16).hex()}"  # which nobody can guess
     directory, name = place.directory, place.path.name

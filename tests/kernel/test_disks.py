@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import mmap
 import os
@@ -18,7 +19,7 @@ import rule
 import way
 from member import Member
 
-from landlock_bpf import controller
+from landlock_bpf import controller, events
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
@@ -35,7 +36,9 @@ COMMANDS = {
     "MMC_IOC_CMD": 0xC048B300,
     "MMC_IOC_MULTI_CMD": 0xC008B301,
     "CCISS_PASSTHRU": 0xC058420B,
+    "CCISS_PASSTHRU32": 0xC054420B,
     "CCISS_BIG_PASSTHRU": 0xC0604212,
+    "CCISS_BIG_PASSTHRU32": 0xC0584212,
     "MEGASAS_IOC_FIRMWARE": 0xC1944D01,
     "MEGASAS_IOC_FIRMWARE32": 0xC1144D01,
     "FSACTL_SENDFIB": 0x42008,
@@ -95,8 +98,19 @@ def test_disk_that_nobody_has_mounted(
     name = attach(rule.make(Action.MOUNT, allow_mounts, default="allow"))
     assert inside.errno(calls.mount, "none", own, "tmpfs") == 0
     assert inside.errno(calls.mount, disk, own, "ext4") == errno.EPERM
-    opened = rule.allow(disk, Action.OPEN_BLOCK)
-    live.update(name, [rule.make(Action.MOUNT | Action.OPEN_BLOCK, allow_mounts, opened, default="allow")])
+    opened = rule.make(Action.MOUNT | Action.OPEN_BLOCK, allow_mounts, rule.allow(disk, Action.OPEN_BLOCK), default="allow")
+    closed = rule.make(Action.MOUNT, allow_mounts, default="allow")
+    live.update(name, [opened, closed])
+    for _ in events.read(follow=False):
+        pass
+    assert inside.errno(calls.mount, disk, own, "ext4") == errno.EPERM
+    (told,) = events.read(follow=False)
+    assert (told.action, told.reason, told.layer, told.verdict) == (Action.OPEN_BLOCK, "no_rule", 1, events.DENIED)
+    live.update(name, [opened, dataclasses.replace(closed, permissive=True)])
+    assert inside.errno(calls.mount, disk, own, "ext4") == 0
+    assert {each.verdict for each in events.read(follow=False) if each.layer == 1} == {events.WOULD_BE_DENIED}
+    live.update(name, [opened])
+    inside.ask(calls.umount, own, calls.MNT_DETACH)
     assert inside.errno(calls.mount, disk, own, "ext4") == 0
 
 

@@ -7,7 +7,6 @@ import contextlib
 import errno
 import mmap
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,16 +111,19 @@ def list_anew(folder: Path, turning: Path) -> None:
     os.close(os.open(folder, os.O_RDONLY))
 
 
-def list_all_the_while(folder: Path, turning: Path, stop: Path) -> Counter[int]:
-    """Count the errnos."""
+def list_all_the_while(folder: Path, turning: Path) -> Counter[int]:
+    """Count the errnos till told to stop."""
+    (shared,) = _shared
+    counts = memoryview(shared).cast("Q")
     seen: Counter[int] = Counter()
-    while not stop.exists():
+    while not shared[0]:
         seen[trial.errno_of(list_anew, folder, turning)] += 1
+        counts[1] += 1
     return seen
 
 
 def test_no_walk_outlives_its_policy(
-    preempted: None, tree: Path, inside: Member, attach: rule.Attach, live: controller.Controller
+    preempted: None, tree: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller
 ) -> None:
     """A walk that is interrupted while the policy is replaced goes on in rules that are still there."""
     folder = tree.joinpath("secret", *["d"] * DEPTH)
@@ -134,16 +136,19 @@ def test_no_walk_outlives_its_policy(
     handled = Action.READ_DIR | Action.MAKE_FIFO
     sides = [rule.make(each, denied, slow, default="allow") for each in (handled | Action.MAKE_SOCK, handled)]
     name = attach(sides[0])
-    inside.begin(list_all_the_while, folder, turning, tree / "stop")
-    try:
-        for number in range(2 * ROUNDS):
-            time.sleep(0.05)
-            with preemption.urgent():
-                live.update(name, [sides[(number + 1) % 2]])
-    finally:
-        (tree / "stop").write_text("")
-    seen = inside.end()
-    assert set(seen) == {errno.EACCES} and seen[errno.EACCES] > 50
+    shared = mmap.mmap(-1, mmap.PAGESIZE)
+    counts = memoryview(shared).cast("Q")
+    with Member(cgroup, before=lambda: _share(shared)) as inside:
+        inside.begin(list_all_the_while, folder, turning)
+        try:
+            for number in range(2 * ROUNDS):
+                goal = counts[1] + 2
+                deadline.until(lambda goal=goal: counts[1] >= goal, "two more walks")  # type: ignore[misc]
+                with preemption.urgent():
+                    live.update(name, [sides[(number + 1) % 2]])
+        finally:
+            shared[0] = 1
+        assert set(inside.end()) == {errno.EACCES}
 
 
 def test_no_mixture(file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:

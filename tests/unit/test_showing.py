@@ -59,6 +59,12 @@ def test_one_that_cannot_be_opened(tree: Path, deep: int, monkeypatch: pytest.Mo
     assert showing.elsewhere(deep) == showing.Shown((), False)
 
 
+def test_one_beneath_another_at_the_same_place(tree: Path, deep: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = mounts(tree, own="/here", all="/")
+    monkeypatch.setattr(mountinfo, "by_id", lambda: {6: found[8], **found})
+    assert showing.elsewhere(deep) == showing.Shown((str(tree / "all/here/deep"),), False)
+
+
 def test_what_shows_too_little(tree: Path, deep: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mountinfo, "by_id", lambda: mounts(tree, own="/here", covered="/her", part="/here/deep/er"))
     assert showing.elsewhere(deep) == showing.Shown((), True)

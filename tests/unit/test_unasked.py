@@ -34,7 +34,7 @@ def test_what_may_lead_out_of_domains(action: Action, path: str, may_be: bool) -
         assert unasked.domain(action, places) == may_be
 
 
-@pytest.mark.parametrize("action", [Action.READ_FILE, Action.WRITE_FILE, Action.STAT])
+@pytest.mark.parametrize("action", [Action.READ_FILE, Action.WRITE_FILE, Action.SET_ACL, Action.FILE_SETATTR, Action.STAT])
 def test_records(action: Action, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "RUN", tmp_path / "run")
     (tmp_path / "run" / "rulesets").mkdir(parents=True)
