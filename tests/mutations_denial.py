@@ -168,9 +168,9 @@ ROWS = (
     ),
     mutation.of_engine(
         "overlay",
-        "object.h",
-        "\tif (layers)\n",
-        "\tif (layers && !read_address(address + (__s64)state->layout.overlay_upper))\n",
+        "walk.h",
+        "walk->key.object.subvol &= ~SEEN_THROUGH_OVERLAY;",
+        "walk->key.object.subvol = ~0ULL;",
         "test_filesystems.py::test_overlay",
         "test_overlay_layers.py::test_what_is_copied_up",
     ),
