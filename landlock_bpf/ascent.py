@@ -76,8 +76,9 @@ class Ascent:
 
     def _climb(self, path: str, fd: int) -> None:
         self.fds.append(fd)
-        if not stat.S_ISDIR(os.fstat(fd).st_mode):
-            if not _is_at(fd, self.path(fd)):
+        status = os.fstat(fd)
+        if not stat.S_ISDIR(status.st_mode):
+            if not paths.is_at(self.path(fd), status):
                 what = f"{path} leads to {self.path(fd)}, which is not to be found by a path"
                 raise errors.NotFoundError(f"{what}; ask about what is in a directory of this mount namespace")
             fd = self._open(os.path.dirname(self.path(fd)), os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY)
@@ -95,12 +96,3 @@ class Ascent:
 def directory(path: str) -> str:
     """Give the directory that has the last name of an absolute path; above "..", that is what is above where it leads."""
     return f"{path}/.." if path.endswith("/..") else os.path.dirname(path)
-
-
-def _is_at(fd: int, path: str) -> bool:
-    """Whether a path leads to what is open: what was removed, is hidden by a mount, or never had a path has none such."""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return False
-    return os.path.samestat(found, os.fstat(fd))

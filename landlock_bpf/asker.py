@@ -50,7 +50,6 @@ NOTHING = Action(0)
 MOVES = ("rename", "link")
 # Before a command by its name or number: what is asked of ioctl(2) with it.
 IOCTL = "ioctl:"
-_EVERYTHING = (1 << 64) - 1
 _ALL_LAYERS = (1 << abi.Limit.LAYERS) - 1
 # What the engine says of open places, by their descriptors.
 Told = dict[int, abi.Explained]
@@ -247,14 +246,14 @@ class Asker:
                 return
             target = fcntl.fcntl(new.object, fcntl.F_DUPFD_CLOEXEC, places.object + 1)
             try:
-                trees = self._live.ask(self._index, [old.object, target], _EVERYTHING)
+                trees = self._live.ask(self._index, [old.object, target], explainer.EVERYTHING)
                 leaves = stat.S_ISDIR(places.mode) and trees[old.object].trees & ~trees[target].trees
                 verdicts = []
                 for number, layer in enumerate(self._layers):
                     first = self._first[number]
                     left = any(each.denied and leaves >> first + place & 1 for place, each in enumerate(layer.patterns))
                     words = {"skip": ~(1 << number) & _ALL_LAYERS, "source": places.object, "target": target}
-                    gains = self._live.ask(self._index, [target], _EVERYTHING, **words)[target].gains
+                    gains = self._live.ask(self._index, [target], explainer.EVERYTHING, **words)[target].gains
                     refused = bool(gains) or left
                     verdicts.append(self._verdict(number, layer, not refused, "refer" if refused else "allowed", None))
             finally:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import NamedTuple, TypeVar
 
-from landlock_bpf import abi, errors, hooks, policy, policy_reader, policy_variables
+from landlock_bpf import abi, errors, paths, policy, policy_reader, policy_variables
 from landlock_bpf.policy_format import Leaf
 
 _Word = TypeVar("_Word")
@@ -81,7 +81,7 @@ class Ruleset:
         rules = []
         for number, (fd, allowed, denied, names, commands) in enumerate(self._rules, 1):
             path, status = os.readlink(f"/proc/self/fd/{fd}"), os.fstat(fd)
-            if not _is_at(status, path):
+            if not paths.is_at(path, status):
                 what = f"what rule {number} is on is not to be found at {path}"
                 reader.report(number, "", what, "open it by a path of this mount namespace")
             patterns = reader.patterns(Leaf(name, number, "names") for name in names)
@@ -100,7 +100,7 @@ class Ruleset:
 
 def _actions(what: str, mask: abi.Action) -> abi.Action:
     """Take a mask of actions, a plain number too: no bit of it may be without a meaning."""
-    if not isinstance(mask, int) or int(mask) & ~int(hooks.EVERY):
+    if not isinstance(mask, int) or policy.unknown(mask):
         shown = hex(mask) if isinstance(mask, int) else repr(mask)
         raise ValueError(f"{what}={shown} is no set of actions; name them, as in Action.READ_FILE | Action.READ_DIR")
     return abi.Action(mask)
@@ -111,11 +111,3 @@ def _each(what: str, words: Iterable[_Word]) -> tuple[_Word, ...]:
     if isinstance(words, (str, bytes)):
         raise TypeError(f"{what}={words!r} is one word, not several; write {what}=[{words!r}]")
     return tuple(words)
-
-
-def _is_at(status: os.stat_result, path: str) -> bool:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return False
-    return os.path.samestat(found, status)

@@ -104,8 +104,8 @@ def _of_process(pid: int, said: Iterable[_Layer]) -> Iterator[Held]:
         try:
             found = os.stat(f"{folder}/{number}")
             target = os.readlink(f"{folder}/{number}")
-            rights = _rights(pid, number, found)
-            if not target.startswith("/") or not rights:
+            rights = _rights(pid, number, found) if target.startswith("/") else 0
+            if not rights:
                 continue
             way = list(_way(pid, target, found))
         except (FileNotFoundError, ProcessLookupError):  # closed meanwhile

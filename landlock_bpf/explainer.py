@@ -15,6 +15,9 @@ from landlock_bpf import abi, bpf, maps
 
 _SIZE = ctypes.sizeof(abi.Explained)
 
+# Asks for all actions.
+EVERYTHING = (1 << 64) - 1
+
 
 class Explainer:
     """The engine's own walk, for any ruleset in the kernel; a context manager. It serves one at a time: hold the lock."""

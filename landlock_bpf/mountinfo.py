@@ -25,26 +25,25 @@ class Mount(NamedTuple):
 
 def read() -> tuple[Mount, ...]:
     """Read the mounts of our mount namespace."""
-    # Users mount where they like (fusermount), and names of files need not be UTF-8.
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        return tuple(parse(lines))
+    return tuple(mount for _id, mount in _read())
 
 
 def by_id() -> dict[int, Mount]:
     """Read the same by the numbers that mounts have, which /proc/self/fdinfo tells of descriptors."""
+    return dict(_read())
+
+
+def _read() -> Iterator[tuple[int, Mount]]:
+    # Users mount where they like (fusermount), and names of files need not be UTF-8.
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        return dict(_parse(lines))
+        yield from _parse(lines)
 
 
-def parse(lines: Iterable[str]) -> Iterator[Mount]:
+def _parse(lines: Iterable[str]) -> Iterator[tuple[int, Mount]]:
     """Parse lines of mountinfo: id parent device root POINT options [tags...] - type source options.
 
     What is no such line is passed over: of some filesystems the kernel writes options as users gave them, with line feeds.
     """
-    return (mount for _id, mount in _parse(lines))
-
-
-def _parse(lines: Iterable[str]) -> Iterator[tuple[int, Mount]]:
     for line in lines:
         head, _, tail = line.partition(" - ")
         numbers, words = head.split(" "), tail.rstrip("\n").split(" ")

@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from landlock_bpf import abi, ascent, explainer, identity, name_rules, showing, spellings, statfs
 
-_EVERYTHING = (1 << 64) - 1
-
 
 class Found(NamedTuple):
     """A path as rules on names see it; `all` unless directories above it on its filesystem are to be seen nowhere."""
@@ -22,7 +20,7 @@ class Found(NamedTuple):
 
 def find(live: explainer.Explainer, index: int, places: ascent.Ascent) -> Found:
     """Ask the engine, under a ruleset, about the places above a path."""
-    told = live.ask(index, places.fds, _EVERYTHING)
+    told = live.ask(index, places.fds, explainer.EVERYTHING)
     directory = places.object if places.names else places.fds[min(1, len(places.fds) - 1)]
     last = places.names or [os.path.basename(places.target)]
     ways = list(_ways(places, places.target, told))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Paths as people write them: made absolute without a look at the filesystem, and what no path can be."""
+"""Paths as people write them: made absolute without a look at the filesystem; what no path can be; where one leads."""
 
 from __future__ import annotations
 
@@ -32,3 +32,12 @@ def flaw(path: str) -> tuple[str, str] | None:
     if length > LONGEST:
         return f"is longer than the {LONGEST} bytes of a path", "name a directory above it"
     return None
+
+
+def is_at(path: str, status: os.stat_result) -> bool:
+    """Whether a path leads to what is open: what was removed, is hidden by a mount, or never had a path has none such."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return os.path.samestat(found, status)

@@ -245,16 +245,16 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
     if not handled:
         remedy = "deny something" if default == "allow" else 'add a rule, a ruleset, or default = "deny"'
         yield errors.Problem(source, 0, "", "handles no action, so it would enforce nothing", remedy)
-    if unknown := _unknown(handled):
-        yield errors.Problem(source, 0, "handled", f"{unknown:#x} is no action", "leave it out")
+    if bits := unknown(handled):
+        yield errors.Problem(source, 0, "handled", f"{bits:#x} is no action", "leave it out")
     for rule in rules:
         if not rule.path.startswith("/"):
             yield rule.problem(f"{policy_source.quote(rule.path)} is not an absolute path", "begin it with /")
         elif flaw := paths.flaw(rule.path):
             yield rule.problem(f"{policy_source.quote(rule.path)} {flaw[0]}", flaw[1])
             continue  # what else is said of it names it
-        if unknown := _unknown(rule.allowed | rule.denied):
-            yield rule.problem(f"{unknown:#x} is no action", "leave it out")
+        if bits := unknown(rule.allowed | rule.denied):
+            yield rule.problem(f"{bits:#x} is no action", "leave it out")
         for pattern in rule.names:
             if wrong := names.flaw(pattern):
                 yield rule.problem(f"{policy_source.quote(pattern)} {wrong}", names.REMEDY)
@@ -272,7 +272,7 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
             yield rule.problem(what, "add it to the handled actions")
 
 
-def _unknown(mask: abi.Action) -> int:
+def unknown(mask: int) -> int:
     """Give the bits that are no action: as a flag, the complement of all has none of them."""
     return int(mask) & ~int(hooks.EVERY)
 

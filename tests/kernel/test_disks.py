@@ -94,6 +94,8 @@ def test_disk_that_nobody_has_mounted(
     own = tree / "own"
     own.mkdir()
     inside.ask(calls.unshare_mounts)
+    assert inside.errno(calls.mount, disk, own, "ext4") == 0
+    inside.ask(calls.umount, own)
     allow_mounts = rule.allow(tree, Action.MOUNT)
     name = attach(rule.make(Action.MOUNT, allow_mounts, default="allow"))
     assert inside.errno(calls.mount, "none", own, "tmpfs") == 0

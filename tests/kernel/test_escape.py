@@ -234,8 +234,11 @@ def test_records(bound: Member, outside: Member, reported: Callable[[], set[tupl
     assert reported() == {(hook, "domain") for hook in hooks}
 
 
-def test_attributes_of_records(bound: Member, outside: Member) -> None:
+def test_attributes_of_records(tree: Path, bound: Member, outside: Member) -> None:
     """Whom a list of access lets in could hold the lock, in no domain."""
+    (tree / "file").write_text("")
+    assert bound.errno(trigger.set_named, tree / "file", trigger.ACL, trigger.ACL_VALUE) == 0
+    assert bound.errno(os.removexattr, tree / "file", trigger.ACL) == 0
     for path in (record.RUN / "lock", record.RULESETS):
         mode = stat.S_IMODE(path.stat().st_mode)
         assert bound.errno(trigger.set_named, path, trigger.ACL, trigger.ACL_VALUE) == errno.EPERM, path
@@ -247,7 +250,7 @@ def test_attributes_of_records(bound: Member, outside: Member) -> None:
             path.chmod(mode)
 
 
-def test_records_that_nobody_can_change(bound: Member, outside: Member) -> None:
+def test_records_that_nobody_can_change(tree: Path, bound: Member, outside: Member) -> None:
     """Commands open their lock to write, whoever gives them."""
     lock = record.RUN / "lock"
     try:
@@ -259,6 +262,9 @@ def test_records_that_nobody_can_change(bound: Member, outside: Member) -> None:
     for path in (lock, record.RUN, record.RULESETS):
         assert bound.errno(trigger.set_flags, path, FS_XFLAG_IMMUTABLE) == errno.EPERM, path
     assert outside.errno(way.write_only, lock) == 0
+    (tree / "file").write_text("")
+    for flags in (FS_XFLAG_IMMUTABLE, 0):
+        assert bound.errno(trigger.set_flags, tree / "file", flags) == 0
 
 
 def test_files_made_among_the_records(

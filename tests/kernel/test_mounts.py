@@ -13,7 +13,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import hooks
+from landlock_bpf import controller, hooks
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
@@ -84,3 +84,12 @@ def test_another_domain_does_not_matter(own: Member, tree: Path, attach: rule.At
     (cgroup / "inner").mkdir()
     attach(rule.make(hooks.ALL), cgroup=cgroup / "inner")
     assert own.errno(umount, tree) == 0
+
+
+def test_both_directories_of_a_new_root(own: Member, tree: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    """What the old root is mounted on is covered by it."""
+    allowed = rule.allow(tree, Action.MOUNT)
+    name = attach(rule.make(Action.MOUNT, allowed, rule.deny(tree, Action.MOUNT, "old"), default="allow"))
+    assert own.errno(pivot_root, tree) == errno.EPERM
+    live.update(name, [rule.make(Action.MOUNT, allowed, rule.deny(tree, Action.MOUNT, "other"), default="allow")])
+    assert own.errno(pivot_root, tree) == 0

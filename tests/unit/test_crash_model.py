@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import functools
 import itertools
 import os
 import struct
@@ -277,6 +278,14 @@ def run(kernel: Kernel, command: str, name: str, *args: str) -> None:
         attachment.detach(live, slot)
 
 
+def after(new: Callable[[], Kernel], commands: Iterable[tuple[str, ...]]) -> Kernel:
+    """Give a kernel in which these commands were given."""
+    kernel = new()
+    for each in commands:
+        run(kernel, *each)
+    return kernel
+
+
 def in_force(kernel: Kernel) -> dict[str, tuple[str, ...]]:
     """Name the policies that hold in each control group, as the engine would find them; all of them must be there."""
     live = cast(engine.Engine, kernel)
@@ -399,12 +408,7 @@ SCENES: dict[str, tuple[list[tuple[str, ...]], tuple[str, ...]]] = {
 def test_killed_at_every_step(scene: str, new: Callable[[], Kernel]) -> None:
     before, command = SCENES[scene]
 
-    def begin() -> Kernel:
-        kernel = new()
-        for each in before:
-            run(kernel, *each)
-        return kernel
-
+    begin = functools.partial(after, new, before)
     kernel = begin()
     old, held = in_force(kernel), held_in(kernel)
     kernel.steps = 0
@@ -555,12 +559,7 @@ def test_domains_whose_records_were_removed_are_ended_from_the_innermost_on(lost
 def test_no_sweep_fails_where_a_record_is_lost(lost: str, command: tuple[str, ...], new: Callable[[], Kernel]) -> None:
     """What nobody can tell stays as it is, the rest is mended, and all domains can be ended."""
 
-    def begin() -> Kernel:
-        kernel = new()
-        for each in NESTED:
-            run(kernel, *each)
-        return kernel
-
+    begin = functools.partial(after, new, NESTED)
     kernel = begin()
     old = in_force(kernel)
     kernel.steps = 0

@@ -6,12 +6,15 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from landlock_bpf import cgroup, descriptors, hooks, identity, ruleset
 from landlock_bpf.abi import Action
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -146,3 +149,10 @@ def test_a_process_that_cannot_be_looked_at_is_an_error(tree: Path, monkeypatch:
 
 def test_what_it_says(tree: Path) -> None:
     assert str(descriptors.Held(7, 3, "/x")) == "process 7 has /x open (descriptor 3)"
+
+
+def test_devices_that_reach_disks_are_the_engines() -> None:
+    body = re.search(r"_Bool reaches_disks\(.*?\n}", (ROOT / "bpf/vital.h").read_text(), re.S)
+    assert body
+    assert tuple(map(int, re.findall(r"case (\d+):", body[0]))) == descriptors._DISK_MAJORS
+    assert re.findall(r"(\d+) << 20 \| (\d+)", body[0]) == [tuple(map(str, descriptors._DEVICE_MAPPER))]
