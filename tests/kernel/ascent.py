@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import naming
 import oracle
-from world import Dentry, Mount, Place, above
+from world import Dentry, Inode, Mount, Place, above
 
 
 class Layers(NamedTuple):
@@ -30,12 +30,15 @@ def ascend(place: Place, layers: Layers, names: naming.Names) -> oracle.Walk:
     mount: Mount | None
     mount, dentry = place
     count = len(layers.handled)
+    trees = names.trees(place)
     mounts: list[oracle.Mount] = []
     objects: list[oracle.Rule] = []
     while True:
-        objects.append(_rule(dentry, None if dentry is mount.root else mount, names, count, named=dentry is not mount.root))
+        trees -= {dentry.inode}
+        also = names.rule(mount, dentry, trees) if names.any and dentry is not mount.root else None
+        objects.append(_rule(dentry, also, count))
         if dentry is mount.root:
-            mounts.append(oracle.Mount(tuple(objects), _own(dentry, names, count)))
+            mounts.append(oracle.Mount(tuple(objects), _own(dentry, names, trees, count)))
             if mount.parent is None:
                 return oracle.Walk(tuple(mounts), layers.handled, layers.default_allow)
             assert mount.point
@@ -49,16 +52,18 @@ def ascend(place: Place, layers: Layers, names: naming.Names) -> oracle.Walk:
             dentry = dentry.parent
 
 
-def _own(root: Dentry, names: naming.Names, count: int) -> tuple[oracle.Rule, ...]:
+def _own(root: Dentry, names: naming.Names, trees: set[Inode], count: int) -> tuple[oracle.Rule, ...]:
     """Give what is met past the root of a mount: its name first, then what is above."""
-    found = [names.rule(None, root)] if names.any else []
-    return (*found, *(_rule(each, None, names, count, named=True) for each in above(root)))
+    found = [names.rule(None, root, trees)] if names.any else []
+    for each in above(root):
+        trees = trees - {each.inode}
+        found.append(_rule(each, names.rule(None, each, trees) if names.any else None, count))
+    return tuple(found)
 
 
-def _rule(dentry: Dentry, mount: Mount | None, names: naming.Names, count: int, *, named: bool) -> oracle.Rule:
+def _rule(dentry: Dentry, also: oracle.Rule | None, count: int) -> oracle.Rule:
     """Put together what is said of an object and of its name."""
     rule = dentry.inode.rule or oracle.Rule((0,) * count, (0,) * count)
-    if not (named and names.any):
+    if also is None:
         return rule
-    also = names.rule(mount, dentry).denied
-    return oracle.Rule(rule.allowed, tuple(one | other for one, other in zip(rule.denied, also)))
+    return oracle.Rule(rule.allowed, tuple(one | other for one, other in zip(rule.denied, also.denied)))

@@ -245,10 +245,7 @@ def _layer(chance: Chance, places: dict[str, Place], *, denials: bool) -> Layer:
     found = _usable(places, [Ruled(*each) for each in rules])
     folders = [path for path, place in places.items() if place.is_dir]
     if denials and chance.random() < 0.5:
-        named = [_naming(chance, places, chance.choice(folders), handled) for _ in range(chance.choice((1, 1, 2, 3)))]
-        # Where directories are in two places, the engine lets patterns of the one deny on the way from the other as well.
-        twice = len({place.inode for place in places.values() if place.is_dir}) < len(folders)
-        found += [each for each in named if not (each.name and twice)]
+        found += [_naming(chance, places, chance.choice(folders), handled) for _ in range(chance.choice((1, 1, 2, 3)))]
     return Layer(handled, default_allow, tuple(found))
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import oracle
@@ -39,14 +39,14 @@ class Names:
     def any(self) -> bool:
         return bool(self._paths or self._trees)
 
-    def rule(self, mount: Mount | None, dentry: Dentry) -> oracle.Rule:
-        """Give what is denied to a name, on a mount or (None) on the filesystem's own way."""
+    def rule(self, mount: Mount | None, dentry: Dentry, trees: Iterable[Inode]) -> oracle.Rule:
+        """Give what is denied to a name in trees, on a mount or (None) on the filesystem's own way."""
         denied = [0] * self._layers
         for key in self._keys(mount, dentry):
             for layer, mask in self._paths.get(key, ()):
                 denied[layer] |= mask
-        for inode in {each.inode for each in _directories(mount, dentry)}:
-            for layer, text, mask in self._trees.get(inode, ()):
+        for tree in trees:
+            for layer, text, mask in self._trees.get(tree, ()):
                 if fnmatch.fnmatchcase(dentry.name, text):
                     denied[layer] |= mask
         return oracle.Rule((0,) * self._layers, tuple(denied))
@@ -55,7 +55,9 @@ class Names:
         """Give the layers that deny a name anything: nobody makes, links or removes it."""
         if place.dentry is place.mount.root:
             return set()
-        return {layer for layer, denied in enumerate(self.rule(*place).denied) if denied}
+        assert place.dentry.parent
+        trees = self.trees(Place(place.mount, place.dentry.parent))
+        return {layer for layer, denied in enumerate(self.rule(*place, trees).denied) if denied}
 
     def on_a_way(self, place: Place) -> set[int]:
         """Give the layers for which a name is on the way to a denied one: it can be made, as a directory."""
@@ -70,11 +72,17 @@ class Names:
         if mount and mount.root.parent:
             yield from _paths(None, dentry)
 
-    def patterns(self, place: Place) -> set[Pattern]:
-        """Give the patterns in whose trees a directory is, itself counted, on either way."""
+    def trees(self, place: Place) -> set[Inode]:
+        """Give the trees of patterns in which a directory is, itself counted.
+
+        Those on the way across mounts and those on the filesystem's own way count for all names on either.
+        """
         met = [place.dentry, *_directories(*place)]
-        trees = {each.inode for dentry in met for each in (dentry, *above(dentry))}
-        return {pattern for tree in trees for pattern in self._trees.get(tree, ())}
+        return {each.inode for dentry in met for each in (dentry, *above(dentry))} & self._trees.keys()
+
+    def patterns(self, place: Place) -> set[Pattern]:
+        """Give the patterns in whose trees a directory is, itself counted."""
+        return {pattern for tree in self.trees(place) for pattern in self._trees[tree]}
 
 
 def _steps(mount: Mount | None, dentry: Dentry) -> Iterator[tuple[Dentry, bool]]:

@@ -352,6 +352,14 @@ def test_one_pattern_in_trees_in_trees(tree: Path, inside: Member, attach: rule.
     assert outcomes(inside, read, tree / "a" / "x.pem" / "b" / "file", tree / "a" / "file") == REFUSED
 
 
+def test_a_tree_mounted_on_a_match(denied: Path, tree: Path, inside: Member) -> None:
+    """Its patterns count for names on the way across mounts as well, which are not beneath the tree."""
+    (denied / "deep" / "file").write_text("")
+    for name, expected in (("x.pem", errno.EACCES), ("x", 0)):
+        with filesystem.mounted(denied / "deep", tree / name, flags=calls.MS_BIND) as bound:
+            assert inside.errno(read, bound / "file") == expected
+
+
 def test_a_mount_beneath_a_match(tree: Path, inside: Member, attach: rule.Attach) -> None:
     (tree / "x.pem").mkdir()
     with filesystem.mounted("none", tree / "x.pem" / "m", "tmpfs") as mount:
