@@ -621,7 +621,8 @@ struct room {
 /* Names of a path from the object up to the root, each ended by a 0. */
 struct names {
 	__u32 bytes;
-	__u32 truncated;
+	__u16 truncated;
+	__u16 absent; /* the hook is told of no file */
 	char text[LIMIT_PATH + LIMIT_COMPONENT];
 };
 
@@ -727,7 +728,7 @@ struct explained {
 	__u32 sealed;  /* mask of layers in which it cannot be removed or replaced */
 	__u32 gains;   /* of `target`: whether `source` would gain a right there */
 	__u32 escapes; /* whether no domain may do what the ioctl command does */
-	__u64 asked;   /* the actions that were asked, those of an ioctl command too */
+	__u64 asked;   /* the actions that were asked, those of `ioctl` and `fixed` too */
 	__u64 trees;   /* mask of the patterns of names in whose trees it is */
 	struct rule rule;
 	struct rule beneath; /* overlayfs: that of the real inode */
@@ -742,7 +743,9 @@ struct explaining {
 	__u32 target;  /* a higher one, of the directory where it is to go */
 	__u32 command; /* of ioctl(2) */
 	__u32 ioctl;   /* whether what command needs is asked too */
-	__u64 mount;   /* of the descriptor that is looked at */
+	__u32 fixed;   /* whether what the descriptor was asked for at open is asked too */
+	__u32 pad;
+	__u64 mount; /* of the descriptor that is looked at */
 	__u64 dentry;
 	__u64 gainable;	       /* the rights that `source` may gain */
 	struct decision moved; /* what was decided of it */

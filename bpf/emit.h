@@ -78,6 +78,7 @@ static __noinline int name_path(struct names *names, __u64 mount, __u64 dentry)
 		return 0;
 	names->bytes = 0;
 	names->truncated = 0;
+	names->absent = !dentry;
 	if (dentry && bpf_loop(LIMIT_DEPTH + LIMIT_CROSSED, name_step, &naming, 0) ==
 			      LIMIT_DEPTH + LIMIT_CROSSED)
 		names->truncated = 1;

@@ -60,31 +60,45 @@ static __always_inline _Bool is_for_swap(const struct file *file, const struct i
 	return bpf_get_current_task_btf()->cred->cap_effective.val & 1ULL << CAP_SYS_ADMIN;
 }
 
-static __always_inline int on_file_open(struct file *file)
+/* What a file is asked for when it is opened, and denied then. */
+static __always_inline __u64 asked_at_open(const struct file *file, const struct inode *inode)
 {
-	__u64 asked, optional = 0;
-	struct subject subject;
-	struct dentry *dentry;
-	struct mount *mount;
-	struct inode *inode;
-	struct room *room;
-	umode_t mode;
-	int error;
+	umode_t mode = inode->i_mode;
+	__u64 asked = open_actions(file, mode);
 
-	if (!find_subject(&subject))
-		return 0;
-	inode = file->f_inode;
-	mode = inode->i_mode;
-	asked = open_actions(file, mode);
-	/* Only such a file can be truncated: no entry is spent on the others. */
-	if (file->f_mode & FMODE_WRITE || file->f_flags & O_TRUNC)
-		optional = MASK(ACTION_TRUNCATE);
-	if (S_ISCHR(mode) || S_ISBLK(mode))
-		optional |= MASK(ACTION_IOCTL_DEV);
 	/* What a filesystem on it denies is there to be read; so are tmpfs and memory in swap. */
 	if (S_ISBLK(mode) || (S_ISCHR(mode) && reaches_disks(inode->i_rdev)) ||
 	    (S_ISREG(mode) && is_for_swap(file, inode)))
 		asked |= MASK(ACTION_OPEN_BLOCK);
+	return asked;
+}
+
+/* What a file is asked for when it is opened, and denied when it is done. */
+static __always_inline __u64 kept_at_open(const struct file *file, umode_t mode)
+{
+	__u64 kept = 0;
+
+	/* Only such a file can be truncated: no entry is spent on the others. */
+	if (file->f_mode & FMODE_WRITE || file->f_flags & O_TRUNC)
+		kept = MASK(ACTION_TRUNCATE);
+	if (S_ISCHR(mode) || S_ISBLK(mode))
+		kept |= MASK(ACTION_IOCTL_DEV);
+	return kept;
+}
+
+static __always_inline int on_file_open(struct file *file)
+{
+	__u64 asked, optional;
+	struct subject subject;
+	struct dentry *dentry;
+	struct mount *mount;
+	struct room *room;
+	int error;
+
+	if (!find_subject(&subject))
+		return 0;
+	asked = asked_at_open(file, file->f_inode);
+	optional = kept_at_open(file, file->f_inode->i_mode);
 	dentry = file->f_path.dentry;
 	mount = real_mount(file->f_path.mnt);
 	if (!(refused_in_place(&subject, (__u64)mount, dentry, NULL) &

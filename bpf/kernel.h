@@ -41,6 +41,7 @@ typedef unsigned short umode_t;
 #define FMODE_READ	    (1U << 0)
 #define FMODE_WRITE	    (1U << 1)
 #define FMODE_EXEC	    (1U << 5) /* in f_flags, as __FMODE_EXEC */
+#define FMODE_PATH	    (1U << 14)
 #define O_ACCMODE	    03U
 #define O_RDWR		    02U
 #define O_CREAT		    0100U

@@ -714,7 +714,8 @@ class Names(ctypes.Structure):
 
     _fields_ = [
         ("bytes", ctypes.c_uint32),
-        ("truncated", ctypes.c_uint32),
+        ("truncated", ctypes.c_uint16),
+        ("absent", ctypes.c_uint16),
         ("text", ctypes.c_char * 4352),
     ]
 
@@ -852,7 +853,7 @@ class Explained(ctypes.Structure):
 
 
 class Explaining(ctypes.Structure):
-    """struct explaining: 4560 bytes."""
+    """struct explaining: 4568 bytes."""
 
     _fields_ = [
         ("asked", ctypes.c_uint64),
@@ -862,6 +863,8 @@ class Explaining(ctypes.Structure):
         ("target", ctypes.c_uint32),
         ("command", ctypes.c_uint32),
         ("ioctl", ctypes.c_uint32),
+        ("fixed", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
         ("mount", ctypes.c_uint64),
         ("dentry", ctypes.c_uint64),
         ("gainable", ctypes.c_uint64),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from landlock_bpf import abi, cgroup, change, domain, engine, grace, record, rule_slots, ruleset, sweep
@@ -26,10 +26,11 @@ def attach(
     loaded: rule_slots.Loaded | None = None,
     *,
     sticky: bool = False,
+    check: Callable[[int], object] | None = None,
 ) -> domain.Slot:
     """Make a domain on a cgroup: in force for all in it at once, whatever domains are around and inside.
 
-    From one that is `sticky` nobody gets out by being moved.
+    From one that is `sticky` nobody gets out by being moved. `check` is given its ruleset's index before that is in force.
     """
     around = _at(slots, domain.at(live, path))
     beneath = {number for number, _path in cgroup.beneath(path)}
@@ -48,6 +49,8 @@ def attach(
     wanted = [change.Wanted(new, layers), *change.inner(live, slots, inside, layers)]
     _check_processes(live, slots, new, beneath, wanted)
     with change.prepared(live, wanted, serial, loaded) as made, contextlib.ExitStack() as undo:
+        if check:
+            check(made[0].index)
         undo.callback(_take_back, live, new)
         domain.write(live, new)
         domain.spread_sticky(live)  # before anybody is in it: who is moved away would leave a sticky one around it

@@ -9,7 +9,7 @@ import errno
 import mmap
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -156,10 +156,13 @@ def confine(
     serial: int,
     target: threads.Target,
     loaded: rule_slots.Loaded | None = None,
+    *,
+    check: Callable[[int], object] | None = None,
 ) -> domain.Slot:
     """Make a process domain of a running process, or of one thread, inside the one it is in. The lock is held.
 
-    No control group is involved. It lives as long as anybody is in it.
+    No control group is involved. It lives as long as anybody is in it. `check` is given its ruleset's index before that is
+    in force.
     """
     around = threads.shared_domain(live, target)
     outer = next((slot for slot in slots if slot.index == around), None)
@@ -171,6 +174,8 @@ def confine(
     maker = os.getpid(), domain.start_of(os.getpid())
     empty = domain.Slot(domain.free_slot(slots), 0, abi.Kind.PROCESS, name, 0, *maker, parent=around)
     with change.prepared(live, [change.Wanted(empty, layers, target=target.words)], serial, loaded) as made:
+        if check:
+            check(made[0].index)
         sweep.count_process_domains(live, [*slots, empty])
         new = dataclasses.replace(empty, ruleset=made[0].index)
         domain.write(live, new)

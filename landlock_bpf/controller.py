@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -78,7 +79,7 @@ class Controller:
         Its `held` lists open files of members that give what the policies deny there: they stay usable. With `strict`
         BusyError refuses instead.
         """
-        from landlock_bpf import descriptors, live_domain
+        from landlock_bpf import live_domain
 
         naming.check(name)
         path = attachment.check_place(cgroup)
@@ -88,16 +89,13 @@ class Controller:
 
             def put(rules: rule_request.Request | None) -> tuple[tuple[ruleset.Layer, ...], domain.Slot]:
                 with _resolved(live, name, policies, serial, rules) as (own, loaded):
-                    if strict:
-                        _refuse_held(descriptors.held(path, own), name)
-                    return own, attachment.attach(live, slots, name, own, path, serial, loaded, sticky=sticky)
+                    check = functools.partial(_held, live, name, own, path, strict=True) if strict else None
+                    return own, attachment.attach(live, slots, name, own, path, serial, loaded, sticky=sticky, check=check)
 
             own, new = _either_way(put, rules, abi.Kind.CGROUP)
             with contextlib.ExitStack() as undo:
                 undo.callback(attachment.detach, live, new)
-                held = descriptors.held(path, own)
-                if strict:
-                    _refuse_held(held, name)
+                held = _held(live, name, own, path, new.ruleset, strict=strict)
                 undo.pop_all()
             return live_domain.Domain(self, name, held, ruleset.notes(own))
 
@@ -227,16 +225,16 @@ class Controller:
         It and all that it forks from now on stay in it, whatever control group they move to; children that it has already
         do not enter. `held` and `strict` are as in attach(). BusyError where its threads are in different process domains.
         """
-        from landlock_bpf import descriptors, live_domain
+        from landlock_bpf import live_domain
 
         target = threads.find(pidfd, thread)
         with turn.loaded() as (live, slots):
             name, serial = naming.choose(name, slots, f"confine-{target.first}"), record.new_serial()
             with _resolved(live, name, policies, serial, _for_processes(rules)) as (own, loaded):
-                if strict:
-                    _refuse_held(descriptors.of_process(target.pid, own), name)
-                confinement.confine(live, slots, name, own, serial, target, loaded)
-            return live_domain.Domain(self, name, descriptors.of_process(target.pid, own), ruleset.notes(own))
+                check = functools.partial(_held, live, name, own, target.pid, strict=True) if strict else None
+                new = confinement.confine(live, slots, name, own, serial, target, loaded, check=check)
+            held = _held(live, name, own, target.pid, new.ruleset, strict=False)
+            return live_domain.Domain(self, name, held, ruleset.notes(own))
 
     def confine_alike(self, name: str, pidfd: int, *, thread: int = 0) -> live_domain.Domain:
         """Put a running process, or one thread of it, under what a domain was given itself; see Domain.confine()."""
@@ -371,7 +369,15 @@ def _describe(live: engine.Engine, name: str) -> inventory.DomainInfo:
     return inventory.describe(live, naming.find(name, domain.slots(live)))
 
 
-def _refuse_held(held: Sequence[descriptors.Held], name: str) -> None:
-    if held:
+def _held(
+    live: engine.Engine, name: str, own: Sequence[ruleset.Layer], members: Path | int, index: int, *, strict: bool
+) -> tuple[descriptors.Held, ...]:
+    """List what members of a control group, or a process, have open that the ruleset with this index denies them."""
+    from landlock_bpf import descriptors
+
+    pids = cgroup.processes(members) if isinstance(members, Path) else [members]
+    held = descriptors.held(live, index, own, pids)
+    if held and strict:
         lines = "\n".join(f"  {each}" for each in held)
         raise errors.BusyError(f"{name} is not put in force, for files that it denies are open:\n{lines}")
+    return held

@@ -68,7 +68,8 @@ class Denial:
 
     `time` is in seconds since 1970, `layer` counts from 0, `action` holds all that were denied, `error` is the errno given.
     `path2` is the second path of a rename or link. `rule` is where the rule that decided was written, `rule_path` what it is
-    on; without one, `policy_name` tells whose silence it was. A path that was too long begins with `...`.
+    on; without one, `policy_name` tells whose silence it was. A path that was too long begins with `...`; it is empty where the
+    hook is told of no file, as that of bpf(2).
 
     `command` is that of an ioctl(2), as the kernel has it.
 
@@ -166,7 +167,9 @@ def parse(data: bytes) -> Denial:
 
 
 def path_of(told: abi.Names) -> str:
-    """Put a path together from its names; what is no text becomes escapes."""
+    """Put a path together from its names; what is no text becomes escapes. Empty where the hook was told of no file."""
+    if told.absent:
+        return ""
     names = (terminal.shown(name.decode(errors="backslashreplace")) for name in _names(told))
     return ("..." if told.truncated else "") + "/" + "/".join(names)
 
@@ -175,7 +178,7 @@ def format_text(denial: Denial) -> str:
     """Write a denial as one line for people."""
     when = datetime.datetime.fromtimestamp(denial.time).isoformat(" ", "milliseconds")
     where = f"{denial.path} -> {denial.path2}" if denial.path2 else denial.path
-    if denial.mountless:
+    if denial.mountless and where:
         where = f"fs:{where}"
     what = ",".join(hooks.names(denial.action) or denial.asked) or denial.hook
     if denial.command is not None and not denial.event:
@@ -187,7 +190,7 @@ def format_text(denial: Denial) -> str:
         why += f" (policy {denial.policy_name})"
     who = f"pid={denial.pid} comm={denial.comm!r} uid={denial.uid}"
     by = f"hook={denial.hook} domain={denial.domain}" + (f" layer={denial.layer}" if denial.policy_name else "")
-    return terminal.shown(f"{when} {denial.verdict.upper()} {denial.error} {what} {where} {who} {by} {why}")
+    return terminal.shown(" ".join(filter(None, (when, denial.verdict.upper(), denial.error, what, where, who, by, why))))
 
 
 def format_dropped(name: str, count: int) -> str:

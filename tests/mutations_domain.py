@@ -149,6 +149,14 @@ ROWS = (
         "test_disks.py::test_disk_that_nobody_has_mounted",
     ),
     mutation.of_engine(
+        "fixed-at-open",
+        "explain.h",
+        "if (told->fixed)",
+        "if (0)",
+        "test_open_before.py::test_no_server_is_asked",
+        "test_open_before.py::test_however_it_was_opened",
+    ),
+    mutation.of_engine(
         "record-attributes",
         "metadata.h",
         "return is_record(dentry) ? refuse_escape(hook, 0, (__u64)dentry) : 0;",

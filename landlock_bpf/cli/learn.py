@@ -145,8 +145,7 @@ def _run(args: argparse.Namespace, soft: policy.Policy, user: invoker.Invoker | 
 def _allowable(denials: Iterable[events.Denial]) -> Iterable[learning.Asked]:
     """Give what rules can allow; tell the rest."""
     for denial in denials:
-        # Of a disk that is mounted no hook is told which it is.
-        pathless = denial.path.startswith("...") or denial.hook == "sb_set_mnt_opts"
+        pathless = not denial.path or denial.path.startswith("...")
         if denial.reason not in _ALLOWABLE or denial.rule or pathless:
             cli.complain(f"stays denied: {events.format_text(denial)}")
         else:

@@ -108,6 +108,7 @@ def test_disk_that_nobody_has_mounted(
     assert inside.errno(calls.mount, disk, own, "ext4") == errno.EPERM
     (told,) = events.read(follow=False)
     assert (told.action, told.reason, told.layer, told.verdict) == (Action.OPEN_BLOCK, "no_rule", 1, events.DENIED)
+    assert told.path == "", "the hook is not told which disk it is"
     live.update(name, [opened, dataclasses.replace(closed, permissive=True)])
     assert inside.errno(calls.mount, disk, own, "ext4") == 0
     assert {each.verdict for each in events.read(follow=False) if each.layer == 1} == {events.WOULD_BE_DENIED}

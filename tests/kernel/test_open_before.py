@@ -1,23 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Files that members have open where a policy denies: they are listed, and with `strict` it is not put in force."""
+"""Files that members have open where a policy denies: they are listed, and with `strict` it is not put in force.
+
+The engine says which these are, by the walk of every access.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import filesystem
+import fuse
 import operation
 import pytest
 import rule
 from member import Member
 from test_run import run
 
-from landlock_bpf import controller, descriptors, errors, live_domain, policy
+from landlock_bpf import controller, descriptors, errors, hooks, live_domain, policy
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls
 
 pytestmark = pytest.mark.usefixtures("cleared")
+NOTHING = Action(0)
 READ = Action.READ_FILE | Action.READ_DIR
 Put = Callable[..., live_domain.Domain]
 
@@ -78,6 +88,134 @@ def test_what_is_held_by_what_is_denied(
     assert inside.errno(os.open, path, os.O_RDONLY) == (errno.EACCES if held else 0)
     assert inside.ask(os.pread, fd, 1, 0) == b"x"
     assert inside.errno(os.fchmod, fd, 0o600) == (errno.EACCES if denied == Action.CHMOD else 0)
+
+
+WRITING = Action.WRITE_FILE | Action.TRUNCATE
+
+
+@pytest.mark.parametrize(
+    ("path", "flags", "given"),
+    [
+        ("file", os.O_RDONLY, Action.READ_FILE),
+        ("file", os.O_WRONLY, WRITING),
+        ("file", os.O_RDWR, Action.READ_FILE | WRITING),
+        ("file", os.O_PATH, NOTHING),
+        ("inner", os.O_RDONLY, Action.READ_DIR),
+        ("inner", os.O_PATH, NOTHING),
+        ("null", os.O_RDONLY, Action.READ_FILE | Action.IOCTL_DEV),
+        ("null", os.O_PATH, NOTHING),
+    ],
+)
+def test_what_a_descriptor_gives(
+    path: str, flags: int, given: Action, top: Path, cgroup: Path, inside: Member, live: controller.Controller
+) -> None:
+    """All that opening it asked for, each by itself, and nothing else: that is asked when it is done."""
+    os.mknod(top / "secret/null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    fd = inside.ask(os.open, top / "secret" / path, flags)
+    for denied in (*given, hooks.ALL & ~given):
+        wanted = rule.make(denied, rule.deny(top / "secret", denied), default="allow")
+        with live.attach("given", [wanted], cgroup) as domain:
+            assert [each.fd for each in domain.held] == [fd] * bool(denied & given), denied
+
+
+READING = Action.READ_FILE
+
+
+def deny(top: Path, *more: policy.Rule, permissive: bool = False) -> policy.Policy:
+    denied = rule.deny(top / "secret", READING)
+    return rule.make(READING | Action.CHMOD, denied, *more, default="allow", permissive=permissive)
+
+
+@pytest.mark.parametrize(
+    ("made", "held"),
+    [
+        (lambda top: [deny(top)], True),
+        (lambda top: [deny(top, rule.allow(top / "secret/file", Action.CHMOD))], True),
+        (lambda top: [deny(top, rule.allow(top / "secret/file", READING))], False),
+        (lambda top: [deny(top, rule.allow(top / "secret/file", READING)), deny(top)], True),
+        (lambda top: [deny(top, permissive=True)], False),
+        (lambda top: [deny(top, permissive=True), deny(top)], True),
+        (lambda top: [rule.make(READING, rule.deny(top, READING, "sec*"), default="allow")], True),
+        (lambda top: [rule.make(READING)], False),
+    ],
+    ids=["denied", "other action", "nearer", "one of two", "permissive", "also enforced", "by its name", "not allowed"],
+)
+def test_layers(
+    made: Callable[[Path], list[policy.Policy]],
+    held: bool,
+    top: Path,
+    cgroup: Path,
+    inside: Member,
+    live: controller.Controller,
+) -> None:
+    """One layer that denies and enforces is enough; what a policy merely does not allow is no news."""
+    fd = inside.ask(os.open, top / "secret/file", os.O_RDONLY)
+    for outer in ([], [rule.make(READING, rule.allow("/", READING))]):
+        with contextlib.ExitStack() as stack:
+            if outer:
+                stack.enter_context(live.attach("outer", outer, cgroup))
+            domain = stack.enter_context(live.attach("held", made(top), cgroup, strict=not held))
+            assert [each.fd for each in domain.held] == [fd] * held
+
+
+def by_a_bind_mount(top: Path) -> int:
+    """Where no directory on the path is denied."""
+    calls.unshare()
+    (top / "bound").mkdir()
+    calls.mount(top / "secret/inner", top / "bound", flags=calls.MS_BIND)
+    return os.open(top / "bound/file", os.O_RDONLY)
+
+
+def after_a_chroot(top: Path) -> int:
+    os.chroot(top)
+    return os.open("/secret/file", os.O_RDONLY)
+
+
+def without_its_name(top: Path) -> int:
+    fd = os.open(top / "secret/file", os.O_RDONLY)
+    (top / "secret/file").unlink()
+    return fd
+
+
+def without_its_mount(top: Path) -> int:
+    """What cannot be decided counts: that could not be opened again either."""
+    calls.unshare()
+    with filesystem.mounted("none", top / "mounted", "tmpfs") as mounted:
+        (mounted / "file").touch()
+        fd = os.open(mounted / "file", os.O_RDONLY)
+        calls.umount(mounted, calls.MNT_DETACH)
+        calls.mount("none", mounted, "tmpfs")
+    return fd
+
+
+def in_memory(top: Path) -> int:
+    return os.memfd_create("memory")
+
+
+WAYS = {by_a_bind_mount: True, after_a_chroot: True, without_its_name: True, without_its_mount: True, in_memory: False}
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_however_it_was_opened(
+    way: Callable[[Path], int], top: Path, cgroup: Path, inside: Member, live: controller.Controller
+) -> None:
+    fd = inside.ask(way, top)
+    with live.attach("held", [deny(top)], cgroup) as domain:
+        assert [each.fd for each in domain.held] == [fd] * WAYS[way]
+
+
+def test_no_server_is_asked(top: Path, cgroup: Path, live: controller.Controller) -> None:
+    """One that never answers would hold up the command, and all others for its lock."""
+    subprocess.run(["modprobe", "fuse"], check=True)
+    place = top / "secret/served"
+    place.mkdir()
+    with Member(cgroup, before=calls.unshare) as inside:
+        fd = inside.ask(fuse.hold, place, top / "open/file")
+        before = inside.ask(fuse.requests)
+        with live.attach("held", [deny(top)], cgroup) as domain:
+            assert domain.held == (descriptors.Held(inside.pid, fd, str(place / "file")),)
+        assert inside.ask(fuse.requests) == before
+        inside.ask(os.close, fd)  # else its end waits for its own answer
 
 
 def test_what_is_held(top: Path, inside: Member, put: Put) -> None:

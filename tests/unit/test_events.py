@@ -96,6 +96,14 @@ def test_the_root_and_names_that_would_play_tricks() -> None:
     assert events.parse(bytes(denial(names=(b"a\x1b[2J", "ö".encode(), b"\xff")))).path == "/\\xff/ö/a\\x1b[2J"
 
 
+def test_what_is_of_no_file() -> None:
+    made = denial(names=())
+    made.path.absent = 1
+    found = events.parse(bytes(made))
+    assert found.path == ""
+    assert "  " not in events.format_text(found)
+
+
 def test_lines() -> None:
     found = events.parse(bytes(denial()))
     line = events.format_text(found)
