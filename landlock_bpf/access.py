@@ -6,11 +6,11 @@ from __future__ import annotations
 import stat
 from typing import NamedTuple
 
-from landlock_bpf import hooks, ruleset
+from landlock_bpf import action_table, ruleset
 from landlock_bpf.abi import Action
 
 # What is asked of a symbolic link itself, not of where it leads.
-LINK = hooks.OF_PARENT | Action.READLINK
+LINK = action_table.OF_PARENT | Action.READLINK
 _MAKING = {
     stat.S_IFREG: Action.MAKE_REG,
     stat.S_IFDIR: Action.MAKE_DIR,

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from landlock_bpf import abi, hooks, ioctl_commands, policy_actions
+from landlock_bpf import abi, action_table, hooks, ioctl_commands, policy_actions
 
 HEAD = """\
 # Actions
 
-Generated from `landlock_bpf/hooks.py` by `python -m landlock_bpf.catalogue`: do not edit.
+Generated from `landlock_bpf/action_table.py` and `landlock_bpf/hooks.py` by `python -m landlock_bpf.catalogue`: do not edit.
 
 What a policy can allow and deny. The last column is the first ABI of the landlock system calls that has the right, with
 upstream's name and meaning; "none" is ours alone. A hook in brackets is asked where the kernel has it, on newer ones than
@@ -44,7 +44,7 @@ def asked(action: abi.Action) -> Iterator[hooks.HookRow]:
 
 
 def _actions() -> Iterator[tuple[str, ...]]:
-    for row in hooks.ACTIONS:
+    for row in action_table.ACTIONS:
         names = ", ".join(f"(`{hook.name}`)" if hook.optional else f"`{hook.name}`" for hook in asked(row.action))
         newest = str(row.landlock_abi or "none")
         yield f"`{row.name}`", row.doc, _ON[row.on], names, row.error, newest
@@ -52,7 +52,7 @@ def _actions() -> Iterator[tuple[str, ...]]:
 
 def _groups() -> Iterator[tuple[str, ...]]:
     for word, actions in (*policy_actions.GROUPS.items(), *policy_actions.ABI_GROUPS.items()):
-        told = ", ".join(f"`{name}`" for name in hooks.names(actions))
+        told = ", ".join(f"`{name}`" for name in action_table.names(actions))
         if word == "all":
             told = "all above but those that are to be named"
         elif word == "abi.all":

@@ -7,7 +7,7 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from landlock_bpf import abi, errors, hooks, identity, policy, ruleset
+from landlock_bpf import abi, action_table, errors, identity, policy, ruleset
 
 SOURCE = "rule add"
 
@@ -37,7 +37,7 @@ def fitting(layer: ruleset.Layer, wanted: policy.Policy) -> policy.Policy:
     for number, rule in enumerate(wanted.rules):
         allowed = rule.allowed & abi.Action(layer.handled)
         if not (allowed or rule.denied):
-            what = f"the policy {layer.policy} does not rule on {', '.join(hooks.names(rule.allowed))}"
+            what = f"the policy {layer.policy} does not rule on {', '.join(action_table.names(rule.allowed))}"
             raise errors.NotFoundError(f"{what}, so it is allowed on {rule.path} already")
         rules.append(dataclasses.replace(rule, allowed=allowed, location=policy.Location(SOURCE, next_line + number)))
     handled = policy.NOTHING
@@ -53,7 +53,7 @@ def add(layer: ruleset.Layer, more: ruleset.Layer) -> ruleset.Layer:
     return dataclasses.replace(
         layer,
         handled=layer.handled | more.handled,
-        default_allow=layer.default_allow | more.handled & ~layer.handled & ~int(hooks.WITHHELD),
+        default_allow=layer.default_allow | more.handled & ~layer.handled & ~int(action_table.WITHHELD),
         rules=layer.rules + more.rules,
         denies=layer.denies or more.denies,
         spread=(*layer.spread, *more.spread),

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from landlock_bpf import (
     abi,
     access,
+    action_table,
     ascent,
     change,
     domain,
@@ -96,14 +97,14 @@ class Asker:
                 yield from self._gain(path, path2)
 
     def _ask(self, action: Action, path: str) -> Iterator[explanation.Question]:
-        if action & (hooks.REMOVING | hooks.MAKING):
+        if action & (action_table.REMOVING | action_table.MAKING):
             yield from self._seal(path, directory=action == Action.MAKE_DIR)
         elif action == Action.MOUNT:
             yield from self._seal(path, follow=True)
         yield from self._access(action, path)
 
     def _access(self, action: Action, path: str) -> Iterator[explanation.Question]:
-        with ascent.Ascent(path, follow=not action & access.LINK, parent=bool(action & hooks.OF_PARENT)) as places:
+        with ascent.Ascent(path, follow=not action & access.LINK, parent=bool(action & action_table.OF_PARENT)) as places:
             yield from self._shown(access.Asked(action, int(action)), places)
             for mask, commands in self._classes() if action == Action.IOCTL else ():
                 yield self._question(access.Asked(action, mask, commands), places)
@@ -149,9 +150,9 @@ class Asker:
                 if escapes:
                     verdicts = (self._verdict(*each, False, "domain", None) for each in enumerate(self._layers))
                     yield explanation.Question("domain", places.target, tuple(verdicts), (), same)
-                for row in hooks.ACTIONS:
-                    if row.action & hooks.plain(mask):
-                        own = mask & ~int(hooks.EVERY & ~Action.IOCTL) if row.action == Action.IOCTL else int(row.action)
+                for row in action_table.ACTIONS:
+                    if row.action & action_table.plain(mask):
+                        own = mask & ~int(action_table.EVERY & ~Action.IOCTL) if row.action == Action.IOCTL else int(row.action)
                         yield from self._shown(access.Asked(row.action, own, same), places)
 
     def _seal(
@@ -324,7 +325,10 @@ class Asker:
                     keys = identity.names_of(bytes(answer.object))
                     trees = (tree for tree in layer.trees if tree.object in keys)
                     written += [name_rules.patterned(number, tree, layer.patterns[tree.pattern]) for tree in trees]
-                said = (rule.about(Action(asked.of(hooks.EVERY, rule.commands)) if asked else hooks.EVERY) for rule in written)
+                said = (
+                    rule.about(Action(asked.of(action_table.EVERY, rule.commands)) if asked else action_table.EVERY)
+                    for rule in written
+                )
                 rules = [rule for rule in said if rule.allowed | rule.denied]
             walk.append(explanation.Place(path, tuple(rules), tuple(n for n in range(len(self._layers)) if sealed >> n & 1)))
         return tuple(walk)
@@ -383,5 +387,5 @@ def of_policies(policies: Sequence[policy.Policy]) -> Iterator[Asker]:
 
 
 def _written(layer: int, entry: ruleset.Entry) -> explanation.Rule:
-    allowed, denied = (Action(actions & hooks.EVERY) for actions in (entry.allowed, entry.denied))
+    allowed, denied = (Action(actions & action_table.EVERY) for actions in (entry.allowed, entry.denied))
     return explanation.Rule(layer, entry.path, allowed, denied, policy.Location(entry.file, entry.line), entry.commands)

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 
 from landlock_bpf import (
     abi,
+    action_table,
     engine,
     errors,
-    hooks,
     identity,
     ioctl_commands,
     names,
@@ -144,7 +144,7 @@ def parse(data: bytes) -> Denial:
         known.domain if known else f"#{told.domain}",
         told.layer,
         layer.policy if layer else "",
-        abi.Action(0) if told.event else hooks.plain(told.refused),
+        abi.Action(0) if told.event else action_table.plain(told.refused),
         abi.Hook(told.hook).name.lower(),
         errnos.errorcode.get(-told.error, str(-told.error)),
         raw.pid,
@@ -180,7 +180,7 @@ def format_text(denial: Denial) -> str:
     where = f"{denial.path} -> {denial.path2}" if denial.path2 else denial.path
     if denial.mountless and where:
         where = f"fs:{where}"
-    what = ",".join(hooks.names(denial.action) or denial.asked) or denial.hook
+    what = ",".join(action_table.names(denial.action) or denial.asked) or denial.hook
     if denial.command is not None and not denial.event:
         what += f"({ioctl_commands.name(denial.command)})"
     why = REASONS[abi.Reason[denial.reason.upper()]]
@@ -201,7 +201,7 @@ def format_dropped(name: str, count: int) -> str:
 def format_json(denial: Denial) -> str:
     """Write a denial as one line of JSON."""
     told = dataclasses.asdict(denial)
-    told["action"] = hooks.names(denial.action)
+    told["action"] = action_table.names(denial.action)
     return json.dumps(told)
 
 
@@ -247,7 +247,7 @@ def _named(layer: ruleset.Layer, told: abi.Refusal, path: Sequence[bytes]) -> It
 
 def _denies(told: abi.Refusal, rule: ruleset.Entry | ruleset.Name | ruleset.Pattern) -> bool:
     """Whether a rule denies some of what was refused."""
-    refused = hooks.plain(told.refused)
+    refused = action_table.plain(told.refused)
     return bool(ruleset.speaks(rule.denied, rule.commands, told.command if told.ioctl else None) & refused)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from landlock_bpf import (
     abi,
+    action_table,
     cgroup,
     change,
     domain,
@@ -191,7 +192,7 @@ def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> Lay
     for entry in layer.entries:
         entries.setdefault(entry.source, []).append(entry)
     rules = *_rules(layer, entries, living), *_names(layer, entries, living)
-    default = "deny" if layer.handled & ~layer.default_allow & ~hooks.WITHHELD else "allow"
+    default = "deny" if layer.handled & ~layer.default_allow & ~action_table.WITHHELD else "allow"
     programs = _programs(live, layer.programs) if layer.programs else None
     return LayerInfo(
         layer.owner,
@@ -237,7 +238,7 @@ def _names(
     united: dict[tuple[str, ruleset.Source, tuple[int, ...]], tuple[int, list[bytes]]] = {}
     for path, source, denied, commands, object in said:
         before, objects = united.get((path, source, commands), (0, []))
-        united[path, source, commands] = before | denied & hooks.EVERY, [*objects, object]
+        united[path, source, commands] = before | denied & action_table.EVERY, [*objects, object]
     for (path, source, commands), (denied, objects) in united.items():
         ways = {entry.object for entry in entries.get(source, ())}
         _path, file, line = source
@@ -283,7 +284,7 @@ def _hooks(live: engine.Engine, slot: domain.Slot, handled: int, found: record.R
     asked = {hook for hook, number in asking.items() if any(1 << number & place.hooks for place in places)}
     for row in hooks.HOOKS:
         if row.name in attached:
-            reasons = list(hooks.names(row.actions & handled))
+            reasons = list(action_table.names(row.actions & handled))
             if row.need & hooks.Need.DOMAIN:
                 reasons.append("any domain")
             if row.need & hooks.Need.PROCESS and slot.kind == abi.Kind.PROCESS:

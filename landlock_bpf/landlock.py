@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, errors, hooks, policy_actions
+from landlock_bpf import abi, action_table, errors, policy_actions
 
 # include/uapi/asm-generic/unistd.h: the same numbers on every architecture.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -153,7 +153,7 @@ class Ruleset:
         try:
             fit = actions & self.handled
             if not stat.S_ISDIR(os.fstat(fd).st_mode):
-                fit &= hooks.FILE  # the kernel refuses others with EINVAL
+                fit &= action_table.FILE  # the kernel refuses others with EINVAL
             attr = PathBeneathAttr(access_fs(fit), fd)
             _call(
                 ADD_RULE,

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from landlock_bpf import abi, hooks, policy, policy_actions
+from landlock_bpf import abi, action_table, policy, policy_actions
 
 FOLD = 3
 _DIRECTORIES = tuple(f"/{name}" for name in ("usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin"))
@@ -33,7 +33,7 @@ makes a rule on all of it, by step 2 with write_file and truncate: each rule tha
 _USUAL = policy_actions.READ | abi.Action.EXECUTE
 _SETTINGS = "/etc"
 _VOLATILE = ("/proc", "/dev/pts")
-_WRITING = policy_actions.WRITE | hooks.group("write_metadata")
+_WRITING = policy_actions.WRITE | action_table.group("write_metadata")
 
 # Says of a path on this host whether it is a directory, or None where there is nothing.
 IsDirectory = Callable[[str], "bool | None"]
@@ -61,11 +61,11 @@ class Host:
 
 
 def rules(
-    asked: Iterable[Asked], host: Host, *, fold: int = FOLD, handled: abi.Action = hooks.EVERY
+    asked: Iterable[Asked], host: Host, *, fold: int = FOLD, handled: abi.Action = action_table.EVERY
 ) -> tuple[policy.Rule, ...]:
     """Make the rules that allow all that was asked, and nothing that is not handled; see RULE."""
     seen = list(dict.fromkeys(asked))
-    made = {each.path2 or each.path for each in seen if each.actions & hooks.MAKING}
+    made = {each.path2 or each.path for each in seen if each.actions & action_table.MAKING}
     rights: Rights = {}
     for path, actions in _needs(seen):
         if path in made and actions & abi.Action.WRITE_FILE:
@@ -102,18 +102,18 @@ def _made(rights: Rights) -> tuple[policy.Rule, ...]:
 def _needs(seen: Iterable[Asked]) -> Iterator[tuple[str, abi.Action]]:
     """Say of which object each action was asked."""
     for actions, path, path2 in seen:
-        own = actions & ~hooks.OF_PARENT
+        own = actions & ~action_table.OF_PARENT
         if own:
             yield path, own
-        inner = actions & hooks.OF_PARENT
+        inner = actions & action_table.OF_PARENT
         old, new = posixpath.dirname(path), posixpath.dirname(path2 or path)
         if not path2:
             new, made = old, inner
-        elif inner & hooks.MAKING and inner & hooks.REMOVING:
+        elif inner & action_table.MAKING and inner & action_table.REMOVING:
             made = inner  # something was replaced in the new directory, or two names exchanged: which is not known
         else:
-            made = inner & ~hooks.REMOVING
-        if left := inner & ~(policy.NOTHING if inner & hooks.REMOVING else hooks.MAKING):
+            made = inner & ~action_table.REMOVING
+        if left := inner & ~(policy.NOTHING if inner & action_table.REMOVING else action_table.MAKING):
             yield old, left
         if made:
             yield new, made
@@ -194,10 +194,10 @@ def _even_out(rights: Rights, seen: Iterable[Asked], made: set[str], host: Host)
     moved = [each for each in seen if each.path2 and posixpath.dirname(each.path) != posixpath.dirname(each.path2)]
     directories = {(each.path, each.path2) for each in moved if each.actions & abi.Action.MAKE_DIR}
     for each in moved:
-        scope = hooks.EVERY if (each.path, each.path2) in directories else hooks.FILE
+        scope = action_table.EVERY if (each.path, each.path2) in directories else action_table.FILE
         places = (posixpath.dirname(path) for path in (each.path, each.path2))
         old, new = (_lasting(place, made, host) for place in places)
-        if gained := _effective(rights, new) & ~_effective(rights, old) & scope & ~hooks.WITHHELD:
+        if gained := _effective(rights, new) & ~_effective(rights, old) & scope & ~action_table.WITHHELD:
             _add(rights, [(old, gained)])
 
 

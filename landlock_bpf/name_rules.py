@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from landlock_bpf import abi, explanation, hooks, names, policy, ruleset
+from landlock_bpf import abi, action_table, explanation, names, policy, ruleset
 from landlock_bpf.abi import Action
 
 
@@ -43,7 +43,7 @@ class Path(NamedTuple):
             for place, (made, _, _) in enumerate(names.prefixes(parts[: int(abi.Limit.MISSING)])):
                 for name in said.get((object, made), ()):
                     where = policy.Location(name.file, name.line)
-                    denied = Action(name.denied & hooks.EVERY)
+                    denied = Action(name.denied & action_table.EVERY)
                     rule = explanation.Rule(number, name.path, Action(0), denied, where, name.commands)
                     yield Saying(rule, len(parts) - 1 - place)
 
@@ -65,7 +65,7 @@ class Path(NamedTuple):
 
 
 def patterned(layer: int, tree: ruleset.Tree, pattern: ruleset.Pattern) -> explanation.Rule:
-    denied = Action(pattern.denied & hooks.EVERY)
+    denied = Action(pattern.denied & action_table.EVERY)
     where = policy.Location(pattern.file, pattern.line)
     return explanation.Rule(layer, tree.shown(pattern), Action(0), denied, where, pattern.commands)
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from landlock_bpf import abi, hooks, names, policy, ways
+from landlock_bpf import abi, action_table, names, policy, ways
 
-_FILE = int(hooks.FILE)
+_FILE = int(action_table.FILE)
 Objection = tuple[str, str]
 
 
@@ -34,7 +34,7 @@ def to_type(rule: policy.Rule, *, directory: bool) -> Objection | None:
     ruled = int(rule.allowed) | int(rule.denied)
     stray = ruled & int(rule.explicit) & ~_FILE
     if stray:
-        return f"is not a directory, and {', '.join(hooks.names(stray))} is asked of directories", "leave it out"
+        return f"is not a directory, and {', '.join(action_table.names(stray))} is asked of directories", "leave it out"
     if not ruled & _FILE:
         return "is not a directory, and all actions of its rule are asked of directories", "name the directory"
     return None

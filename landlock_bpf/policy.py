@@ -15,8 +15,8 @@ from typing import NamedTuple, cast
 
 from landlock_bpf import (
     abi,
+    action_table,
     errors,
-    hooks,
     ioctl_commands,
     names,
     paths,
@@ -112,9 +112,9 @@ class Policy:
     def default_allow(self) -> abi.Action:
         """Collect what is allowed where no rule decides; REFER, which every policy handles, only if nothing is denied there."""
         left = self.handled if self.default == "allow" else self.left
-        if not self.handled & ~left & ~hooks.WITHHELD:
+        if not self.handled & ~left & ~action_table.WITHHELD:
             left |= abi.Action.REFER
-        return left & ~hooks.WITHHELD
+        return left & ~action_table.WITHHELD
 
 
 def load(path: Path, environ: Mapping[str, str]) -> tuple[Policy, ...]:
@@ -151,7 +151,7 @@ def from_source(source: policy_source.Source, environ: Mapping[str, str]) -> Pol
     # What is too much is not all worked out: variables multiply.
     for rule, permitted in itertools.islice(_rules(reader, document, landlock_abi), abi.Limit.RULES + 1):
         # Under "allow", a permission for what nothing denies changes nothing: its hooks stay unattached.
-        ruled |= permitted & (hooks.WITHHELD if default == "allow" else hooks.EVERY)
+        ruled |= permitted & (action_table.WITHHELD if default == "allow" else action_table.EVERY)
         rules.append(rule)
     handled = ruled | _union(rule.denied for rule in rules)
     kept = tuple(dataclasses.replace(rule, allowed=rule.allowed & handled) for rule in rules)
@@ -274,7 +274,7 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
 
 def unknown(mask: int) -> int:
     """Give the bits that are no action: as a flag, the complement of all has none of them."""
-    return int(mask) & ~int(hooks.EVERY)
+    return int(mask) & ~int(action_table.EVERY)
 
 
 def _split(value: str) -> tuple[str, abi.Action, str]:

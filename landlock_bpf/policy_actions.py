@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from landlock_bpf import abi, hooks, ioctl_commands
+from landlock_bpf import abi, action_table, ioctl_commands
 
 # Upstream's newest: what came after ABI 9, which has resolve_unix, is on sockets (10) and on tracing (11).
 NEWEST_ABI = 11
@@ -14,7 +14,7 @@ NEWEST_ABI = 11
 def rights_of(landlock_abi: int) -> abi.Action:
     """Collect the rights on files that an ABI of the landlock syscalls has."""
     rights = abi.Action(0)
-    for row in hooks.ACTIONS:
+    for row in action_table.ACTIONS:
         if row.landlock_abi is not None and row.landlock_abi <= landlock_abi:
             rights |= row.action
     return rights
@@ -27,14 +27,14 @@ READ = abi.Action.READ_FILE | abi.Action.READ_DIR
 # As upstream's library counts (rust-landlock, AccessFs::from_write): read, write and execute are all of the 16.
 WRITE = CLASSIC & ~READ & ~abi.Action.EXECUTE
 
-NAMES = {row.name: row.action for row in hooks.ACTIONS}
+NAMES = {row.name: row.action for row in action_table.ACTIONS}
 # `execute` needs no row: the action of that name is the whole group.
 GROUPS = {
     "read": READ,
     "write": WRITE,
-    "read_metadata": hooks.group("read_metadata"),
-    "write_metadata": hooks.group("write_metadata"),
-    "all": hooks.ALL,
+    "read_metadata": action_table.group("read_metadata"),
+    "write_metadata": action_table.group("write_metadata"),
+    "all": action_table.ALL,
 }
 # landlockconfig's groups, of which a file has what its ABI knows.
 ABI_GROUPS = {
@@ -52,12 +52,12 @@ def summary(actions: abi.Action) -> str:
         if actions & GROUPS[word] == GROUPS[word]:
             words.append(word)
             actions &= ~GROUPS[word]
-    return ", ".join((*words, *hooks.names(actions))) or "nothing"
+    return ", ".join((*words, *action_table.names(actions))) or "nothing"
 
 
 def listed(actions: abi.Action, commands: tuple[int, ...] = ()) -> str:
     """Name the actions one by one, ioctl with the commands that it is about, if it is not all."""
-    words = list(hooks.names(actions))
+    words = list(action_table.names(actions))
     if commands and actions & abi.Action.IOCTL:
         words[words.index("ioctl")] = f"ioctl ({', '.join(ioctl_commands.names(commands))})"
     return ", ".join(words) or "nothing"

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from landlock_bpf import abi, errors, hooks, policy, policy_forms, policy_source, policy_writer, terminal
+from landlock_bpf import abi, action_table, errors, policy, policy_forms, policy_source, policy_writer, terminal
 
-ALWAYS = abi.Action.REFER | hooks.WITHHELD  # what every policy handles
+ALWAYS = abi.Action.REFER | action_table.WITHHELD  # what every policy handles
 _FIRST_RULE = "\n[[path_beneath]]"
 
 

@@ -11,7 +11,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 
-from landlock_bpf import abi, hooks, policy, policy_difference, policy_upstream
+from landlock_bpf import abi, action_table, policy, policy_difference, policy_upstream
 from landlock_bpf.policy_difference import ROOT, Verdict
 
 
@@ -47,7 +47,7 @@ def cover(made: policy.Policy, sets: Mapping[str, abi.Action], separator: str) -
     for (path, _), masks in policy_difference.verdicts(made, places).items():
         have = granted.get(policy_difference.nearest(path, granted), 0)
         free = masks[Verdict.ALLOWED] | masks[Verdict.LEFT]
-        fit = int(hooks.FILE) if _is_file(path) else -1
+        fit = int(action_table.FILE) if _is_file(path) else -1
         usable = {
             name: int(rights) & fit for name, rights in sets.items() if separator not in path and not rights & fit & ~free
         }
@@ -62,7 +62,7 @@ def cover(made: policy.Policy, sets: Mapping[str, abi.Action], separator: str) -
 
 def on_this_host(made: policy.Policy) -> policy.Policy:
     """Leave out of the rules on files what is asked of directories alone, as other tools must have it."""
-    fitting = {rule.path: hooks.FILE if _is_file(rule.path) else hooks.EVERY for rule in made.rules}
+    fitting = {rule.path: action_table.FILE if _is_file(rule.path) else action_table.EVERY for rule in made.rules}
     rules = tuple(
         dataclasses.replace(rule, allowed=rule.allowed & fitting[rule.path], denied=rule.denied & fitting[rule.path])
         for rule in made.rules

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from landlock_bpf import abi, hooks, ioctl_commands, policy, policy_actions, terminal
+from landlock_bpf import abi, action_table, ioctl_commands, policy, policy_actions, terminal
 
 
 def describe(told: policy.Policy) -> str:
     """Tell a policy in a few lines: what is handled, what holds by default, each rule with its place."""
-    idle = hooks.ALL & ~told.handled
+    idle = action_table.ALL & ~told.handled
     rest = "denied" if told.default == "deny" else "allowed"
     left = told.default_allow & told.handled if told.default == "deny" else policy.NOTHING
     lines = [f"policy {told.name} ({told.source})"]

@@ -12,12 +12,12 @@ import itertools
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-from landlock_bpf import abi, hooks, ioctl_commands, policy, policy_actions
+from landlock_bpf import abi, action_table, ioctl_commands, policy, policy_actions
 
 ROOT = "/"
 # A mask has the actions and, above them, one bit for each ioctl command that a rule names.
 _FIRST_COMMAND = 64
-_EVERY, _IOCTL = int(hooks.EVERY), int(abi.Action.IOCTL)
+_EVERY, _IOCTL = int(action_table.EVERY), int(abi.Action.IOCTL)
 
 
 class Verdict(enum.Enum):
@@ -140,7 +140,7 @@ def verdicts(made: policy.Policy, places: Mapping[str, Iterable[str]], commands:
     """Say what a policy says on paths, which come from the root down, and there of names."""
     own = _own(made, commands)
     # Every policy handles REFER; where that denies nothing, one that does not say so leaves it alone.
-    always = hooks.WITHHELD | abi.Action.REFER & ~made.default_allow
+    always = action_table.WITHHELD | abi.Action.REFER & ~made.default_allow
     handled, allowed = _wide(made.handled | always, commands), _wide(made.default_allow & made.handled, commands)
     everything = _wide(_EVERY, commands)
     default: Masks = {Verdict.ALLOWED: allowed, Verdict.DENIED: handled & ~allowed, Verdict.LEFT: everything & ~handled}
@@ -230,7 +230,7 @@ def nearest(path: str, among: Container[str]) -> str:
 
 def _more(before: abi.Action, after: abi.Action) -> abi.Action:
     """Give what the second handles and the first does not; REFER alone is nothing new."""
-    more = after & ~before & ~hooks.WITHHELD
+    more = after & ~before & ~action_table.WITHHELD
     return more if more != abi.Action.REFER else policy.NOTHING
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from landlock_bpf import hooks, ioctl_commands, names, policy_actions, policy_format
+from landlock_bpf import action_table, ioctl_commands, names, policy_actions, policy_format
 from landlock_bpf.policy_format import Key, Kind
 
 Schema = dict[str, object]
@@ -48,7 +48,7 @@ def schema() -> Schema:
         "definitions": {
             "action": {
                 "description": "An access right under Landlock's name, or a group: "
-                + "; ".join(f"{word} = {', '.join(hooks.names(mask))}" for word, mask in policy_actions.GROUPS.items())
+                + "; ".join(f"{word} = {', '.join(action_table.names(mask))}" for word, mask in policy_actions.GROUPS.items())
                 + ". Groups named abi.* hold what the file's abi knows. `execute` is a right and a group of its own.",
                 "type": "string",
                 "enum": list(policy_actions.WORDS),

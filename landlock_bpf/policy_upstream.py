@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, errors, hooks, policy, policy_actions, policy_source
+from landlock_bpf import abi, action_table, errors, policy, policy_actions, policy_source
 from landlock_bpf.policy_format import Leaf
 from landlock_bpf.policy_reader import Reader
 
-RIGHTS = {row.name: row.action for row in hooks.ACTIONS if row.landlock_abi is not None}
+RIGHTS = {row.name: row.action for row in action_table.ACTIONS if row.landlock_abi is not None}
 NETWORK = "is not enforced: the network is not ruled yet"
 SCOPES = "is not enforced: signals and abstract Unix sockets are not ruled yet"
 ELSEWHERE = "remove it, or use Landlock itself for this part"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from landlock_bpf import abi, hooks, ioctl_commands, policy, policy_actions, policy_format
+from landlock_bpf import abi, action_table, ioctl_commands, policy, policy_actions, policy_format
 
 # Tried in this order, the widest first.
 _GROUPS = sorted(policy_actions.GROUPS.items(), key=lambda group: -int(group[1]).bit_count())
@@ -40,7 +40,7 @@ def _document(made: policy.Policy) -> Table:
         permitted |= rule.allowed
     if made.default == "allow":
         document["default"] = "allow"
-        ruled = made.handled & ~denied & ~(permitted & hooks.WITHHELD)
+        ruled = made.handled & ~denied & ~(permitted & action_table.WITHHELD)
     else:
         ruled = made.handled & ~made.left
         if ruled:
@@ -50,7 +50,7 @@ def _document(made: policy.Policy) -> Table:
     if made.permissive:
         document["mode"] = "permissive"
     if ruled:
-        document["ruleset"] = [{"handled_access_fs": _words(ruled, hooks.EVERY, policy.NOTHING)}]
+        document["ruleset"] = [{"handled_access_fs": _words(ruled, action_table.EVERY, policy.NOTHING)}]
     if rules := _rules(made):
         document["path_beneath"] = rules
     return document
@@ -70,7 +70,7 @@ def _rules(made: policy.Policy) -> list[Table]:
         if rule.allowed:
             table["allowed_access"] = _permission(made, rule)
         if rule.denied:
-            table["denied_access"] = _words(rule.denied, hooks.EVERY, rule.explicit)
+            table["denied_access"] = _words(rule.denied, action_table.EVERY, rule.explicit)
         if rule.names:
             table[_NAME] = [*rule.names]
         if rule.commands:
@@ -83,10 +83,10 @@ def _rules(made: policy.Policy) -> list[Table]:
 def _permission(made: policy.Policy, rule: policy.Rule) -> list[str]:
     """Name what a rule allows, in words that make nothing handled which else would not be: see policy_reader.Words."""
     ruled = made.handled & ~made.left
-    if made.default == "deny" and not policy_actions.CLASSIC & ~ruled and not hooks.ALL & made.handled & ~rule.allowed:
-        return ["all", *hooks.names(rule.allowed & (rule.explicit | ~hooks.ALL))]
+    if made.default == "deny" and not policy_actions.CLASSIC & ~ruled and not action_table.ALL & made.handled & ~rule.allowed:
+        return ["all", *action_table.names(rule.allowed & (rule.explicit | ~action_table.ALL))]
     # Under "allow", what is not handled is left out where the policy is read.
-    return _words(rule.allowed, made.handled if made.default == "allow" else hooks.EVERY, rule.explicit)
+    return _words(rule.allowed, made.handled if made.default == "allow" else action_table.EVERY, rule.explicit)
 
 
 def _words(actions: abi.Action, fitting: abi.Action, explicit: abi.Action) -> list[str]:
@@ -97,7 +97,7 @@ def _words(actions: abi.Action, fitting: abi.Action, explicit: abi.Action) -> li
         if group & left and not group & fitting & ~actions:
             words.append(word)
             left &= ~group
-    return [*words, *hooks.names(actions & explicit | left)]
+    return [*words, *action_table.names(actions & explicit | left)]
 
 
 def _commands(commands: tuple[int, ...]) -> list[str | int]:

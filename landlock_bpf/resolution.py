@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from landlock_bpf import (
     abi,
+    action_table,
     entries,
     errors,
     flocks,
     hardlinks,
-    hooks,
     identity,
     mountinfo,
     mounts,
@@ -28,7 +28,7 @@ from landlock_bpf import (
     ways,
 )
 
-_ALL, _FILE = int(hooks.EVERY), int(hooks.FILE)
+_ALL, _FILE = int(action_table.EVERY), int(action_table.FILE)
 _OPENING = int(abi.Action.READ_FILE | abi.Action.WRITE_FILE)
 
 
@@ -127,7 +127,7 @@ class _Maker:
             each.name,
             each.source,
             # As upstream, whoever rules on files rules on moving them between directories: it can change their rights.
-            int(each.handled | abi.Action.REFER | hooks.WITHHELD),
+            int(each.handled | abi.Action.REFER | action_table.WITHHELD),
             int(each.default_allow),
             len(each.rules),
             self.denies,

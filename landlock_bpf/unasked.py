@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import stat
 
-from landlock_bpf import ascent, engine, hooks, statfs
+from landlock_bpf import action_table, ascent, engine, statfs
 from landlock_bpf.abi import Action
 
 DOMAIN, MOUNTS, LINKS, NAMES = "domain", "mounts", "links", "names"
@@ -37,7 +37,7 @@ VITAL = {
 _VITAL = frozenset(VITAL.values())
 _CHANGING = (
     Action.WRITE_FILE | Action.TRUNCATE | Action.CHMOD | Action.CHOWN | Action.RECEIVE | Action.MOUNT
-    | hooks.MAKING | hooks.REMOVING | Action.REFER
+    | action_table.MAKING | action_table.REMOVING | Action.REFER
 )  # fmt: skip
 # Refused of the controller's records alone.
 _OF_RECORDS = Action.READ_FILE | Action.READ_DIR | Action.EXECUTE | Action.SET_ACL | Action.FILE_SETATTR

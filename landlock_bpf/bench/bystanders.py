@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import abi, errors, hooks, policy, rule_request
+from landlock_bpf import abi, action_table, errors, policy, rule_request
 from landlock_bpf.bench import binaries, cases, crowd, mechanisms, rig, tree, workload
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Nothing is denied: domains elsewhere need no rules to cost a bystander their look-up.
 READ_FILE = policy.Policy("read_file", abi.Action.READ_FILE, "allow", (), "bench")
-ALL_ACTIONS = policy.Policy("all actions", hooks.ALL, "allow", (), "bench")
+ALL_ACTIONS = policy.Policy("all actions", action_table.ALL, "allow", (), "bench")
 
 
 def measure(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import abi, apparmor, bubblewrap, hooks, landlock, policy, rule_request
+from landlock_bpf import abi, action_table, apparmor, bubblewrap, landlock, policy, rule_request
 from landlock_bpf.bench import binaries, cases, empty, tree, workload
 
 if TYPE_CHECKING:
@@ -78,18 +78,18 @@ def syscalls(case: cases.Case) -> Iterator[workload.Way]:
         yield workload.Way(enter)
 
 
-def policies(case: cases.Case, handled: abi.Action = hooks.ALL) -> tuple[policy.Policy, ...]:
+def policies(case: cases.Case, handled: abi.Action = action_table.ALL) -> tuple[policy.Policy, ...]:
     """Give the policies of a case: deny all that is handled, but beneath the rules."""
     rules = []
     for number, path in enumerate(rule_paths(case)):
-        allowed = handled & (hooks.FILE if number else handled)  # the first is a directory
+        allowed = handled & (action_table.FILE if number else handled)  # the first is a directory
         rules.append(policy.Rule(str(Path.cwd() / path), allowed, policy.NOTHING, policy.Location("bench", number)))
     return tuple(policy.Policy(f"layer {layer}", handled, "deny", tuple(rules), "bench") for layer in range(case.layers))
 
 
 @contextlib.contextmanager
 def engine(
-    live: controller.Controller, case: cases.Case, cgroup: Path, handled: abi.Action = hooks.ALL
+    live: controller.Controller, case: cases.Case, cgroup: Path, handled: abi.Action = action_table.ALL
 ) -> Iterator[workload.Way]:
     """Set up a domain of ours: a process domain, or one on the cgroup in which all samples run; with policies or a rule."""
     if case.process:

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from landlock_bpf import abi, hooks
+from landlock_bpf import abi, action_table
 from landlock_bpf.bench import tree, workload
 
 ON_FILE, ON_PROGRAM, ON_DIRECTORY = "file", "program", "directory"
 # Of what makes inodes this many are timed together: in fewer, what is done once in a few of them makes a figure jump.
 INODES = 32
 Action = abi.Action
-ALL = hooks.ALL  # every action but those that are to be named
+ALL = action_table.ALL  # every action but those that are to be named
 
 
 @dataclasses.dataclass(frozen=True)

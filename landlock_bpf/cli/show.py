@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from landlock_bpf import abi, cli, controller, hooks, inventory, marking, policy_actions, ruleset, terminal
+from landlock_bpf import abi, action_table, cli, controller, inventory, marking, policy_actions, ruleset, terminal
 from landlock_bpf.cli import output
 
 EXAMPLES = """\
@@ -87,4 +87,4 @@ def _says(rule: inventory.RuleInfo) -> str:
 
 
 def _actions(actions: abi.Action, commands: tuple[int, ...] = ()) -> str:
-    return "all" if actions == hooks.ALL and not commands else policy_actions.listed(actions, commands)
+    return "all" if actions == action_table.ALL and not commands else policy_actions.listed(actions, commands)

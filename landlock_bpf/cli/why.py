@@ -25,12 +25,12 @@ from pathlib import Path
 
 from landlock_bpf import (
     abi,
+    action_table,
     asker,
     cli,
     errors,
     events,
     explanation,
-    hooks,
     ioctl_commands,
     policy_actions,
     policy_forms,
@@ -49,7 +49,7 @@ examples:
 exit status: 0 allowed (all of them), 1 denied, 2 trouble.
 """
 EVERYTHING = "all"
-WORDS = (EVERYTHING, *asker.MOVES, *(row.name for row in hooks.ACTIONS))
+WORDS = (EVERYTHING, *asker.MOVES, *(row.name for row in action_table.ACTIONS))
 # What is said of a verdict by its reason; others are the engine's: events.REASONS.
 REASONS = {
     "allowed": "allows it",
@@ -71,7 +71,7 @@ def main(args: argparse.Namespace) -> int:
     if bool(args.path2) != (args.action in asker.MOVES) and not (args.path2 and args.action == "refer"):
         args.parser.error(f"{args.action} takes {'two paths' if args.action in asker.MOVES else 'one path'}")
     cli.require_root()
-    words = [row.name for row in hooks.ACTIONS] if args.action == EVERYTHING else [args.action]
+    words = [row.name for row in action_table.ACTIONS] if args.action == EVERYTHING else [args.action]
     with _asker(args.subject) as asked:
         answers = [asked.answer(word, args.path, args.path2) for word in words]
     if args.json:

@@ -17,7 +17,7 @@ import preemption
 import pytest
 import rule
 
-from landlock_bpf import bpf, controller, errors, events, hooks, policy, rule_request
+from landlock_bpf import action_table, bpf, controller, errors, events, policy, rule_request
 from landlock_bpf import cgroup as groups
 from landlock_bpf import engine as engines
 
@@ -93,7 +93,7 @@ def keep_hooks(live: controller.Controller) -> None:
     """Attach every hook that domains of control groups need."""
     place = CGROUPS / KEEPER
     place.mkdir(exist_ok=True)
-    live.attach(KEEPER, [rule.make(hooks.ALL, rule.deny(place, hooks.ALL), default="allow")], place)
+    live.attach(KEEPER, [rule.make(action_table.ALL, rule.deny(place, action_table.ALL), default="allow")], place)
 
 
 @pytest.fixture

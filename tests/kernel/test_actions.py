@@ -15,11 +15,11 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import hooks, policy
+from landlock_bpf import action_table, policy
 from landlock_bpf.abi import Action
 
 ROWS = operation.OPERATIONS + further.OPERATIONS
-ERRORS = {row.action: getattr(errno, row.error) for row in hooks.ACTIONS}
+ERRORS = {row.action: getattr(errno, row.error) for row in action_table.ACTIONS}
 by_action = pytest.mark.parametrize("action", Action, ids=lambda action: action.name.lower())
 
 
@@ -45,8 +45,8 @@ def all_of(rows: Iterable[operation.Operation], number: int) -> dict[str, int]:
 
 def alone(action: Action, *rules: policy.Rule, top: Path) -> policy.Policy:
     """Rule on one action; and on what is handled all the same: allowed where it is not the point."""
-    always = (Action.REFER | hooks.WITHHELD) & ~action
-    return rule.make(action | Action.REFER | hooks.WITHHELD, *rules, rule.allow(top, always))
+    always = (Action.REFER | action_table.WITHHELD) & ~action
+    return rule.make(action | Action.REFER | action_table.WITHHELD, *rules, rule.allow(top, always))
 
 
 @by_action
@@ -79,13 +79,13 @@ def test_denied_by_rule(action: Action, tree: Path, inside: Member, attach: rule
 @by_action
 def test_not_handled(action: Action, tree: Path, inside: Member, attach: rule.Attach) -> None:
     """An action that is not handled stays untouched: nothing is allowed that is not needed as well."""
-    if action & hooks.WITHHELD:
+    if action & action_table.WITHHELD:
         denied_though_not_handled(action, tree, inside, attach)
         return
     rows = [row for row in asked(action) if not row.actions & Action.REFER]
     top = populate(rows, tree / "top")
     also = [rule.allow(top / row.name, (row.actions | row.also) & ~action) for row in rows]
-    attach(rule.make(hooks.EVERY & ~action, *also))
+    attach(rule.make(action_table.EVERY & ~action, *also))
     assert outcomes(inside, rows, top) == all_of(rows, 0)
 
 
@@ -104,7 +104,7 @@ def test_no_policy(tree: Path, inside: Member) -> None:
 
 def test_everything_allowed(tree: Path, inside: Member, attach: rule.Attach) -> None:
     top = populate(ROWS, tree / "top")
-    attach(rule.make(hooks.EVERY, rule.allow(tree, hooks.EVERY)))
+    attach(rule.make(action_table.EVERY, rule.allow(tree, action_table.EVERY)))
     assert outcomes(inside, ROWS, top) == all_of(ROWS, 0)
 
 
@@ -117,7 +117,7 @@ def test_rules_on_the_objects_themselves(tree: Path, inside: Member, attach: rul
     tops = [populate(rows, tree / name) for name in ("denied", "allowed", "twin")]
     denied = [rule.deny(tops[0] / row.name / row.target, row.actions) for row in rows]
     allowed = [rule.allow(tops[1] / row.name / row.target, row.actions | row.also) for row in rows]
-    every = hooks.EVERY
+    every = action_table.EVERY
     attach(rule.make(every, rule.allow(tree, every), *denied, rule.deny(tops[1], every), *allowed))
     assert outcomes(inside, rows, tops[0]) == all_of(rows, errno.EACCES)
     assert outcomes(inside, rows, tops[1]) == all_of(rows, 0)
@@ -179,6 +179,6 @@ def test_ioctl_commands(command: str, expected: int, tree: Path, inside: Member,
 
 def test_o_path_is_not_ruled(tree: Path, inside: Member, attach: rule.Attach) -> None:
     folder = operation.populate(tree / "folder")
-    attach(rule.make(hooks.EVERY))
+    attach(rule.make(action_table.EVERY))
     assert inside.errno(operation.touch, folder / "file", os.O_PATH) == 0
     assert inside.errno(operation.touch, folder / "file", os.O_RDONLY) == errno.EACCES

@@ -19,7 +19,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import hooks
+from landlock_bpf import action_table
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls, uring
 
@@ -215,7 +215,7 @@ def test_tricks(top: Path, cgroup: Path, attach: rule.Attach) -> None:
             outcomes[act.__name__] = free.errno(act, top)
             clear(top)
     assert outcomes == {act.__name__: 0 for act, _ in TRICKS}
-    attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), rule.deny(top / "secret", hooks.ALL)))
+    attach(rule.make(action_table.ALL, rule.allow("/", action_table.ALL), rule.deny(top / "secret", action_table.ALL)))
     with Member(cgroup) as bound:
         outcomes = {act.__name__: bound.errno(act, top) for act, _ in TRICKS}
         assert outcomes == {act.__name__: expected for act, expected in TRICKS}
@@ -327,7 +327,7 @@ def test_metadata_by_descriptor(top: Path, inside: Member, attach: rule.Attach) 
     inside.ask(hold, top / "secret/file")
     inside.ask(hold_folder, top / "secret/inner")
     assert {act.__name__: inside.errno(act) for act in BY_DESCRIPTOR} == {act.__name__: 0 for act in BY_DESCRIPTOR}
-    denied = Action(sum(row.action for row in hooks.ACTIONS if row.group in ("read_metadata", "write_metadata")))
+    denied = Action(sum(row.action for row in action_table.ACTIONS if row.group in ("read_metadata", "write_metadata")))
     denied |= Action.CHDIR
     attach(rule.make(denied, rule.deny(top / "secret", denied), default="allow"))
     assert {act.__name__: inside.errno(act) for act in BY_DESCRIPTOR} == {act.__name__: errno.EACCES for act in BY_DESCRIPTOR}

@@ -19,7 +19,7 @@ import rule
 import trigger
 from member import Member
 
-from landlock_bpf import cli, controller, engine, events, hooks
+from landlock_bpf import action_table, cli, controller, engine, events
 from landlock_bpf.abi import Action
 
 
@@ -317,7 +317,7 @@ def test_lost_ones_are_counted(
 ) -> None:
     """Nobody waits for a reader: what finds no room is denied all the same, and counted."""
     (tree / "file").write_text("")
-    name = attach(rule.make(hooks.ALL))
+    name = attach(rule.make(action_table.ALL))
     before, tried = _lost(), 0
     while _lost() == before:
         assert inside.ask(many, tree / "file", 250) == 250
@@ -366,7 +366,7 @@ def test_permissive_lets_everything_pass(
     tried: Callable[[Path], None], tree: Path, inside: Member, attach: rule.Attach, denials: Callable[[], list[events.Denial]]
 ) -> None:
     folder = operation.populate(tree / "folder")
-    attach(rule.make(hooks.ALL | hooks.WITHHELD, permissive=True))
+    attach(rule.make(action_table.ALL | action_table.WITHHELD, permissive=True))
     assert inside.errno(tried, folder) == 0
     seen = denials()
     assert seen and {each.verdict for each in seen} == {"would be denied"}

@@ -18,7 +18,7 @@ import rule
 import way
 from member import Member
 
-from landlock_bpf import hooks
+from landlock_bpf import action_table
 from landlock_bpf.abi import Action
 
 # include/uapi/linux/fs.h, fsverity.h, fscrypt.h, btrfs.h and auto_fs.h
@@ -135,7 +135,7 @@ def test_attributes(act: Callable[[Path], None], kind: str, tree: Path, inside: 
             top = tree / "place" / name
             (top / "folder").mkdir(parents=True)
             (top / "file").write_text("text")
-        denied = hooks.group("write_metadata")
+        denied = action_table.group("write_metadata")
         attach(rule.make(denied, rule.deny(tree / "place/secret", denied), default="allow"))
         assert inside.errno(act, tree / "place/open" / kind) == 0
         assert inside.errno(act, tree / "place/secret" / kind) == errno.EACCES

@@ -20,7 +20,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import controller, engine, hooks
+from landlock_bpf import action_table, controller, engine
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
@@ -95,7 +95,13 @@ def test_every_operation(place: Path, inside: Member, attach: rule.Attach) -> No
     rows = [row for row in operation.OPERATIONS if row.run not in (operation.exchange_with_dir, operation.make_tmpfile)]
     folders = {row.name: row.populate(place / row.name) for row in rows}
     twin = {row.name: row.populate(place / "twin" / row.name) for row in rows}
-    attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), *(rule.deny(each, hooks.ALL) for each in folders.values())))
+    attach(
+        rule.make(
+            action_table.ALL,
+            rule.allow("/", action_table.ALL),
+            *(rule.deny(each, action_table.ALL) for each in folders.values()),
+        )
+    )
     filesystem.drop_caches()
     assert {row.name: inside.errno(row.run, folders[row.name]) for row in rows} == {row.name: errno.EACCES for row in rows}
     assert {row.name: inside.errno(row.run, twin[row.name]) for row in rows} == {row.name: 0 for row in rows}
@@ -242,7 +248,7 @@ def test_overlay(name: str, denied: str, layers: Path, inside: Member, attach: r
 def test_overlay_allows(layers: Path, inside: Member, attach: rule.Attach) -> None:
     """One access to an overlay is asked once: what it does to its own layers needs no rule."""
     merged = layers / "merged"
-    attach(rule.make(hooks.ALL, rule.allow(merged, hooks.ALL)))
+    attach(rule.make(action_table.ALL, rule.allow(merged, action_table.ALL)))
     for name in ("low", "up", "both", "folder/low", "folder/up"):
         assert inside.errno(operation.touch, merged / name, os.O_RDWR) == 0
     # And what is allowed there is not allowed where it really lies.

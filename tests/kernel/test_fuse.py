@@ -12,7 +12,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import hooks
+from landlock_bpf import action_table
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
@@ -34,6 +34,8 @@ def test_served_by_a_member(way: str, tree: Path, cgroup: Path, attach: rule.Att
     with Member(cgroup, before=calls.unshare) as inside:
         assert inside.errno(read_by, tree / "mounted/before", tree / "secret/inner/file", by_path) == 0
         allowed = rule.allow(tree / "mounted", Action.MOUNT)
-        attach(rule.make(hooks.ALL | Action.MOUNT, rule.deny(tree / "secret", hooks.ALL), allowed, default="allow"))
+        attach(
+            rule.make(action_table.ALL | Action.MOUNT, rule.deny(tree / "secret", action_table.ALL), allowed, default="allow")
+        )
         assert inside.errno(read_by, tree / "mounted/secret", tree / "secret/inner/file", by_path) == refused
         assert inside.errno(read_by, tree / "mounted/public", tree / "public/inner/file", by_path) == 0

@@ -12,10 +12,10 @@ import operation
 import rule
 from member import Member
 
-from landlock_bpf import abi, controller, engine, hooks
+from landlock_bpf import abi, action_table, controller, engine, hooks
 from landlock_bpf.abi import Action
 
-ERRORS = {row.action: getattr(errno, row.error) for row in hooks.ACTIONS}
+ERRORS = {row.action: getattr(errno, row.error) for row in action_table.ACTIONS}
 
 
 def attached() -> set[str]:
@@ -28,7 +28,7 @@ def attached() -> set[str]:
 def needed(action: Action, need: hooks.Need) -> set[str]:
     """Name the hooks of a policy that handles an action, and what all policies handle; those that this kernel has."""
     absent = set(os.listdir(engine.PINS / "absent"))
-    return {row.name for row in hooks.needed(action | Action.REFER | hooks.WITHHELD, need)} - absent
+    return {row.name for row in hooks.needed(action | Action.REFER | action_table.WITHHELD, need)} - absent
 
 
 def test_each_action_alone(tree: Path, cgroup: Path, inside: Member, alone: controller.Controller) -> None:

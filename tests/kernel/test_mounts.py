@@ -13,7 +13,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import controller, hooks
+from landlock_bpf import action_table, controller
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
@@ -82,7 +82,7 @@ def test_in_a_domain(change: Callable[[Path], None], own: Member, tree: Path, at
 
 def test_another_domain_does_not_matter(own: Member, tree: Path, attach: rule.Attach, cgroup: Path) -> None:
     (cgroup / "inner").mkdir()
-    attach(rule.make(hooks.ALL), cgroup=cgroup / "inner")
+    attach(rule.make(action_table.ALL), cgroup=cgroup / "inner")
     assert own.errno(umount, tree) == 0
 
 

@@ -22,7 +22,7 @@ import rule
 from member import Member
 from test_run import run
 
-from landlock_bpf import controller, descriptors, errors, hooks, live_domain, policy
+from landlock_bpf import action_table, controller, descriptors, errors, live_domain, policy
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
@@ -112,7 +112,7 @@ def test_what_a_descriptor_gives(
     """All that opening it asked for, each by itself, and nothing else: that is asked when it is done."""
     os.mknod(top / "secret/null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     fd = inside.ask(os.open, top / "secret" / path, flags)
-    for denied in (*given, hooks.ALL & ~given):
+    for denied in (*given, action_table.ALL & ~given):
         wanted = rule.make(denied, rule.deny(top / "secret", denied), default="allow")
         with live.attach("given", [wanted], cgroup) as domain:
             assert [each.fd for each in domain.held] == [fd] * bool(denied & given), denied

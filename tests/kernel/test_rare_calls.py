@@ -18,7 +18,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import hooks
+from landlock_bpf import action_table
 from landlock_bpf.compare import calls, programs
 
 AT_EMPTY_PATH = calls.AT_EMPTY_PATH
@@ -43,7 +43,9 @@ def top(tree: Path) -> Path:
 @pytest.fixture
 def deny(top: Path, attach: rule.Attach) -> Callable[[], object]:
     """Put the policy in force: all is denied beneath `secret`, all else is allowed."""
-    return lambda: attach(rule.make(hooks.EVERY, rule.allow("/", hooks.EVERY), rule.deny(top / "secret", hooks.EVERY)))
+    return lambda: attach(
+        rule.make(action_table.EVERY, rule.allow("/", action_table.EVERY), rule.deny(top / "secret", action_table.EVERY))
+    )
 
 
 _held: dict[str, int] = {}

@@ -16,7 +16,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import hooks
+from landlock_bpf import action_table
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls, uring
 
@@ -226,7 +226,7 @@ def test_every_route(top: Path, cgroup: Path, attach: rule.Attach) -> None:
     with Member(cgroup) as free:
         assert {row.__name__: free.errno(row, top) for row in ROUTES} == dict.fromkeys(_names(), 0)
     (top / "beside/link").unlink()
-    attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), rule.deny(top / "secret", hooks.ALL)))
+    attach(rule.make(action_table.ALL, rule.allow("/", action_table.ALL), rule.deny(top / "secret", action_table.ALL)))
     with Member(cgroup) as bound:
         assert {row.__name__: bound.errno(row, top) for row in ROUTES} == dict.fromkeys(_names(), errno.EACCES)
         # Its twin is allowed, by the mount of all as well.
@@ -289,7 +289,7 @@ def pipe() -> None:
 @pytest.mark.parametrize("reopen", [memfd, pipe], ids=lambda row: row.__name__)
 def test_what_has_no_place_is_not_ruled(reopen: Callable[[], None], inside: Member, attach: rule.Attach) -> None:
     # /proc/self is a link, and following one is no action.
-    attach(rule.make(hooks.ALL))
+    attach(rule.make(action_table.ALL))
     assert inside.errno(reopen) == 0
 
 
@@ -369,7 +369,7 @@ def link_tmpfile(source: Path, target: Path) -> None:
 def test_tmpfile_linked_into_a_denied_folder(tree: Path, inside: Member, attach: rule.Attach) -> None:
     for name in ("secret/inner", "public/inner"):
         (tree / name).mkdir(parents=True)
-    attach(rule.make(hooks.ALL, rule.allow("/", hooks.ALL), rule.deny(tree / "secret", Action.MAKE_REG)))
+    attach(rule.make(action_table.ALL, rule.allow("/", action_table.ALL), rule.deny(tree / "secret", Action.MAKE_REG)))
     assert inside.errno(link_tmpfile, tree / "public", tree / "public/inner/made") == 0
     assert inside.errno(link_tmpfile, tree / "public", tree / "secret/inner/made") == errno.EACCES
 

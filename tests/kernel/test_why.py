@@ -23,7 +23,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import asker, cli, controller, engine, explanation, hooks, policy, record
+from landlock_bpf import action_table, asker, cli, controller, engine, explanation, policy, record
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls, programs
 
@@ -189,7 +189,7 @@ def made_up(top: Path, paths: list[Path], layers: int, chance: random.Random) ->
     rules = [rule.allow(top, some(chance) | Action.READ_FILE | Action.READ_DIR), rule.deny(top / "file", Action.WRITE_FILE)]
     for path in chance.sample(paths, min(len(paths), 3 // layers)):
         directory = path.is_dir()
-        usable = HANDLED if directory else hooks.FILE & HANDLED
+        usable = HANDLED if directory else action_table.FILE & HANDLED
         rules.append(chance.choice((rule.allow, rule.deny))(path, some(chance, 0.3) & usable or Action.READ_FILE))
     folders = [top, *(path for path in paths if path.is_dir())]
     for folder in chance.sample(folders, min(len(folders), 5)):

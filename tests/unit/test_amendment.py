@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_resolution import identify
 
-from landlock_bpf import amendment, errors, hooks, identity, merging, policy, resolution, ruleset, ways
+from landlock_bpf import action_table, amendment, errors, identity, merging, policy, resolution, ruleset, ways
 from landlock_bpf.abi import Action, Limit
 
 NONE = Action(0)
@@ -48,7 +48,7 @@ def test_what_is_added_is_cut_to_what_has_a_meaning() -> None:
 
 
 def test_added_beside_the_others() -> None:
-    more = layer(entry(HERE, "/c", 1, denied=CHMOD), handled=CHMOD | Action.REFER | hooks.WITHHELD)
+    more = layer(entry(HERE, "/c", 1, denied=CHMOD), handled=CHMOD | Action.REFER | action_table.WITHHELD)
     made = amendment.add(BOTH, more)
     assert made.entries == (*BOTH.entries, *more.entries)
     assert made.rules == 3 and made.denies

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, action_catalogue, catalogue, hooks, questions
+from landlock_bpf import abi, action_catalogue, action_table, catalogue, questions
 
 DOCS = Path(__file__).parents[2] / "docs"
 HOOKS = (DOCS / "HOOKS.md").read_text()
@@ -48,13 +48,13 @@ def test_the_actions_are_current() -> None:
 
 
 def test_a_change_of_the_table_of_actions_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = hooks.ACTIONS[0]._replace(landlock_abi=None)
-    monkeypatch.setattr(hooks, "ACTIONS", (changed, *hooks.ACTIONS[1:]))
+    changed = action_table.ACTIONS[0]._replace(landlock_abi=None)
+    monkeypatch.setattr(action_table, "ACTIONS", (changed, *action_table.ACTIONS[1:]))
     assert action_catalogue.generate() != ACTIONS
 
 
 def test_every_action_has_a_row_with_its_hooks() -> None:
-    for row in hooks.ACTIONS:
+    for row in action_table.ACTIONS:
         (line,) = (line for line in ACTIONS.splitlines() if line.startswith(f"| `{row.name}` |"))
         assert line.endswith(f"| {row.error} | {row.landlock_abi or 'none'} |")
         asked = list(action_catalogue.asked(row.action))

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import strategies as st
 
 from landlock_bpf import (
+    action_table,
     cli,
-    hooks,
     policy,
     policy_actions,
     policy_conversion,
@@ -90,11 +90,11 @@ def test_oci(convert, form: str, ruled: str) -> None:
     status, out, err = convert(SIMPLE, "--to", form)
     assert (status, err) == (0, "")
     assert json.loads(out) == {
-        ruled: {"handledAccessFS": list(hooks.names(CLASSIC))},
+        ruled: {"handledAccessFS": list(action_table.names(CLASSIC))},
         "rules": {
             "pathBeneath": [
                 {"allowedAccess": ["execute", "read_file", "read_dir"], "paths": ["/"]},
-                {"allowedAccess": list(hooks.names(WRITE)), "paths": ["/tmp"]},
+                {"allowedAccess": list(action_table.names(WRITE)), "paths": ["/tmp"]},
             ]
         },
     }
@@ -183,7 +183,7 @@ def union(actions: set[Action]) -> Action:
 
 MASKS = st.one_of(
     st.sets(st.sampled_from(ACTIONS)).map(union),
-    st.sampled_from([READ, WRITE, READ | Action.EXECUTE, READ | WRITE, CLASSIC, LANDLOCK, hooks.ALL]),
+    st.sampled_from([READ, WRITE, READ | Action.EXECUTE, READ | WRITE, CLASSIC, LANDLOCK, action_table.ALL]),
 )
 
 
@@ -193,7 +193,9 @@ def texts(draw: st.DrawFn) -> str:
 
     def words() -> list[str]:
         chosen = draw(
-            st.lists(st.sampled_from([*policy_actions.GROUPS, *hooks.names(union(set(ACTIONS)))]), min_size=1, max_size=3)
+            st.lists(
+                st.sampled_from([*policy_actions.GROUPS, *action_table.names(union(set(ACTIONS)))]), min_size=1, max_size=3
+            )
         )
         return list(dict.fromkeys(chosen))
 

@@ -15,8 +15,8 @@ import test_imports
 
 from landlock_bpf import (
     abi,
+    action_table,
     cli,
-    hooks,
     learning,
     policy,
     policy_actions,
@@ -86,9 +86,9 @@ def test_the_readme_policy_is_understood_and_has_ten_lines(tmp_path: Path) -> No
     path = tmp_path / "work.toml"
     path.write_text(text)
     (made,) = policy.load(path, {"HOME": "/home/me"})
-    assert (made.handled, made.default) == (hooks.ALL, "deny")
+    assert (made.handled, made.default) == (action_table.ALL, "deny")
     said = {rule.path: (rule.allowed, rule.denied, rule.location.line) for rule in made.rules}
-    assert said["/home/me/work/secret"] == (abi.Action(0), hooks.ALL, 10)
+    assert said["/home/me/work/secret"] == (abi.Action(0), action_table.ALL, 10)
 
 
 @pytest.mark.parametrize("words", OURS, ids=shlex.join)
@@ -118,13 +118,13 @@ def test_scripts_and_their_options_are_there() -> None:
 def test_the_actions_of_the_readme_are_those_of_the_code() -> None:
     text = README[README.index("\n## Actions\n") : README.index("\n## Policy files\n")]
     told = set(code(text))
-    ours = {row.name for row in hooks.ACTIONS if row.landlock_abi is None or row.landlock_abi > 5}
-    assert ours <= told and f"lists all {len(hooks.ACTIONS)}," in text
+    ours = {row.name for row in action_table.ACTIONS if row.landlock_abi is None or row.landlock_abi > 5}
+    assert ours <= told and f"lists all {len(action_table.ACTIONS)}," in text
     groups = {row[0].strip("`"): set(code(row[1])) for row in table(text, "group", "what it is")}
     assert set(groups) == {"execute", *policy_actions.GROUPS}
     for name in ("read", "read_metadata", "write_metadata"):
-        assert groups[name] == set(hooks.names(policy_actions.GROUPS[name]))
-    assert groups["all"] == {row.name for row in hooks.ACTIONS if row.singly}
+        assert groups[name] == set(action_table.names(policy_actions.GROUPS[name]))
+    assert groups["all"] == {row.name for row in action_table.ACTIONS if row.singly}
 
 
 # Limits that nobody can meet: what another one or the kernel sees to, and sizes that decide about speed alone.

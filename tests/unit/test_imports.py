@@ -20,6 +20,7 @@ LAYERS = (
         "values",
         (
             "access",
+            "action_table",
             "hooks",
             "invoker",
             "ioctl_commands",

@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from landlock_bpf import abi, errors, hooks, policy, policy_actions, policy_description, policy_format, policy_reader
+from landlock_bpf import abi, action_table, errors, policy, policy_actions, policy_description, policy_format, policy_reader
 from landlock_bpf.abi import Action
 
 ENVIRON = {"HOME": "/home/u", "USER": "u"}
@@ -222,10 +222,10 @@ def test_ready_policies(path: Path) -> None:
 
 def test_the_demos_policy() -> None:
     (loaded,) = policy.load(POLICIES / "home-minus-ssh.toml", ENVIRON)
-    assert (loaded.handled, loaded.default, loaded.left) == (hooks.ALL, "deny", hooks.ALL & ~ABI_5)
+    assert (loaded.handled, loaded.default, loaded.left) == (action_table.ALL, "deny", action_table.ALL & ~ABI_5)
     assert [(rule.path, rule.allowed, rule.denied) for rule in loaded.rules] == [
-        ("/", hooks.ALL, NOTHING),
-        ("/home/u/.ssh", NOTHING, hooks.ALL),
+        ("/", action_table.ALL, NOTHING),
+        ("/home/u/.ssh", NOTHING, action_table.ALL),
     ]
 
 
@@ -241,10 +241,10 @@ RW = ABI_5 & ~Action.EXECUTE
         ({"rw": ["/a"]}, [("/a", RW, NOTHING)]),
         ({"rwx": ["/a"]}, [("/a", ABI_5, NOTHING)]),
         ({"ro": ["/a,/b", "/c"]}, [("/a", READ, NOTHING), ("/b", READ, NOTHING), ("/c", READ, NOTHING)]),
-        ({"ro": ["/"], "deny": ["/a"]}, [("/", READ, NOTHING), ("/a", NOTHING, hooks.ALL)]),
+        ({"ro": ["/"], "deny": ["/a"]}, [("/", READ, NOTHING), ("/a", NOTHING, action_table.ALL)]),
         ({"ro": ["/"], "deny": ["/a:read_file,write"]}, [("/", READ, NOTHING), ("/a", NOTHING, RW & ~Action.READ_DIR)]),
-        ({"ro": ["/"], "deny": ["/a:b/c"]}, [("/", READ, NOTHING), ("/a:b/c", NOTHING, hooks.ALL)]),
-        ({"ro": ["/"], "deny": ["/a:b:all"]}, [("/", READ, NOTHING), ("/a:b", NOTHING, hooks.ALL)]),
+        ({"ro": ["/"], "deny": ["/a:b/c"]}, [("/", READ, NOTHING), ("/a:b/c", NOTHING, action_table.ALL)]),
+        ({"ro": ["/"], "deny": ["/a:b:all"]}, [("/", READ, NOTHING), ("/a:b", NOTHING, action_table.ALL)]),
     ],
 )
 def test_from_words(words: dict[str, list[str]], rules: list[tuple[str, Action, Action]]) -> None:
@@ -477,7 +477,7 @@ parent = ["/b"]
 def test_what_is_withheld_is_allowed_by_name_alone(load) -> None:
     loaded = load('default = "allow"\n[[path_beneath]]\nallowed_access = ["mount", "read"]\nparent = ["/a"]')
     assert (loaded.handled, loaded.rules[0].allowed, loaded.default_allow) == (Action.MOUNT, Action.MOUNT, Action.REFER)
-    assert not hooks.WITHHELD & load('[[path_beneath]]\nallowed_access = ["all"]\nparent = ["/"]').rules[0].allowed
+    assert not action_table.WITHHELD & load('[[path_beneath]]\nallowed_access = ["all"]\nparent = ["/"]').rules[0].allowed
 
 
 def test_names_commands_and_mode(load) -> None:

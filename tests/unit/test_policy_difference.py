@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from landlock_bpf import abi, cli, hooks, policy, policy_difference
+from landlock_bpf import abi, action_table, cli, policy, policy_difference
 from landlock_bpf.abi import Action
 from landlock_bpf.cli import diff
 from landlock_bpf.policy_difference import Verdict
@@ -267,7 +267,7 @@ def policies(draw: st.DrawFn) -> policy.Policy:
 
 def verdict(made: policy.Policy, path: str, name: str, action: Action, command: int) -> Verdict:
     """Walk up from what has this name, or from the path itself, until a rule decides."""
-    if action & ~(made.handled | Action.REFER | hooks.WITHHELD):
+    if action & ~(made.handled | Action.REFER | action_table.WITHHELD):
         return Verdict.LEFT
     ways = [path, *iter_up(path)]
 
