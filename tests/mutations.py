@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import mutations_denial
 import mutations_domain
+import mutations_walk
 
-ALL = (*mutations_denial.ROWS, *mutations_domain.ROWS)
+ALL = (*mutations_denial.ROWS, *mutations_walk.ROWS, *mutations_domain.ROWS)
 BY_NAME = {row.name: row for row in ALL}
