@@ -131,7 +131,7 @@ ROWS = (
         "vital.h",
         "return vital ? refuse_all(report) : 0;",
         "return 0;",
-        "test_escape.py::test_files_that_control_the_kernel",
+        "test_escape_files.py::test_files_that_control_the_kernel",
         "test_unattached.py::test_what_is_mounted_nowhere",
     ),
     mutation.of_engine(
@@ -139,7 +139,7 @@ ROWS = (
         "vital.h",
         "if (lineage->disk || is_of_presence(name))",
         "if (lineage->disk)",
-        "test_escape.py::test_files_by_which_disks_come_and_go",
+        "test_escape_files.py::test_files_by_which_disks_come_and_go",
     ),
     mutation.of_engine(
         "disk-mounts",
@@ -161,7 +161,7 @@ ROWS = (
         "metadata.h",
         "return is_record(dentry) ? refuse_escape(hook, 0, (__u64)dentry) : 0;",
         "return 0;",
-        "test_escape.py::test_attributes_of_records",
+        "test_escape_records.py::test_attributes_of_records",
     ),
     mutation.of_engine(
         "pins",
@@ -175,14 +175,14 @@ ROWS = (
         "vital.h",
         "\t\treturn may_be_vital(magic);",
         "\t\treturn magic == BPF_FS_MAGIC;",
-        "test_escape.py::test_folders_that_control_the_kernel",
+        "test_escape_files.py::test_folders_that_control_the_kernel",
     ),
     mutation.of_engine(
         "jit",
         "vital.h",
         'name.first == WORD("bpf_jit_", 0);',
         "0;",
-        "test_escape.py::test_files_that_control_the_kernel",
+        "test_escape_files.py::test_files_that_control_the_kernel",
     ),
     mutation.of_engine(
         "engine-mounts",
@@ -246,7 +246,7 @@ ROWS = (
         "remember.h",
         "if (inode && inode->i_ino == state->records_ino)",
         "if (inode && !inode->i_ino)",
-        "test_escape.py::test_records",
+        "test_escape_records.py::test_records",
     ),
     mutation.of_engine(
         "terminal",
@@ -268,7 +268,7 @@ ROWS = (
         "record.py",
         "live.state.records_ino = found.st_ino",
         "live.state.records_ino = 0",
-        "kernel/test_escape.py::test_records",
+        "kernel/test_escape_records.py::test_records",
     ),
     mutation.of_control(
         "stored-in-place",

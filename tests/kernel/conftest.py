@@ -17,7 +17,7 @@ import preemption
 import pytest
 import rule
 
-from landlock_bpf import action_table, bpf, controller, errors, events, policy, rule_request
+from landlock_bpf import abi, action_table, bpf, controller, errors, events, policy, rule_request
 from landlock_bpf import cgroup as groups
 from landlock_bpf import engine as engines
 
@@ -165,6 +165,20 @@ def inside(cgroup: Path) -> Iterator[member.Member]:
     """A process in the test's control group, waiting for what to try."""
     with member.Member(cgroup) as started:
         yield started
+
+
+@pytest.fixture
+def outside() -> Iterator[member.Member]:
+    """A process in no domain."""
+    with member.Member() as started:
+        yield started
+
+
+@pytest.fixture
+def bound(inside: member.Member, attach: rule.Attach) -> member.Member:
+    """A process in a domain whose policy speaks of nothing that is tried in tests of escapes."""
+    attach(rule.make(abi.Action.MAKE_FIFO, default="allow"))
+    return inside
 
 
 @pytest.fixture
