@@ -73,21 +73,21 @@ ROWS = (
         "walk.h",
         "\twalk->dentry = (__u64)mount->mnt_mountpoint;\n\twalk->mount = (__u64)parent;\n\twalk->hidden = 1;\n",
         "\twalk->dentry = (__u64)mount->mnt_mountpoint->d_parent;\n\twalk->mount = (__u64)parent;\n\twalk->hidden = 0;\n",
-        "test_routes.py::test_hidden_mountpoint",
+        "test_walk.py::test_hidden_mountpoint",
     ),
     mutation.of_engine(
         "hidden-permissions",
         "walk.h",
         "walk->hidden = 1;",
         "walk->hidden = 0;",
-        "test_routes.py::test_hidden_mountpoint",
+        "test_walk.py::test_hidden_mountpoint",
     ),
     mutation.of_engine(
         "detached",
         "walk.h",
         "walk->end = is_namespace_root(mount) ? END_ROOT : END_DETACHED;",
         "walk->end = END_ROOT;",
-        "test_routes.py::test_detached_mount",
+        "test_walk.py::test_detached_mount",
         "test_unattached.py::test_what_is_mounted_nowhere",
     ),
     mutation.of_engine(
@@ -102,7 +102,7 @@ ROWS = (
         "walk.h",
         f"return walk->depth++ > LIMIT_DEPTH;{_END_OF_STEP}",
         f"walk->end = walk->depth > LIMIT_DEPTH ? END_ROOT : walk->end;\n\treturn walk->depth++ > LIMIT_DEPTH;{_END_OF_STEP}",
-        "test_bypass.py::test_too_deep",
+        "test_walk.py::test_too_deep",
     ),
     mutation.of_engine(
         "overlay",

@@ -361,19 +361,6 @@ def test_writing_needs_the_right_to_open(top: Path, inside: Member, attach: rule
     assert (top / "secret/file").read_text() == "text"
 
 
-def test_too_deep(tree: Path, inside: Member, attach: rule.Attach) -> None:
-    """What lies deeper than is walked may lie in what is denied: it is denied where all else is allowed, too."""
-    deep = tree
-    while len(deep.parts) < 260:
-        deep /= "d"
-        deep.mkdir()
-    (deep / "file").write_text("")
-    (tree / "secret").mkdir()
-    attach(rule.make(Action.READ_FILE, rule.deny(tree / "secret", Action.READ_FILE), default="allow"))
-    assert inside.errno(_open, deep / "file") == errno.EACCES
-    assert inside.errno(_open, deep.parents[20] / "d") == 0
-
-
 def test_names(tree: Path, inside: Member, attach: rule.Attach) -> None:
     """A denial of what is not there yet holds once others make it, at any depth; who is bound cannot make it."""
     (tree / "there").mkdir()
