@@ -3,199 +3,27 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import shutil
 import stat
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import filesystem
 import operation
 import pytest
 import rule
+import trick
 from member import Member
 
 from landlock_bpf import action_table
 from landlock_bpf.abi import Action
-from landlock_bpf.compare import calls, uring
-
-AT_EMPTY_PATH, AT_SYMLINK_FOLLOW = 0x1000, 0x400
-SYS_EXECVEAT = {"x86_64": 322}.get(os.uname().machine, 281)
-_libc = ctypes.CDLL(None, use_errno=True)
+from landlock_bpf.compare import calls
 
 
 def _open(path: Path | str, flags: int = os.O_RDONLY) -> None:
     os.close(os.open(path, flags))
-
-
-def _linkat(descriptor: int, name: str, new: Path, flags: int) -> None:
-    words = descriptor, name.encode(), calls.AT_FDCWD, os.fsencode(new), flags
-    operation.check(_libc.linkat(*words), new)
-
-
-def link_by_descriptor(top: Path) -> None:
-    path = os.open(top / "secret/inner/file", os.O_PATH)
-    try:
-        _linkat(path, "", top / "open/new", AT_EMPTY_PATH)
-    finally:
-        os.close(path)
-
-
-def link_by_proc(top: Path) -> None:
-    path = os.open(top / "secret/inner/file", os.O_PATH)
-    try:
-        _linkat(calls.AT_FDCWD, f"/proc/self/fd/{path}", top / "open/new", AT_SYMLINK_FOLLOW)
-    finally:
-        os.close(path)
-
-
-def rename_by_io_uring(top: Path) -> None:
-    uring.rename(top / "secret/inner/other", top / "open/renamed")
-
-
-def link_by_io_uring(top: Path) -> None:
-    uring.link(top / "secret/inner/file", top / "open/linked")
-
-
-def unlink_by_io_uring(top: Path) -> None:
-    uring.unlink(top / "secret/inner/victim")
-
-
-def mkdir_by_io_uring(top: Path) -> None:
-    uring.mkdir(top / "secret/inner/made")
-
-
-def symlink_by_io_uring(top: Path) -> None:
-    uring.symlink("file", top / "secret/inner/symlinked")
-
-
-def setxattr_by_io_uring(top: Path) -> None:
-    uring.setxattr(top / "secret/inner/file", "user.test", b"1")
-
-
-def getxattr_by_io_uring(top: Path) -> None:
-    uring.getxattr(top / "secret/inner/file", "user.here")
-
-
-def _execveat(descriptor: int, name: str, flags: int) -> None:
-    pid = os.fork()
-    if pid == 0:
-        words = (ctypes.c_char_p * 2)(b"true", None)
-        _libc.syscall(SYS_EXECVEAT, descriptor, name.encode(), words, (ctypes.c_char_p * 1)(None), flags)
-        os._exit(100 + ctypes.get_errno())
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if status:
-        raise OSError(status - 100, "it was not executed")
-
-
-def execute_by_descriptor(top: Path) -> None:
-    path = os.open(top / "secret/inner/busybox", os.O_PATH)
-    try:
-        _execveat(path, "", AT_EMPTY_PATH)
-    finally:
-        os.close(path)
-
-
-def execute_by_interpreter(top: Path) -> None:
-    _execveat(calls.AT_FDCWD, str(top / "open/script"), 0)
-
-
-def copy_to_memory_and_execute(top: Path) -> None:
-    made = os.memfd_create("copy")
-    with open(top / "secret/inner/busybox", "rb") as source:
-        os.sendfile(made, source.fileno(), 0, 4096)
-    os.close(made)
-
-
-def in_a_thread(top: Path) -> None:
-    errors: list[OSError] = []
-
-    def act() -> None:
-        try:
-            _open(top / "secret/inner/file")
-        except OSError as error:
-            errors.append(error)
-
-    started = threading.Thread(target=act)
-    started.start()
-    started.join()
-    if errors:
-        raise errors[0]
-
-
-def in_a_child(top: Path) -> None:
-    pid = os.fork()
-    if pid == 0:
-        try:
-            _open(top / "secret/inner/file")
-        except OSError as error:
-            os._exit(error.errno or 1)
-        os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if status:
-        raise OSError(status, "the child could not")
-
-
-def in_a_program(top: Path) -> None:
-    # By vfork(2) and exec, and as another user.
-    done = subprocess.run(
-        [top / "open/busybox", "cat", top / "secret/inner/file"], capture_output=True, user=65534, check=False
-    )
-    if done.returncode:
-        raise OSError(errno.EACCES if b"Permission denied" in done.stderr else -1, done.stderr.decode())
-
-
-# What each gives under the policy; EXDEV is what rename and link give where rights would be gained.
-TRICKS: tuple[tuple[Callable[[Path], None], int], ...] = (
-    (link_by_descriptor, errno.EXDEV),
-    (link_by_proc, errno.EXDEV),
-    (rename_by_io_uring, errno.EACCES),
-    (link_by_io_uring, errno.EXDEV),
-    (unlink_by_io_uring, errno.EACCES),
-    (mkdir_by_io_uring, errno.EACCES),
-    (symlink_by_io_uring, errno.EACCES),
-    (setxattr_by_io_uring, errno.EACCES),
-    (getxattr_by_io_uring, errno.EACCES),
-    (execute_by_descriptor, errno.EACCES),
-    (execute_by_interpreter, errno.EACCES),
-    (copy_to_memory_and_execute, errno.EACCES),
-    (in_a_thread, errno.EACCES),
-    (in_a_child, errno.EACCES),
-    (in_a_program, errno.EACCES),
-)
-
-
-def populate(top: Path) -> Path:
-    """Make a folder to be denied, `secret`, and one that is not, `open`; busybox goes by its own name.
-
-    What is tried lies deeper than in `secret` itself, which a walk that ends early does not come to.
-    """
-    top.chmod(0o755)
-    for name in ("secret/inner", "open"):
-        (top / name).mkdir(parents=True)
-    for name in ("file", "inner/file", "inner/other", "inner/victim"):
-        (top / "secret" / name).write_text("text")
-        (top / "secret" / name).chmod(0o644)
-    for name in ("secret/inner", "open"):
-        shutil.copy(operation.STATIC_PROGRAM, top / name / "busybox")
-    for name in ("file", "inner/file"):
-        os.setxattr(top / "secret" / name, "user.here", b"1")
-    (top / "open/script").write_text(f"#!{top}/secret/inner/busybox true\n")
-    (top / "open/script").chmod(0o755)
-    return top
-
-
-def clear(top: Path) -> None:
-    for name in ("open/new", "open/renamed", "open/linked", "secret/inner/symlinked"):
-        (top / name).unlink(missing_ok=True)
-    if (top / "secret/inner/made").exists():
-        (top / "secret/inner/made").rmdir()
-    for name in ("victim", "other"):
-        (top / "secret/inner" / name).write_text("text")
 
 
 @pytest.fixture
@@ -203,7 +31,7 @@ def top() -> Iterator[Path]:
     """Hold the two folders on a tmpfs of their own, at a path that every user reaches."""
     place = Path("/run/landlock-bpf-bypass")
     with filesystem.mounted("none", place, "tmpfs", data="mode=755"):
-        yield populate(place)
+        yield trick.populate(place)
     place.rmdir()
 
 
@@ -211,14 +39,14 @@ def test_tricks(top: Path, cgroup: Path, attach: rule.Attach) -> None:
     """One member and one domain for all rows."""
     outcomes: dict[str, int] = {}
     with Member(cgroup) as free:
-        for act, _ in TRICKS:
+        for act, _ in trick.TRICKS:
             outcomes[act.__name__] = free.errno(act, top)
-            clear(top)
-    assert outcomes == {act.__name__: 0 for act, _ in TRICKS}
+            trick.clear(top)
+    assert outcomes == {act.__name__: 0 for act, _ in trick.TRICKS}
     attach(rule.make(action_table.ALL, rule.allow("/", action_table.ALL), rule.deny(top / "secret", action_table.ALL)))
     with Member(cgroup) as bound:
-        outcomes = {act.__name__: bound.errno(act, top) for act, _ in TRICKS}
-        assert outcomes == {act.__name__: expected for act, expected in TRICKS}
+        outcomes = {act.__name__: bound.errno(act, top) for act, _ in trick.TRICKS}
+        assert outcomes == {act.__name__: expected for act, expected in trick.TRICKS}
         assert bound.errno(_open, top / "open/script") == 0
 
 
