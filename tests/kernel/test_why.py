@@ -1,286 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`why` and the kernel agree: what it says of an access is what then happens, on random trees, for domains and for files."""
+"""`why` and the kernel agree: what it says of an access is what then happens, for domains and for files."""
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import dataclasses
 import errno
 import fcntl
 import itertools
-import mmap
 import os
-import random
-import secrets
 import stat
 from pathlib import Path
 
 import filesystem
-import further
-import operation
 import pytest
 import rule
+import why_operation
 from member import Member
 
-from landlock_bpf import action_table, asker, cli, controller, engine, explanation, policy, record
+from landlock_bpf import asker, cli, controller, engine, record
 from landlock_bpf.abi import Action
-from landlock_bpf.compare import calls, programs
-
-NAMES = ("a", "b", "c.pem", ".env", "way")
-PATTERNS = ("*.pem", ".env", "a*", "w*")
-# Nothing has this name at first, nor what is denied beneath it.
-WAY = "way"
-# A folder in each, which no rule is about: nothing but names keeps it where it is.
-SPARE = "spare"
-ACTIONS = (
-    Action.READ_FILE,
-    Action.WRITE_FILE,
-    Action.READ_DIR,
-    Action.MAKE_REG,
-    Action.MAKE_DIR,
-    Action.MAKE_SYM,
-    Action.MAKE_FIFO,
-    Action.REMOVE_FILE,
-    Action.REMOVE_DIR,
-    Action.REFER,
-    Action.TRUNCATE,
-    Action.CHDIR,
-    Action.ACCESS,
-    Action.STAT,
-    Action.READLINK,
-    Action.GETXATTR,
-    Action.LISTXATTR,
-    Action.SETXATTR,
-    Action.CHMOD,
-    Action.CHOWN,
-    Action.UTIME,
-    Action.LOCK,
-    Action.MAP_EXEC,
-)
-HANDLED = Action(sum(ACTIONS))
-TRIES = 240
-ATTRIBUTE = "trusted.attribute"
-
-
-def read(path: Path) -> None:
-    operation.touch(path, os.O_RDONLY)
-
-
-def write(path: Path) -> None:
-    operation.touch(path, os.O_WRONLY)
-
-
-def listing(path: Path) -> None:
-    operation.touch(path, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def create(path: Path) -> None:
-    operation.touch(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-
-
-def symlink(path: Path) -> None:
-    os.symlink("elsewhere", path)
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, 1)
-
-
-def chdir(path: Path) -> None:
-    programs.in_child(lambda: os.chdir(path))
-
-
-def access(path: Path) -> None:
-    if not os.access(path, os.F_OK):
-        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-
-
-def getxattr(path: Path) -> None:
-    os.getxattr(path, ATTRIBUTE)
-
-
-def setxattr(path: Path) -> None:
-    os.setxattr(path, ATTRIBUTE, b"x")
-
-
-def chmod(path: Path) -> None:
-    os.chmod(path, 0o700)
-
-
-def chown(path: Path) -> None:
-    os.chown(path, 0, 0)
-
-
-def flock(path: Path) -> None:
-    further.opened(path, lambda fd: fcntl.flock(fd, fcntl.LOCK_SH))
-
-
-def map_exec(path: Path) -> None:
-    further.opened(path, lambda fd: further.mapped(fd, mmap.PROT_READ | mmap.PROT_EXEC))
-
-
-# What is done, whether to a folder, a file, a link itself or to nothing yet, and what `why` is asked about it.
-ONE = (
-    (read, "file", ("read_file",)),
-    (write, "file", ("write_file",)),
-    (listing, "folder", ("read_dir",)),
-    (create, "none", ("make_reg", "write_file")),
-    (os.mkdir, "none", ("make_dir",)),
-    (symlink, "none", ("make_sym",)),
-    (os.mkfifo, "none", ("make_fifo",)),
-    (os.unlink, "file", ("remove_file",)),
-    (os.unlink, "link", ("remove_file",)),
-    (os.rmdir, "folder", ("remove_dir",)),
-    (truncate, "file", ("truncate",)),
-    (chdir, "folder", ("chdir",)),
-    (access, "file", ("access",)),
-    (access, "folder", ("access",)),
-    (os.stat, "file", ("stat",)),
-    (os.stat, "folder", ("stat",)),
-    (os.readlink, "link", ("readlink",)),
-    (getxattr, "file", ("getxattr",)),
-    (os.listxattr, "folder", ("listxattr",)),
-    (setxattr, "folder", ("setxattr",)),
-    (chmod, "file", ("chmod",)),
-    (chown, "folder", ("chown",)),
-    (os.utime, "file", ("utime",)),
-    (flock, "file", ("read_file", "lock")),
-    (map_exec, "file", ("read_file", "map_exec")),
-)
-TWO = ((os.rename, "rename"), (os.link, "link"))
-
-
-def grow(top: Path, chance: random.Random) -> list[Path]:
-    """Make a tree of folders and files three deep, one of each at least, and links to some of them."""
-    made = [top / "folder", top / "file"]
-    made[0].mkdir()
-    made[1].write_text("text")
-    for depth in range(3):
-        for parent in [top, *(each for each in made if each.is_dir())]:
-            for name in NAMES:
-                path = parent / name
-                if path.exists() or len(path.relative_to(top).parts) != depth + 1 or name == WAY or chance.random() < 0.4:
-                    continue
-                if chance.random() < 0.6 and depth < 2:
-                    path.mkdir()
-                else:
-                    path.write_text("text")
-                made.append(path)
-    folders = [top, *(each for each in made if each.is_dir())]
-    for number in range(4):
-        (chance.choice(folders) / f"link{number}").symlink_to(chance.choice(made))
-    for folder in folders:
-        (folder / SPARE).mkdir()
-    return made
-
-
-def some(chance: random.Random, share: float = 0.5) -> Action:
-    return Action(sum(action for action in ACTIONS if chance.random() < share)) or Action.READ_FILE
-
-
-def made_up(top: Path, paths: list[Path], layers: int, chance: random.Random) -> policy.Policy:
-    """Make a policy of a few rules, of fewer where there are several policies: else all together would allow nothing.
-
-    Each allows to read in places, and denies something of `file`, which seals it; denies paths that are not there, in folders
-    that are not there either, and names beneath folders.
-    """
-    default = "deny" if chance.random() < 1 / (3 * layers) else "allow"
-    rules = [rule.allow(top, some(chance) | Action.READ_FILE | Action.READ_DIR), rule.deny(top / "file", Action.WRITE_FILE)]
-    for path in chance.sample(paths, min(len(paths), 3 // layers)):
-        directory = path.is_dir()
-        usable = HANDLED if directory else action_table.FILE & HANDLED
-        rules.append(chance.choice((rule.allow, rule.deny))(path, some(chance, 0.3) & usable or Action.READ_FILE))
-    folders = [top, *(path for path in paths if path.is_dir())]
-    for folder in chance.sample(folders, min(len(folders), 5)):
-        rules.append(rule.deny(folder / WAY / "secret", Action.READ_FILE))
-    for folder in chance.sample(folders, 2):
-        rules.append(rule.deny(folder, some(chance, 0.2), chance.choice(PATTERNS)))
-    return rule.make(HANDLED, *rules, default=default, name=f"policy{chance.randrange(100)}")
-
-
-def kinds_of(path: Path) -> set[str]:
-    """Say what a path is, and where it leads; what leads nowhere is a link alone."""
-    if not os.path.lexists(path):
-        return {"none"}
-    found = {"link"} if path.is_symlink() else set()
-    return found | ({"folder"} if path.is_dir() else {"file"} if path.is_file() else {"other"})
-
-
-def pick(top: Path, chance: random.Random) -> Path:
-    """Choose something in the tree, or a name that may not be there."""
-    there = [path for path in top.rglob("*")]
-    path = chance.choice([top, *there])
-    if chance.random() < 0.5 and path.is_dir():
-        path /= chance.choice(NAMES)
-    return path if path != top else top / "a"
-
-
-def pick_two(top: Path, chance: random.Random) -> tuple[Path, Path]:
-    """Choose what is moved or linked, and whereto: in half of the cases to the same folder, where names alone decide."""
-    path, share = pick(top, chance), chance.random()
-    if share < 0.3:
-        with contextlib.suppress(OSError):
-            (path.parent / SPARE).mkdir(exist_ok=True)
-            (path.parent / WAY).rmdir()
-        return path.parent / SPARE, path.parent / WAY
-    if share < 0.6:
-        return path, path.parent / f"free{chance.randrange(1000)}"
-    return path, pick(top, chance)
-
-
-def tell(asked: asker.Asker, *words: str) -> explanation.Answer:
-    return asked.answer(*words)
-
-
-def is_at(path: Path, mount: Path) -> bool:
-    """Whether the last name of a path is beneath a mount."""
-    real = Path(os.path.realpath(path.parent))
-    return mount in (real, *real.parents)
-
-
-@pytest.mark.parametrize("layers", [1, 3])
-def test_agrees_with_the_kernel(layers: int, tree: Path, inside: Member, attach: rule.Attach) -> None:
-    """What was said before each operation is what comes of it, EEXIST and the like apart."""
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    top = tree / "top"
-    top.mkdir()
-    paths = grow(top, chance)
-    wrong = []
-    counted = {True: 0, False: 0}
-    with filesystem.mounted(top / "folder", top / "bound", flags=calls.MS_BIND) as bound:
-        name = attach(*(made_up(top, paths, layers, chance) for _ in range(layers)))
-        with asker.of_domain(name) as asked:
-            for number in itertools.count():
-                if sum(counted.values()) >= TRIES and all(counted.values()):
-                    break
-                assert number < 100 * TRIES, f"seed {seed}: {counted}"
-                path = pick(top, chance)
-                if chance.random() < 0.5:
-                    act, word = chance.choice(TWO)
-                    path, path2 = pick_two(top, chance)
-                    if not os.path.lexists(path) or not path2.parent.is_dir() or path == path2:
-                        continue
-                    if is_at(path, bound) != is_at(path2, bound) or Path(os.path.realpath(path.parent), path.name) == bound:
-                        continue  # EXDEV or EBUSY, whatever policies say
-                    answers, words = [tell(asked, word, str(path), str(path2))], (path, path2)
-                else:
-                    act, kind, questions = chance.choice(ONE)
-                    kinds = kinds_of(path)
-                    if kind not in kinds or not path.parent.is_dir():
-                        continue
-                    answers, words = [tell(asked, question, str(path)) for question in questions], (path,)
-                got = inside.errno(act, *words)
-                if got not in (0, errno.EACCES, errno.EXDEV, errno.ENODATA):
-                    continue
-                denied = got in (errno.EACCES, errno.EXDEV)
-                allowed = all(answer.allowed for answer in answers)
-                counted[allowed] += 1
-                if denied == allowed and not (denied and any(answer.unasked for answer in answers)):
-                    wrong.append((act.__name__, words, errno.errorcode.get(got), answers))
-    assert not wrong, f"seed {seed}: {dict(collections.Counter(each[0] for each in wrong))}, {wrong[0]}"
+from landlock_bpf.compare import calls
 
 
 def test_names_that_a_move_takes(tree: Path, inside: Member, attach: rule.Attach) -> None:
@@ -331,7 +70,7 @@ def test_names_from_above_a_mount(tree: Path, inside: Member, attach: rule.Attac
             assert answer.missing and not answer.unasked
             assert answer.allowed == (comes == 0), answer
             assert asked.answer("read_file", str(path)).allowed == (comes == 0)
-            assert inside.errno(create, path) == comes
+            assert inside.errno(why_operation.create, path) == comes
 
 
 def test_all_mounts_are_asked(tree: Path, inside: Member, attach: rule.Attach) -> None:
@@ -345,7 +84,7 @@ def test_all_mounts_are_asked(tree: Path, inside: Member, attach: rule.Attach) -
             name = attach(rule.make(actions, rule.deny(tree / "closed", actions), default="allow"))
             with asker.of_domain(name) as asked:
                 assert asked.answer("chmod", str(bound / "file")).allowed
-                assert inside.errno(chmod, bound / "file") == 0
+                assert inside.errno(why_operation.chmod, bound / "file") == 0
                 answer = asked.answer("utime", str(bound / "file"))
                 assert inside.errno(os.utime, bound / "file") == errno.EACCES
                 assert not answer.allowed and not answer.unasked
@@ -385,7 +124,9 @@ def test_a_file_and_its_domain_say_the_same(tree: Path, attach: rule.Attach) -> 
     (tree / "secret").mkdir()
     for name in ("secret/file", "file"):
         (tree / name).write_text("")
-    made = rule.make(HANDLED, rule.allow("/", HANDLED), rule.deny(tree / "secret", Action.READ_FILE))
+    made = rule.make(
+        why_operation.HANDLED, rule.allow("/", why_operation.HANDLED), rule.deny(tree / "secret", Action.READ_FILE)
+    )
     before = record.serials()
     with asker.of_policies([made]) as asked:
         told = {name: asked.answer("read_file", str(tree / name)) for name in ("secret/file", "file")}
@@ -408,7 +149,7 @@ def test_a_file_and_its_domain_say_the_same(tree: Path, attach: rule.Attach) -> 
 def test_seals(tree: Path, attach: rule.Attach) -> None:
     (tree / "way/secret").mkdir(parents=True)
     (tree / "way/beside").mkdir()
-    name = attach(rule.make(HANDLED, rule.deny(tree / "way/secret", Action.READ_FILE), default="allow"))
+    name = attach(rule.make(why_operation.HANDLED, rule.deny(tree / "way/secret", Action.READ_FILE), default="allow"))
     with asker.of_domain(name) as asked:
         for path in ("way/secret", "way"):
             answer = asked.answer("rename", str(tree / path), str(tree / "else"))
@@ -426,9 +167,13 @@ def test_a_directory_leaves_the_trees_of_some_layers(order: int, tree: Path, ins
     (tree / "free").mkdir()
     secret = rule.deny(tree / "denied", Action.READ_FILE, "*.pem"), rule.deny(tree, Action.READ_FILE, "*.key")
     layers = [
-        rule.make(HANDLED, *secret, default="allow", name="denies"),
+        rule.make(why_operation.HANDLED, *secret, default="allow", name="denies"),
         rule.make(
-            HANDLED, rule.deny(tree / "reported", Action.READ_FILE, "*.env"), default="allow", name="reports", permissive=True
+            why_operation.HANDLED,
+            rule.deny(tree / "reported", Action.READ_FILE, "*.env"),
+            default="allow",
+            name="reports",
+            permissive=True,
         ),
     ]
     with asker.of_domain(attach(*layers[::order])) as asked:
@@ -443,7 +188,7 @@ def test_a_directory_leaves_the_trees_of_some_layers(order: int, tree: Path, ins
 
 def test_the_command(tree: Path, attach: rule.Attach, capsys: pytest.CaptureFixture[str]) -> None:
     (tree / "secret").mkdir()
-    name = attach(rule.make(HANDLED, rule.deny(tree / "secret", Action.READ_DIR), default="allow"))
+    name = attach(rule.make(why_operation.HANDLED, rule.deny(tree / "secret", Action.READ_DIR), default="allow"))
     assert cli.main(["why", name, "read_dir", str(tree / "secret")]) == 1
     out = capsys.readouterr().out
     assert out.startswith("denied: read_dir of ") and f"by the rule on {tree}/secret (test:" in out
@@ -526,11 +271,11 @@ def test_which_commands_are_denied(tree: Path, attach: rule.Attach, capsys: pyte
 
 def test_killed_while_it_asks(tree: Path, attach: rule.Attach, live: controller.Controller) -> None:
     """What it puts into the kernel is swept up by the next command."""
-    attach(rule.make(HANDLED, rule.deny(tree, Action.READ_DIR), default="allow"))
+    attach(rule.make(why_operation.HANDLED, rule.deny(tree, Action.READ_DIR), default="allow"))
     before = record.serials()
     pid = os.fork()
     if pid == 0:
-        asked = asker.of_policies([rule.make(HANDLED, rule.deny(tree, Action.READ_FILE), default="allow")])
+        asked = asker.of_policies([rule.make(why_operation.HANDLED, rule.deny(tree, Action.READ_FILE), default="allow")])
         asked.__enter__()
         os._exit(0)
     os.waitpid(pid, 0)
