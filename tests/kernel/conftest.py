@@ -201,3 +201,33 @@ def cleared(live: controller.Controller, listed: Callable[[], list[str]]) -> Ite
     yield
     for name in listed():
         live.detach(name)
+
+
+@pytest.fixture
+def secret(tree: Path) -> Path:
+    """A file that may not be read."""
+    path = tree / "secret"
+    path.write_text("")
+    return path
+
+
+@pytest.fixture
+def home(cgroup: Path) -> Path:
+    """The control group of the domain."""
+    path = cgroup / "home"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def elsewhere(cgroup: Path) -> Path:
+    """A control group beside that of the domain."""
+    path = cgroup / "elsewhere"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def home_domain(secret: Path, home: Path, attach: rule.Attach) -> str:
+    """The name of a domain on `home`, in which `secret` cannot be read."""
+    return attach(rule.unreadable(secret), cgroup=home)

@@ -31,6 +31,11 @@ def make(
     return policy.Policy(name, handled, default, rules, "test", permissive=permissive)
 
 
+def unreadable(path: Path) -> policy.Policy:
+    """Make a policy that denies to read a file, and nothing else."""
+    return make(abi.Action.READ_FILE, deny(path, abi.Action.READ_FILE), default="allow")
+
+
 def programs(
     *names: str | Path, loader: str = "libbpf", attach: str = ruleset.ENGINE, trees: marking.Trees | None = None
 ) -> rule_request.Request:

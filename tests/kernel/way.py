@@ -239,6 +239,10 @@ def clone_into(cgroup: Path) -> None:
         os.close(place)
 
 
+def enter(cgroup: Path) -> None:
+    (cgroup / "cgroup.procs").write_text("0")
+
+
 def enter_by(descriptor: int) -> None:
     """Move to the control group whose list of tasks is open."""
     os.write(descriptor, b"0")
