@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import operation
+import path_call
 import pytest
 import rule
-import trigger
 import way
 from member import Member
 
@@ -42,15 +42,15 @@ def test_records(bound: Member, outside: Member, reported: Callable[[], set[tupl
 def test_attributes_of_records(tree: Path, bound: Member, outside: Member) -> None:
     """Whom a list of access lets in could hold the lock, in no domain."""
     (tree / "file").write_text("")
-    assert bound.errno(trigger.set_named, tree / "file", trigger.ACL, trigger.ACL_VALUE) == 0
-    assert bound.errno(os.removexattr, tree / "file", trigger.ACL) == 0
+    assert bound.errno(path_call.set_named, tree / "file", path_call.ACL, path_call.ACL_VALUE) == 0
+    assert bound.errno(os.removexattr, tree / "file", path_call.ACL) == 0
     for path in (record.RUN / "lock", record.RULESETS):
         mode = stat.S_IMODE(path.stat().st_mode)
-        assert bound.errno(trigger.set_named, path, trigger.ACL, trigger.ACL_VALUE) == errno.EPERM, path
+        assert bound.errno(path_call.set_named, path, path_call.ACL, path_call.ACL_VALUE) == errno.EPERM, path
         try:
-            assert outside.errno(trigger.set_named, path, trigger.ACL, trigger.ACL_VALUE) == 0, path
-            assert bound.errno(os.removexattr, path, trigger.ACL) == errno.EPERM, path
-            assert outside.errno(os.removexattr, path, trigger.ACL) == 0, path
+            assert outside.errno(path_call.set_named, path, path_call.ACL, path_call.ACL_VALUE) == 0, path
+            assert bound.errno(os.removexattr, path, path_call.ACL) == errno.EPERM, path
+            assert outside.errno(os.removexattr, path, path_call.ACL) == 0, path
         finally:
             path.chmod(mode)
 
@@ -59,17 +59,17 @@ def test_records_that_nobody_can_change(tree: Path, bound: Member, outside: Memb
     """Commands open their lock to write, whoever gives them."""
     lock = record.RUN / "lock"
     try:
-        if outside.errno(trigger.set_flags, lock, FS_XFLAG_IMMUTABLE) == errno.ENOSYS:
+        if outside.errno(path_call.set_flags, lock, FS_XFLAG_IMMUTABLE) == errno.ENOSYS:
             pytest.skip("absent: inode_file_setattr")
         assert outside.errno(way.write_only, lock) == errno.EPERM
     finally:
-        outside.errno(trigger.set_flags, lock, 0)
+        outside.errno(path_call.set_flags, lock, 0)
     for path in (lock, record.RUN, record.RULESETS):
-        assert bound.errno(trigger.set_flags, path, FS_XFLAG_IMMUTABLE) == errno.EPERM, path
+        assert bound.errno(path_call.set_flags, path, FS_XFLAG_IMMUTABLE) == errno.EPERM, path
     assert outside.errno(way.write_only, lock) == 0
     (tree / "file").write_text("")
     for flags in (FS_XFLAG_IMMUTABLE, 0):
-        assert bound.errno(trigger.set_flags, tree / "file", flags) == 0
+        assert bound.errno(path_call.set_flags, tree / "file", flags) == 0
 
 
 def test_files_made_among_the_records(

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import file_call
 import operation
 import pytest
 import rule
-import trigger
 from member import Member
 
 from landlock_bpf import action_table, cli, controller, engine, events
@@ -184,7 +184,7 @@ def test_refused_at_open(tree: Path, inside: Member, attach: rule.Attach, denial
 
 
 def command_ia32(path: Path, number: int) -> None:
-    operation.with_opened(path, os.O_RDONLY, lambda fd: trigger.ioctl_ia32(fd, number))
+    operation.with_opened(path, os.O_RDONLY, lambda fd: file_call.ioctl_ia32(fd, number))
 
 
 # include/uapi/asm-generic/ioctls.h and linux/fs.h

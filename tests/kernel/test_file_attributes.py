@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import operation
+import path_call
 import pytest
 import rule
-import trigger
 from member import Member
 
 from landlock_bpf import controller
@@ -18,11 +18,11 @@ from landlock_bpf.abi import Action
 
 
 def get_attributes(folder: Path) -> None:
-    trigger.get_flags(folder / "file")
+    path_call.get_flags(folder / "file")
 
 
 def set_attributes(folder: Path) -> None:
-    trigger.set_flags(folder / "file", 0)
+    path_call.set_flags(folder / "file", 0)
 
 
 # The latter reads them first.

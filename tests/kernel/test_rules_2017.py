@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import deadline
+import file_call
 import operation
+import path_call
 import pytest
 import rule
 import trial
-import trigger
 
 from landlock_bpf import controller
 from landlock_bpf.compare import calls, programs
@@ -57,7 +58,7 @@ def place(folder: Path) -> Iterator[Place]:
     """Make a folder with something for each try, in a mount namespace of the process's own, and open some of it."""
     operation.populate(folder)
     file = folder / "file"
-    operation.check(_libc.setxattr(os.fsencode(file), trigger.XATTR, b"value", ctypes.c_size_t(5), 0))
+    operation.check(_libc.setxattr(os.fsencode(file), path_call.XATTR, b"value", ctypes.c_size_t(5), 0))
     calls.unshare()
     for name in ("mounted", "root"):
         (folder / name).mkdir()
@@ -75,7 +76,7 @@ def place(folder: Path) -> Iterator[Place]:
         event=os.eventfd(0),
         memory=os.memfd_create("memory"),
     )
-    here.mapped = trigger.map_file(here.both, _R, _SHARED)
+    here.mapped = file_call.map_file(here.both, _R, _SHARED)
     yield here
 
 
@@ -124,7 +125,7 @@ def named(name: str, run: Callable[[Place], object], denied: int = 0, alone: int
 
 
 def mapping(descriptor: str, protection: int, flags: int) -> Callable[[Place], object]:
-    return lambda here: trigger.map_file(getattr(here, descriptor), protection, flags)
+    return lambda here: file_call.map_file(getattr(here, descriptor), protection, flags)
 
 
 def write(descriptor: str) -> Callable[[Place], object]:
@@ -157,7 +158,7 @@ NO_WRITE = (
     named("bind", lambda here: calls.mount(here.folder / "other", here.folder / "folder", flags=calls.MS_BIND), _EPERM),
     named("umount", lambda here: calls.umount(here.folder / "mounted"), _EPERM),
     named("map_shared_to_read", mapping("both", _R, _SHARED)),
-    named("protect_shared_to_write", lambda here: trigger.protect(here.mapped, _RW), _EPERM),
+    named("protect_shared_to_write", lambda here: file_call.protect(here.mapped, _RW), _EPERM),
     named("map_shared_to_write", mapping("both", _RW, _SHARED), _EPERM),
     named("map_private_to_write", mapping("both", _RW, _PRIVATE)),
     named("close", lambda here: os.close(here.both)),
@@ -173,7 +174,7 @@ def test_no_write(tree: Path, cgroup: Path, attach: rule.Attach, loader: str) ->
 NO_OPEN = (
     named("open_dir", touch("", _DIR), _EPERM),
     named("open_dir_in_child", lambda here: programs.in_child(lambda: touch("", _DIR)(here)), _EPERM),
-    named("receive", lambda here: trigger.receive(here.both), _EPERM),
+    named("receive", lambda here: file_call.receive(here.both), _EPERM),
     named("map_opened_before", mapping("both", _RW, _SHARED)),
     named("read_opened_before", read("both")),
     named("stat", lambda here: os.stat(here.folder / "file")),
@@ -210,8 +211,8 @@ def remount(here: Place) -> None:
 
 
 def shared_zero(here: Place) -> None:
-    with trigger.opened(ZERO, os.O_RDWR) as fd:
-        trigger.map_file(fd, _RW, _SHARED)
+    with file_call.opened(ZERO, os.O_RDWR) as fd:
+        file_call.map_file(fd, _RW, _SHARED)
 
 
 def on_file(function: Callable[..., object], *arguments: object, name: str = "file") -> Callable[[Place], object]:
@@ -219,7 +220,7 @@ def on_file(function: Callable[..., object], *arguments: object, name: str = "fi
 
 
 def setxattr(path: Path) -> None:
-    trigger.set_named(path, trigger.XATTR, b"value")
+    path_call.set_named(path, path_call.XATTR, b"value")
 
 
 def truncate(path: Path) -> None:
@@ -240,7 +241,7 @@ READ_ONLY = (
     named("stat", on_file(os.stat)),
     named("readlink", on_file(os.readlink, name="link")),
     named("statvfs", on_file(os.statvfs)),
-    named("getxattr", on_file(os.getxattr, trigger.XATTR)),
+    named("getxattr", on_file(os.getxattr, path_call.XATTR)),
     named("map_to_read", mapping("both", _R, _SHARED)),
     named("map_to_execute", mapping("both", _RX, _PRIVATE)),
     named("map_private", mapping("both", _RW, _PRIVATE)),
@@ -273,13 +274,13 @@ READ_ONLY = (
     named("truncate", on_file(truncate), _EPERM),
     named("ftruncate", lambda here: os.ftruncate(here.both, 1), _EPERM),
     named("setxattr", on_file(setxattr), _EPERM),
-    named("removexattr", on_file(os.removexattr, trigger.XATTR), _EPERM),
+    named("removexattr", on_file(os.removexattr, path_call.XATTR), _EPERM),
     named("mount", bind_mount, _EPERM),
     Row(remount, _EPERM),
     named("umount", lambda here: calls.umount(here.folder / "mounted"), _EPERM),
     named("pivot_root", lambda here: calls.pivot_root(here.folder / "root", here.folder / "root" / "old"), _EPERM),
     named("map_shared", mapping("both", _RW, _SHARED), _EPERM),
-    named("protect_shared", lambda here: trigger.protect(here.mapped, _RW), _EPERM),
+    named("protect_shared", lambda here: file_call.protect(here.mapped, _RW), _EPERM),
     named("map_shared_device", shared_zero),
     named("access_file", on_file(access, os.W_OK), _EPERM),
     named("access_dir", on_file(access, os.W_OK, name="folder"), _EPERM),
