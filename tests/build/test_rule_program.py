@@ -1,39 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rule programs compiled by both loaders' compilers: what is checked in them, and that renaming changes no meaning."""
+"""Rule programs compiled by both loaders' compilers: what is checked in them."""
 
 from __future__ import annotations
 
 import faulthandler
-import functools
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sources import AFTER, BEFORE, SHIPPED, V7, source
 
-from landlock_bpf import compiler, elf, errors, loader, questions, rule_calls, rule_names, rule_program, rule_source
+from landlock_bpf import errors, loader, questions, rule_names, rule_program
 from landlock_bpf.abi import Event
 
-ROOT = Path(__file__).parents[2]
-SHIPPED = sorted([*(ROOT / "policies" / "rules").glob("*.c"), *(ROOT / "tests" / "kernel" / "rules").glob("*.c")])
-BEFORE = '#include <uapi/linux/bpf.h>\n#include "bpf_helpers.h"\n'
-AFTER = 'SEC("license") static const char _license[] = "GPL";\n'
-
-
-def source(body: str, *, before: str = "", subtype: str = ".abi = 1, .event = LANDLOCK_SUBTYPE_EVENT_FS") -> str:
-    """Write a rule whose body begins on line 5 + the lines of `before`."""
-    return (
-        f"{BEFORE}{before}"
-        f'SEC("landlock1") static int rule(struct landlock_context *ctx)\n{{\n{body}\n}}\n'
-        f'SEC("subtype") static const union bpf_prog_subtype _subtype = {{ .landlock_rule = {{ {subtype} }} }};\n{AFTER}'
-    )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what is compiled out of the user's cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LANDLOCK_BPF_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture(params=loader.NAMES)
@@ -55,52 +34,6 @@ def refused(chosen: loader.Loader, folder: Path, *texts: str) -> str:
     with pytest.raises((errors.PolicyError, errors.CompileError)) as caught:
         compiled(chosen, folder, *texts)
     return str(caught.value).replace(f"{folder}/", "")
-
-
-V7 = """\
-/*
- * A rule as Landlock's patch series v7 had one in samples/bpf.
- */
-#define KBUILD_MODNAME "foo"
-#include <uapi/linux/bpf.h>
-#include <uapi/linux/stat.h> /* S_ISCHR() */
-#include "bpf_helpers.h"
-
-SEC("landlock1")
-static int landlock_fs_prog1(struct landlock_context *ctx)
-{
-	char fmt_error_mode[] = "landlock1: error: get_mode:%lld\\n";
-	char fmt_error_access[] = "landlock1: error: access denied\\n";
-	long long ret;
-
-	if (!(ctx->arg2 & LANDLOCK_ACTION_FS_WRITE))
-		return 0;
-
-	ret = bpf_handle_fs_get_mode((void *)ctx->arg1);
-	if (ret < 0) {
-		bpf_trace_printk(fmt_error_mode, sizeof(fmt_error_mode), ret);
-		return 1;
-	}
-	if (S_ISCHR(ret))
-		return 0;
-	if (S_ISFIFO(ret))
-		return 0;
-	bpf_trace_printk(fmt_error_access, sizeof(fmt_error_access));
-	return 1;
-}
-
-SEC("subtype")
-static const union bpf_prog_subtype _subtype = {
-	.landlock_rule = {
-		.abi = 1,
-		.event = LANDLOCK_SUBTYPE_EVENT_FS,
-		.ability = LANDLOCK_SUBTYPE_ABILITY_DEBUG,
-	}
-};
-
-SEC("license")
-static const char _license[] = "GPL";
-"""
 
 
 def test_a_source_of_v7_compiles_unmodified(chosen: loader.Loader, tmp_path: Path) -> None:
@@ -353,92 +286,3 @@ def test_layers_are_described(tmp_path: Path) -> None:
     assert "view v  at most 3 objects" in said and "FS_LOCK is asked at file_lock\n" in said
     for row in questions.ROWS:
         assert row.hook in said
-
-
-# The same source with and without renaming: the plain one needs SEC() and fsviews as macros, and no second file.
-PLAIN = """\
-#include "answer.h"
-static __always_inline struct inquiry *landlock_inquiry(void)
-{
-	return 0;
-}
-#define SEC(name) __attribute__((unused))
-#define LANDLOCK_FSVIEW(name, max) static const struct bpf_fsview name = { 0, max }
-#define landlock_context landlock_context_2017
-#pragma clang attribute push(__attribute__((always_inline)), apply_to = function)
-%s
-#pragma clang attribute pop
-unsigned long long landlock_probe_rule_0(void *pointer)
-{
-	unsigned long long status = 0, event, arg1, arg2, denied;
-	asm volatile("" : "=r"(event), "=r"(arg1), "=r"(arg2));
-	asm volatile("" : "+r"(status), "+r"(event), "+r"(arg1), "+r"(arg2));
-	struct landlock_context given = { status, event, arg1, arg2 };
-	denied = (unsigned int)%s(&given);
-	asm volatile("" : "+r"(denied));
-	return denied != 0;
-}
-"""
-TRICKY = {
-    "splices": source("int a\\\nb = 5; ret\\\nurn ab /* \\\n*/ + ctx->\\\n  arg2 // x \\\n + 7\n;"),
-    "digraphs": source("int a<:2:> = <% 3, 4 %>; return a[0] + ctx->arg2;", before="%:define X 4\n"),
-    "macros": source(
-        "M(3, ctx); return MAX(ctx->arg2, 7) + STATUS;",
-        before="#define MAX(a, b) ((a) > (b) ? (a) : (b))\n"
-        "#define M(x, ctx...) do { if ((ctx)->arg1 == x) return x; } while (0)"
-        "\n"
-        "#define STATUS status\nenum { status = 3 };\n",
-    ),
-    "comments in macros": source("return A;", before="#define A /* one\n two */ 3 // + 4\n"),
-    "names in strings": source("char status[] = \"status\"; return sizeof(status) + status[3] + 's' + ctx->arg2;"),
-    "line numbers": source("\n\nreturn __LINE__ == 7 && ctx->arg2;", before="#define A \\\n 1\n#include <linux/fcntl.h>\n"),
-    "scopes": source("int ctx2 = ctx->arg2; { int ctx2 = 3; if (ctx->arg1 == ctx2) return 4; } return ctx2;"),
-    "labels and members": source(
-        "struct status status = { .status = 1 }; if (ctx->arg2 == 4) goto status; return 1;\nstatus: return status.status + 1;",
-        before="struct status { int status; };\n",
-    ),
-    "types": source(
-        "union u { u8 a[8]; u64 b; } x = { .b = ctx->arg2 }; "
-        "return x.a[3] + _Generic(x.b, u64: 1, default: 0) + offsetof(struct s, b);",
-        before="struct s { char a; int b; long c __attribute__((aligned(sizeof(u64)))); } __attribute__((packed));\n",
-    ),
-    "conditions": source(
-        "return A + ctx->arg2;",
-        before="#if defined NOTHING || UNKNOWN || S_IFMT == 1\n#define A 1\n#elif defined(_UAPI_LINUX_STAT_H)\n#define A 2\n"
-        "#else\n#define A 3\n#endif\n",
-    ),
-    "included twice": source(
-        "return S_ISCHR(bpf_handle_fs_get_mode((void *)ctx->arg1));", before="#include <linux/stat.h>\n" * 2
-    ),
-    "views": source(
-        "return bpf_fsview_lookup(&v, ctx->arg1) + bpf_fsview_beneath(1, &v, ctx->arg1);", before="LANDLOCK_FSVIEW(v, 9);\n"
-    ),
-    "numbers": source("return 0x1fULL > ctx->arg2 ? 1u : 0b11 + 'ab' + L'x' + 017;"),
-    "loops": source("int sum = 0;\n#pragma unroll\nfor (int i = 0; i < 8; i++)\n\tsum ^= ctx->arg2 >> i;\nreturn sum;"),
-    "statements": source("return ({ typeof(ctx->arg2) a = ctx->arg2; a ?: 3; }) + __builtin_popcount(ctx->arg2);"),
-}
-
-
-@functools.cache
-def folders() -> tuple[Path, ...]:
-    return compiler.source_dir(), compiler.source_dir() / "include-2017"
-
-
-SAME = {**TRICKY, "v7": V7, **{path.name: path.read_text() for path in SHIPPED}}
-
-
-@pytest.mark.parametrize("what", SAME)
-def test_renaming_changes_no_instruction(tmp_path: Path, what: str) -> None:
-    text = SAME[what]
-    (tmp_path / "r.c").write_text(text)
-    parsed = rule_source.read(tmp_path / "r.c")
-    layer = rule_program.compile([tmp_path / "r.c"], loader.choose(loader.LIBBPF))
-    renamed = loader.choose(loader.LIBBPF).compile(
-        rule_program._BEFORE + layer.texts[0] + rule_program._probes(parsed, 0, "rule0_"), {}, "a rule"
-    )
-    output = tmp_path / "plain.o"
-    plain = PLAIN % (f'#line 1 "{tmp_path}/r.c"\n{text}', parsed.rules[0].function)
-    compiler.compile_source(plain, output, include=folders())
-    expected = elf.functions(output.read_bytes())["landlock_probe_rule_0"].code
-    assert renamed["landlock_probe_rule_0"].code == expected
-    assert len(expected) > 16 and rule_calls.scan(expected) == rule_calls.scan(renamed["landlock_probe_rule_0"].code)
