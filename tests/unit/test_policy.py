@@ -1,57 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a policy file, or landrun's words, come to mean."""
+"""What a policy file comes to mean."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import textwrap
 from pathlib import Path
-from typing import Any
 
-import hypothesis
 import pytest
-from hypothesis import strategies as st
+from action_groups import ABI_1, ABI_2, ABI_3, ABI_5, ABI_9, METADATA_READ, METADATA_WRITE, NOTHING, READ
 
-from landlock_bpf import abi, action_table, errors, policy, policy_actions, policy_description, policy_format, policy_reader
+from landlock_bpf import abi, action_table, errors, policy, policy_description, policy_format, policy_reader
 from landlock_bpf.abi import Action
 
-ENVIRON = {"HOME": "/home/u", "USER": "u"}
 POLICIES = Path(policy.__file__).parent.parent / "policies"
-
-READ = Action.READ_FILE | Action.READ_DIR
-REMOVE = Action.REMOVE_DIR | Action.REMOVE_FILE
-MAKE = (
-    Action.MAKE_CHAR
-    | Action.MAKE_DIR
-    | Action.MAKE_REG
-    | Action.MAKE_SOCK
-    | Action.MAKE_FIFO
-    | Action.MAKE_BLOCK
-    | Action.MAKE_SYM
-)
-# The first ABI of the landlock syscalls, as landlock(7) has it.
-ABI_1 = Action.EXECUTE | Action.WRITE_FILE | READ | REMOVE | MAKE
-ABI_2 = ABI_1 | Action.REFER
-ABI_3 = ABI_2 | Action.TRUNCATE
-ABI_5 = ABI_3 | Action.IOCTL_DEV
-ABI_9 = ABI_5 | Action.RESOLVE_UNIX
-METADATA_READ = Action.STAT | Action.READLINK | Action.GETXATTR | Action.LISTXATTR | Action.FILE_GETATTR
-METADATA_WRITE = (
-    Action.CHMOD | Action.CHOWN | Action.UTIME | Action.SETXATTR | Action.REMOVEXATTR | Action.SET_ACL | Action.FILE_SETATTR
-)
-NOTHING = Action(0)
-
-
-@pytest.fixture
-def load(tmp_path: Path):
-    def load(text: str, name: str = "some.toml") -> policy.Policy:
-        path = tmp_path / name
-        path.write_text(textwrap.dedent(text))
-        (loaded,) = policy.load(path, ENVIRON)
-        return loaded
-
-    return load
 
 
 def test_a_whole_file(load, tmp_path: Path) -> None:
@@ -214,175 +176,19 @@ def test_dots_above_are_left_to_the_file_system(load) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(POLICIES.glob("*.toml")), ids=lambda path: path.name)
-def test_ready_policies(path: Path) -> None:
-    (loaded,) = policy.load(path, ENVIRON)
+def test_ready_policies(path: Path, environ: dict[str, str]) -> None:
+    (loaded,) = policy.load(path, environ)
     assert loaded.name == path.stem
     assert loaded.rules
 
 
-def test_the_demos_policy() -> None:
-    (loaded,) = policy.load(POLICIES / "home-minus-ssh.toml", ENVIRON)
+def test_the_demos_policy(environ: dict[str, str]) -> None:
+    (loaded,) = policy.load(POLICIES / "home-minus-ssh.toml", environ)
     assert (loaded.handled, loaded.default, loaded.left) == (action_table.ALL, "deny", action_table.ALL & ~ABI_5)
     assert [(rule.path, rule.allowed, rule.denied) for rule in loaded.rules] == [
         ("/", action_table.ALL, NOTHING),
         ("/home/u/.ssh", NOTHING, action_table.ALL),
     ]
-
-
-RW = ABI_5 & ~Action.EXECUTE
-
-
-@pytest.mark.parametrize(
-    ("words", "rules"),
-    [
-        ({}, []),
-        ({"ro": ["/a"]}, [("/a", READ, NOTHING)]),
-        ({"rox": ["/a"]}, [("/a", READ | Action.EXECUTE, NOTHING)]),
-        ({"rw": ["/a"]}, [("/a", RW, NOTHING)]),
-        ({"rwx": ["/a"]}, [("/a", ABI_5, NOTHING)]),
-        ({"ro": ["/a,/b", "/c"]}, [("/a", READ, NOTHING), ("/b", READ, NOTHING), ("/c", READ, NOTHING)]),
-        ({"ro": ["/"], "deny": ["/a"]}, [("/", READ, NOTHING), ("/a", NOTHING, action_table.ALL)]),
-        ({"ro": ["/"], "deny": ["/a:read_file,write"]}, [("/", READ, NOTHING), ("/a", NOTHING, RW & ~Action.READ_DIR)]),
-        ({"ro": ["/"], "deny": ["/a:b/c"]}, [("/", READ, NOTHING), ("/a:b/c", NOTHING, action_table.ALL)]),
-        ({"ro": ["/"], "deny": ["/a:b:all"]}, [("/", READ, NOTHING), ("/a:b", NOTHING, action_table.ALL)]),
-    ],
-)
-def test_from_words(words: dict[str, list[str]], rules: list[tuple[str, Action, Action]]) -> None:
-    made = policy.from_words(**words)
-    assert [(rule.path, rule.allowed, rule.denied) for rule in made.rules] == rules
-    assert [rule.location for rule in made.rules] == [
-        policy.Location("command line", line) for line in range(1, len(rules) + 1)
-    ]
-    denied = NOTHING
-    for _path, _allowed, mask in rules:
-        denied |= mask
-    assert (made.default, made.handled, made.left) == ("deny", ABI_5 | denied, denied & ~ABI_5)
-
-
-def test_with_denials_only_the_rest_is_allowed() -> None:
-    made = policy.from_words(deny=["/a:read", "/b:execute"])
-    assert (made.default, made.handled) == ("allow", READ | Action.EXECUTE)
-    assert [rule.explicit for rule in made.rules] == [NOTHING, Action.EXECUTE]
-
-
-def test_permissions_of_single_actions() -> None:
-    made = policy.from_words(deny=["/a:chmod"], allow=["/b:chown,read_file", "/c:read"])
-    assert [(rule.path, rule.allowed, rule.denied, rule.explicit) for rule in made.rules] == [
-        ("/a", NOTHING, Action.CHMOD, Action.CHMOD),
-        ("/b", Action.CHOWN | Action.READ_FILE, NOTHING, Action.CHOWN | Action.READ_FILE),
-        ("/c", READ, NOTHING, NOTHING),
-    ]
-    assert (made.default, made.handled, made.left) == ("deny", ABI_5 | Action.CHMOD | Action.CHOWN, Action.CHMOD)
-
-
-def test_words_count_paths_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    here = os.getcwd()
-    made = policy.from_words(ro=["."], rw=["x/../y", "$HOME"])
-    assert [rule.path for rule in made.rules] == [here, f"{here}/x/../y", f"{here}/$HOME"]
-
-
-def test_a_relative_path_without_a_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    with pytest.raises(errors.PolicyError, match="--ro: 'x' is not an absolute path; begin it with /") as caught:
-        policy.from_words(ro=["x"])
-    assert "${" not in str(caught.value)
-
-
-def test_all_mistakes_of_the_words_at_once() -> None:
-    with pytest.raises(errors.PolicyError) as caught:
-        policy.from_words(ro=["", "/a\0"], deny=["/b:reed_file,abi.all", "/c:"], allow=["/d:"])
-    assert [(problem.file, problem.line, problem.key) for problem in caught.value.problems] == [
-        ("command line", 1, "--ro"),
-        ("command line", 2, "--ro"),
-        ("command line", 3, "--deny"),
-        ("command line", 3, "--deny"),
-        ("command line", 4, "--deny"),
-        ("command line", 5, "--allow"),
-    ]
-
-
-@hypothesis.given(
-    st.lists(st.text(st.sampled_from("/a:,.\0\udcffr_")), max_size=3), st.lists(st.text(st.sampled_from("/a:,.r")), max_size=3)
-)
-def test_random_words(ro: list[str], deny: list[str]) -> None:
-    try:
-        made = policy.from_words(ro=ro, deny=deny)
-    except errors.PolicyError:
-        return
-    assert all(rule.path.startswith("/") for rule in made.rules)
-
-
-LOCATION = policy.Location("x.py", 1)
-
-
-@pytest.mark.parametrize(
-    ("parts", "words"),
-    [
-        ({"default": "maybe"}, "neither deny nor allow"),
-        ({"handled": NOTHING, "rules": ()}, "handles no action"),
-        ({"handled": READ | Action(1 << 60)}, "x.py: handled: 0x1000000000000000 is no action; leave it out"),
-        ({"rules": (policy.Rule("/a", READ | Action(1 << 60), NOTHING, LOCATION),)}, "x.py:1: 0x1000000000000000 is no"),
-        ({"rules": (policy.Rule("a", READ, NOTHING, LOCATION),)}, "not an absolute path"),
-        ({"rules": (policy.Rule("/a", NOTHING, Action.EXECUTE, LOCATION),)}, "does not handle"),
-        ({"rules": (policy.Rule("/a", READ, NOTHING, LOCATION, names=("x",)),)}, "names only deny"),
-        ({"rules": (policy.Rule("/a", READ, NOTHING, LOCATION, commands=(1,)),)}, "neither allows nor denies ioctl"),
-        (
-            {"rules": (policy.Rule("/a", READ, NOTHING, LOCATION),) * (abi.Limit.RULES + 1)},
-            "has more rules than the 10000 of a policy",
-        ),
-    ],
-)
-def test_values_that_fit_no_policy(parts: dict[str, object], words: str) -> None:
-    good = policy.Policy("x", READ, "deny", (policy.Rule("/a", READ, NOTHING, LOCATION),), "x.py")
-    with pytest.raises(errors.PolicyError, match=words):
-        dataclasses.replace(good, **parts)
-
-
-def ruling(**words: Any) -> policy.Policy:
-    """Make a policy of one rule, of values."""
-    said = {"path": "/a", "allowed": NOTHING, "denied": READ | Action.IOCTL, "location": LOCATION, **words}
-    return policy.Policy("x", READ | Action.IOCTL, "deny", (policy.Rule(**said),), "x.py")
-
-
-@pytest.mark.parametrize("name", ["", "*", "a*b*c", "a/b", "..", "a\0", "\ud800", "x" * 256])
-def test_values_that_are_no_pattern(name: str) -> None:
-    with pytest.raises(errors.PolicyError, match="^x.py:1: '.*; write a name with one [*] at most"):
-        ruling(names=("*.pem", name))
-
-
-@pytest.mark.parametrize("command", [-1, 1 << 32, "TIOCSTI"])
-def test_values_that_are_no_command(command: object) -> None:
-    with pytest.raises(errors.PolicyError, match=f"^x.py:1: {command!r} is no ioctl command; write a number from 0 to 0xff"):
-        ruling(commands=(7, command))
-
-
-@pytest.mark.parametrize(
-    ("path", "words"),
-    [
-        ("/a\0b", r"'/a\\x00b' has a NUL in it; no path on Linux can"),
-        ("/\ud800", r"'/\\ud800' has half of a UTF-16 pair in it; write the"),
-        ("/" + "a/" * 2048, r"'/a/a/[a/]*\.\.\. is longer than the 4095 bytes of a path; name a directory above it"),
-    ],
-)
-def test_values_that_are_no_path(path: str, words: str) -> None:
-    with pytest.raises(errors.PolicyError, match=f"^x.py:1: {words}"):
-        ruling(path=path)
-
-
-def test_a_path_may_be_as_long_as_the_kernel_takes(load) -> None:
-    path = "/" + "a" * 4094
-    assert ruling(path=path).rules[0].path == path
-    text = '[[path_beneath]]\nallowed_access = ["read"]\nparent = ["%s"]'
-    assert load(text % path).rules[0].path == path
-    what = (
-        r":3: path_beneath\[0\].parent\[0\]: '/a{75}\.\.\. is longer than the 4095 bytes of a path; name a directory above it$"
-    )
-    with pytest.raises(errors.PolicyError, match=what):
-        load(text % f"{path}a")
 
 
 def test_as_many_rules_as_allowed(load) -> None:
@@ -406,47 +212,6 @@ parent = ["/"]
         load(text)
     (problem,) = refused.value.problems
     assert "has more rules than" in str(problem)
-
-
-def test_describe(load, tmp_path: Path) -> None:
-    loaded = load(
-        """\
-        default = "allow"
-        [[path_beneath]]
-        denied_access = ["write", "execute"]
-        parent = ["/a"]
-        [[path_beneath]]
-        allowed_access = ["read", "make_dir", "truncate"]
-        denied_access = ["execute"]
-        parent = ["/a/b"]
-        [[path_beneath]]
-        allowed_access = ["read"]
-        parent = ["/c"]
-        """
-    )
-    file = tmp_path / "some.toml"
-    assert policy_description.describe(loaded) == "\n".join(
-        (
-            f"policy some ({file})",
-            "  handled     write, execute",
-            "  left alone  read, read_metadata, write_metadata, lock, fcntl, ioctl, map_exec, chroot, receive, resolve_unix",
-            "  default     allow: a handled action is allowed where no rule names it",
-            "  rules       3",
-            f"    /a  deny write, execute  ({file}:4)",
-            f"    /a/b  allow make_dir, truncate; deny execute  ({file}:8)",
-            f"    /c  changes nothing  ({file}:11)",
-        )
-    )
-
-
-def test_describe_tells_what_nothing_allows(load) -> None:
-    """Who allows something in one place sees that it is denied everywhere else."""
-    loaded = load('[[ruleset]]\nhandled_access_fs = ["read"]\n[[path_beneath]]\ndenied_access = ["read"]\nparent = ["/a"]')
-    assert "\n  denied      read, everywhere: no rule allows it\n" in policy_description.describe(loaded)
-    assert "everywhere" not in policy_description.describe(policy.from_words(rwx=["/"], deny=["/a"]))
-    assert "everywhere" not in policy_description.describe(policy.from_words(deny=["/a"]))
-    left = policy_description.describe(policy.from_words(rwx=["/"], deny=["/a:chmod,read"]))
-    assert "\n  allowed     chmod, where no rule denies it\n" in left
 
 
 def test_what_is_only_denied_is_left_where_no_rule_decides(load) -> None:
@@ -509,25 +274,6 @@ def test_the_same_in_json(load) -> None:
     )
     assert not loaded.permissive
     assert [(rule.names, rule.commands) for rule in loaded.rules] == [(("x*",), (1, 0x40049409))]
-
-
-def test_describe_is_safe_to_print() -> None:
-    text = policy_description.describe(policy.from_words(ro=["/a\x1b[31m", "/b\udcff"]))
-    assert "/a\\x1b[31m  allow" in text
-    assert "/b\\udcff  allow" in text
-    text.encode()
-
-
-@hypothesis.given(st.sets(st.sampled_from(list(Action))))
-def test_summaries_lose_nothing(actions: set[Action]) -> None:
-    mask = NOTHING
-    for action in actions:
-        mask |= action
-    words = policy_actions.summary(mask)
-    named = NOTHING
-    for word in () if words == "nothing" else words.split(", "):
-        named |= policy_actions.GROUPS.get(word, NOTHING) | policy_actions.NAMES.get(word, NOTHING)
-    assert named == mask
 
 
 @pytest.mark.parametrize(("parent", "problems", "expanded"), [("/{}/${{v}}", 1, 2), ("{}/${{v}}", 5, 5)])
