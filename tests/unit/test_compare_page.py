@@ -6,15 +6,14 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
-import html.parser
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import test_bench
+from browser import Element, Parser
 
 from landlock_bpf import features
 from landlock_bpf.bench import cases, changes, mechanisms, startup, workload
@@ -31,62 +30,6 @@ SEEN = HOSTILE[:-4] + "\\x1b\\u202e\\x00\\ud800"
 # Values that have a meaning beyond being shown; all others may say anything.
 MEANT = {"result", "fit"}
 MEANT_IN_BENCH = {"kind", "files", "name", "mechanism", "samples", "added", "ratios"}
-VOID = {"br", "img", "input", "link", "meta", "wbr"}
-
-
-@dataclasses.dataclass
-class Element:
-    """An element as a browser sees it."""
-
-    tag: str
-    attributes: dict[str, str | None]
-    children: list[Element | str]
-
-    def walk(self) -> Iterator[Element]:
-        yield self
-        for child in self.children:
-            if isinstance(child, Element):
-                yield from child.walk()
-
-    def all(self, tag: str, **attributes: str) -> list[Element]:
-        wanted = {name.removesuffix("_"): value for name, value in attributes.items()}
-        return [each for each in self.walk() if each.tag == tag and wanted.items() <= each.attributes.items()]
-
-    def one(self, tag: str, **attributes: str) -> Element:
-        (found,) = self.all(tag, **attributes)
-        return found
-
-    @property
-    def raw(self) -> str:
-        return "".join(child if isinstance(child, str) else child.raw for child in self.children)
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.raw.split())
-
-
-class Parser(html.parser.HTMLParser):
-    """Makes elements of a page; what is not closed in order is an error."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.path = [Element("", {}, [])]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = Element(tag, dict(attrs), [])
-        assert len(element.attributes) == len(attrs)
-        self.path[-1].children.append(element)
-        if tag not in VOID:
-            self.path.append(element)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.path[-1].children.append(Element(tag, dict(attrs), []))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.path.pop().tag == tag
-
-    def handle_data(self, data: str) -> None:
-        self.path[-1].children.append(data)
 
 
 def parse(document: dict[str, Any]) -> Element:
