@@ -7,19 +7,18 @@ tests/kernel/test_crash.py kills real ones; here every step of every arrangement
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import functools
-import itertools
 import os
-import struct
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from ctypes import c_uint32, c_uint64, sizeof
+from collections.abc import Callable
+from ctypes import c_uint32, sizeof
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
+from enforcement import clean, held_in, in_force, left_over
+from kernel_model import TREE, Kernel, Killed, Map, Marks, after, label, layer, run
 
 from landlock_bpf import (
     abi,
@@ -32,127 +31,11 @@ from landlock_bpf import (
     errors,
     fsview,
     grace,
-    hooks,
-    identity,
     installation,
     record,
     rule_slots,
-    ruleset,
     sweep,
-    views,
 )
-
-# Control groups: a around b around c, and d beside them.
-TREE = {"/a": 10, "/a/b": 11, "/a/b/c": 12, "/d": 13}
-
-
-class Killed(BaseException):
-    """What a killed process does not live to see: nothing catches it, and no undo changes anything any more."""
-
-
-class Kernel:
-    """Everything that a controller changes, changed in steps; it dies before step `fatal`."""
-
-    def __init__(self) -> None:
-        self.steps, self.fatal = 0, 0
-        self.links: set[str] = set()
-        self.labels: dict[int, tuple[str, ...]] = {}  # of each serial, the policies of its layers
-        self.arrays: dict[str, Map] = {}
-        self.pins = Path()
-
-    def step(self) -> None:
-        self.steps += 1
-        if self.fatal and self.steps >= self.fatal:
-            raise Killed
-
-    def fill(self, objects: identity.Objects, runs: bytes, index: int) -> None:
-        """Do as bpf/fill.h does."""
-        left = iter(objects)
-        for start in range(0, len(runs), sizeof(abi.RuleRun)):
-            run = abi.RuleRun.from_buffer_copy(runs, start)
-            for object in itertools.islice(left, run.objects):
-                self.announce(identity.Objects(object), index)
-                self.fsview.update(object + struct.pack("=II", index, 0), bytes(run.rule))
-        assert not list(left)
-
-    def announce(self, objects: identity.Objects, number: int) -> None:
-        """Do as bpf/fill.h does."""
-        for object in objects:
-            (bit,) = ruleset.filter_bits(identity.Objects(object).inos, number)
-            self.step()
-            self.filter[bit // 64] |= 1 << bit % 64
-            self.superblocks.update(abi.Object.from_buffer_copy(object).dev, 1)
-
-    def rules(self, hook: str) -> Map:
-        return self.arrays.setdefault(hook, Map(self))
-
-    def attached(self) -> set[str]:
-        return set(self.links)
-
-    def unattached(self, rows: Iterable[hooks.HookRow]) -> list[hooks.HookRow]:
-        return [row for row in rows if row.name not in self.links]
-
-    def attach(self, rows: Iterable[hooks.HookRow]) -> None:
-        for row in rows:
-            if row.name not in self.links:
-                self.step()
-                self.links.add(row.name)
-
-    def detach_all_but(self, rows: Iterable[hooks.HookRow]) -> None:
-        for name in self.links - {row.name for row in rows}:
-            self.step()
-            self.links.remove(name)
-
-
-class Map:
-    """A map of the model: a batch is one step for each entry, for it is not atomic."""
-
-    def __init__(self, kernel: Kernel, wrap: Callable[[Any], Any] = lambda value: value, empty: Any = None) -> None:
-        self.kernel, self.wrap, self.empty = kernel, wrap, empty
-        self.entries: dict[Any, Any] = {}
-
-    def lookup(self, key: Any) -> Any:
-        return self.wrap(self.entries[key]) if key in self.entries else self.empty
-
-    def update(self, key: Any, value: Any) -> None:
-        self.kernel.step()
-        self.entries[key] = value
-
-    def update_batch(self, entries: Mapping[Any, Any]) -> None:
-        for key, value in entries.items():
-            self.update(key, value)
-
-    def update_joined(self, keys: bytes, values: Sequence[bytes]) -> None:
-        size = len(keys) // len(values)
-        self.update_batch({keys[size * place : size * (place + 1)]: value for place, value in enumerate(values)})
-
-    def delete(self, key: Any) -> None:
-        self.delete_batch([key])
-
-    def delete_batch(self, keys: Iterable[Any]) -> None:
-        for key in keys:
-            self.kernel.step()
-            self.entries.pop(getattr(key, "value", key), None)
-
-    def delete_joined(self, keys: bytes) -> None:
-        if self.entries:
-            size = len(next(iter(self.entries)))
-            self.delete_batch([keys[start : start + size] for start in range(0, len(keys), size)])
-
-    def items(self) -> Iterator[tuple[Any, Any]]:
-        return iter([(c_uint64(key) if isinstance(key, int) else key, self.wrap(value)) for key, value in self.entries.items()])
-
-
-class Marks(dict[int, int]):
-    """The words of the marks, each set in a step."""
-
-    def __init__(self, kernel: Kernel) -> None:
-        super().__init__()
-        self.kernel = kernel
-
-    def __setitem__(self, place: int, word: int) -> None:
-        self.kernel.step()
-        super().__setitem__(place, word)
 
 
 @pytest.fixture
@@ -224,147 +107,6 @@ def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Kernel]
         return kernel
 
     return make
-
-
-def layer(owner: str, policy: str, made: int, slot: int = 0) -> ruleset.Layer:
-    """Make the layer of a policy or, in capitals, of rule programs: L through BPF_LSM_CGROUP, others with a view."""
-    if policy.isupper():
-        rule = ruleset.RuleProgram("r.c", 1, "rule", int(abi.Event.FS_LOCK), 0)
-        mask = 1 << abi.Hook.FILE_LOCK
-        programs = ruleset.Programs(
-            slot, mask, ruleset.ENGINE, "", "libbpf", (rule,), (ruleset.View("v", 9),), made, (mark("x"),)
-        )
-        if policy == "L":
-            programs = ruleset.Programs(slot, mask, ruleset.LSM_CGROUP, "", "libbpf", (rule,))
-        return dataclasses.replace(ruleset.of_programs(owner, made, programs), policy=policy)
-    number = sum(map(ord, policy))
-    object, place = identity.OBJECT.pack(number, 0, 8, 0), (f"/{policy}", "p.toml", 1)
-    entry = ruleset.Entry(object, 0, 4, True, *place)
-    name = ruleset.Name(object, number, 3, 4, *place)
-    pattern = ruleset.Pattern(f"*.{policy}", 1 << 32, "p.toml", 1, (number,))
-    said = {"names": (name,), "patterns": (pattern,), "trees": (ruleset.Tree(object, 0, place[0]),)}
-    return ruleset.Layer(owner, made, policy, "p.toml", 4, 4, 1, True, ((object, 1),), (entry,), **said)
-
-
-def mark(name: str) -> ruleset.Mark:
-    return ruleset.Mark(identity.OBJECT.pack(ord(name), 0, 8, 0), 0, 1, name)
-
-
-def label(layer: ruleset.Layer) -> str:
-    """Name a layer, and what its views mark."""
-    return layer.policy + "".join(mark.path for mark in layer.programs.marks) if layer.programs else layer.policy
-
-
-def run(kernel: Kernel, command: str, name: str, *args: str) -> None:
-    """Do what the controller does for a command: sweep, then the command. Each letter of the last word is a layer."""
-    live = cast(engine.Engine, kernel)
-    slots = sweep.sweep(live)
-    serial = record.new_serial()
-    given = args[-1] if args else ""
-    own = tuple(layer(name, each, serial, rule_slots.free(live)) for each in given)
-    programs = next((each.programs for each in own if each.programs), None)
-    # The program of a layer is known by the letter of the layer.
-    loaded = rule_slots.Loaded(programs, {abi.Hook.FILE_LOCK: ord(given[-1])}) if programs else None
-    if command in ("attach", "stick"):
-        attachment.attach(live, slots, name, own, Path(args[0]), serial, loaded, sticky=command == "stick")
-        return
-    (slot,) = (slot for slot in slots if slot.name == name)
-    if command == "update":
-        attachment.update(live, slots, slot, own, serial, loaded)
-    elif command == "mark":
-        given_before = ruleset.own(change.living_layers(live, slot))
-        attachment.update(live, slots, slot, views.marked(live, given_before, serial, {"v"}, [mark(given)]), serial)
-    else:
-        attachment.detach(live, slot)
-
-
-def after(new: Callable[[], Kernel], commands: Iterable[tuple[str, ...]]) -> Kernel:
-    """Give a kernel in which these commands were given."""
-    kernel = new()
-    for each in commands:
-        run(kernel, *each)
-    return kernel
-
-
-def in_force(kernel: Kernel) -> dict[str, tuple[str, ...]]:
-    """Name the policies that hold in each control group, as the engine would find them; all of them must be there."""
-    live = cast(engine.Engine, kernel)
-    found = {}
-    rulesets = {slot.index: slot.ruleset for slot in domain.slots(live)}
-    for path, number in TREE.items():
-        index = rulesets.get(found_for(live, number), 0)
-        found[path] = kernel.labels[live.ruleset(index).serial] if index else ()
-        if index:
-            policies = [policy for policy in found[path] if policy.islower()]
-            assert "cgroup_mkdir" in kernel.links and ("file_open" in kernel.links or not policies)
-            objects = {identity.OBJECT.pack(sum(map(ord, policy)), 0, 8, 0) for policy in policies}
-            rules = {key[:-8] for key, _ in live.fsview.items() if key[-8:-4] == index.to_bytes(4, "little")}
-            assert objects == rules
-            see_names(live, index, policies)
-            see_programs(kernel, live.ruleset(index), found[path])
-    return found
-
-
-def found_for(live: engine.Engine, number: int) -> int:
-    """Give the domain of a control group, as domain_of() in bpf/maps.h does for ids below the number of marks."""
-    word = cast(Any, live).marks.get(number, 0)
-    return word & 0xFFFF if word >> 16 == number else domain.of_cgroup(live, number) if word else 0
-
-
-def held_in(kernel: Kernel) -> set[str]:
-    """Name the control groups out of which nobody can be moved, as the engine would find them."""
-    live = cast(engine.Engine, kernel)
-    start, size = abi.Domain.sticky.offset, sizeof(abi.Domain)
-    sticky = {slot.index for slot in domain.slots(live) if any(live.domains[slot.index * size + start :][:4])}
-    return {path for path, number in TREE.items() if found_for(live, number) in sticky}
-
-
-def see_names(live: engine.Engine, index: int, policies: list[str]) -> None:
-    """See that what policies say of names, patterns and ioctl commands is whole."""
-    first = index.to_bytes(4, "little")
-    names = {key[24:32] for key, _ in live.names.items() if key[-8:-4] == first}
-    assert names == {sum(map(ord, policy)).to_bytes(8, "little") for policy in policies}
-    assert len([key for key, _ in live.patterns.items() if key.startswith(first)]) == len(policies)
-    commands = {key[4:] for key, _ in live.commands.items() if key.startswith(first)}
-    assert commands == {sum(map(ord, policy)).to_bytes(4, "little") for policy in policies}
-
-
-def see_programs(kernel: Kernel, in_force: abi.Ruleset, names: tuple[str, ...]) -> None:
-    """See that rule programs, their views and their links are whole."""
-    live = cast(engine.Engine, kernel)
-    expected = [name for name in reversed(names) if name[0].isupper()]
-    places = list(ruleset.places_of(in_force))
-    assert len(places) == len(expected)
-    for name, place, told in zip(expected, places, in_force.programs):
-        assert names[told.layer] == name and "ptrace_traceme" in kernel.links
-        if name == "L":
-            assert rule_slots.linked(live, place.slot) == ("file_lock",)
-            continue
-        assert kernel.rules("file_lock").lookup(place.slot) == ord(name[0]) and "ask_file_lock" in kernel.links
-        assert views.living(live, place.views, [mark(each).object for each in name[1:]]) == {mark(name[1]).object}
-
-
-def clean(kernel: Kernel) -> None:
-    """Detach all that is left, and see that nothing at all is."""
-    live = cast(engine.Engine, kernel)
-    for slot in sweep.sweep(live):
-        run(kernel, "detach", slot.name)
-    assert not domain.slots(live) and not kernel.links and not record.serials()
-    assert not dict(live.fsview.items()) and not list(live.cgroups.items())
-    assert not any(list(each.items()) for each in (live.names, live.patterns, live.commands))
-    assert all(live.ruleset(index).serial == 0 for index in range(1, abi.Limit.RULESETS))
-    left_over(kernel)
-
-
-def left_over(kernel: Kernel) -> None:
-    """See that there are rule programs, views and links only where a ruleset in force has them."""
-    live = cast(engine.Engine, kernel)
-    kept = rule_slots.used(live)
-    assert {slot for array in kernel.arrays.values() for slot in array.entries} <= set(kept)
-    sets = {serial for each in kept.values() for serial in each}
-    assert {int.from_bytes(key[-8:], "little") for key, _ in live.views.items()} <= sets
-    folder = kernel.pins / "lsm_cgroup"
-    assert {int(path.name.partition("-")[0]) for path in folder.glob("*")} <= set(kept)
 
 
 SCENES: dict[str, tuple[list[tuple[str, ...]], tuple[str, ...]]] = {
