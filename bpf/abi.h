@@ -728,7 +728,7 @@ struct explained {
 	__u32 sealed;  /* mask of layers in which it cannot be removed or replaced */
 	__u32 gains;   /* of `target`: whether `source` would gain a right there */
 	__u32 escapes; /* whether no domain may do what the ioctl command does */
-	__u64 asked;   /* the actions that were asked, those of `ioctl` and `fixed` too */
+	__u64 asked;   /* the actions that were asked, those of an ioctl command too */
 	__u64 trees;   /* mask of the patterns of names in whose trees it is */
 	struct rule rule;
 	struct rule beneath; /* overlayfs: that of the real inode */
@@ -743,13 +743,26 @@ struct explaining {
 	__u32 target;  /* a higher one, of the directory where it is to go */
 	__u32 command; /* of ioctl(2) */
 	__u32 ioctl;   /* whether what command needs is asked too */
-	__u32 fixed;   /* whether what the descriptor was asked for at open is asked too */
-	__u32 pad;
-	__u64 mount; /* of the descriptor that is looked at */
+	__u64 mount;   /* of the descriptor that is looked at */
 	__u64 dentry;
 	__u64 gainable;	       /* the rights that `source` may gain */
 	struct decision moved; /* what was decided of it */
 	struct explained answer;
+	struct room room;
+};
+
+/* An open file that could not be opened now. */
+struct judged {
+	__u32 fd;
+	__u32 pad;
+	struct names path;
+};
+
+/* By what open files are judged, and room to work in. */
+struct judging {
+	__u32 ruleset; /* index */
+	__u32 skip;    /* mask of layers that are not asked */
+	struct judged answer;
 	struct room room;
 };
 

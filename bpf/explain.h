@@ -42,18 +42,8 @@ static __always_inline __u64 command_actions(__u32 index, __u32 command, umode_t
 	return asked;
 }
 
-/* What a descriptor gives whatever policies come: what on_file_open() asks. */
-static __always_inline __u64 fixed_actions(const struct file *file)
-{
-	const struct inode *inode = file->f_inode;
-
-	if (file->f_mode & FMODE_PATH)
-		return 0;
-	return asked_at_open(file, inode) | kept_at_open(file, inode->i_mode);
-}
-
 /* What the walk up from an object decides; layers that user space leaves out are not asked. */
-static __always_inline int explain_walk(struct explaining *told, const struct file *file)
+static __always_inline int explain_walk(struct explaining *told)
 {
 	struct walk *walk = &told->room.walks[0];
 	struct explained *answer = &told->answer;
@@ -64,8 +54,6 @@ static __always_inline int explain_walk(struct explaining *told, const struct fi
 			command_actions(told->room.sight.index, told->command, answer->mode);
 		answer->escapes = types_for_others(told->command);
 	}
-	if (told->fixed)
-		answer->asked |= fixed_actions(file);
 	walk->decision.skip = told->skip;
 	walk_from(walk, &told->room.sight, told->mount, told->dentry, answer->asked);
 	walk->decision.skip = 0;
@@ -121,7 +109,7 @@ static __always_inline int explain_file(struct bpf_iter__task_file *context)
 	told->answer.mode = inode->i_mode;
 	name_object(&told->answer.object, inode, inode->i_sb);
 	explain_object(told);
-	explain_walk(told, file);
+	explain_walk(told);
 	explain_gain(told, inode);
 	bpf_seq_write(seq, &told->answer, sizeof(told->answer));
 	return 0;

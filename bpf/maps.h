@@ -196,6 +196,14 @@ struct {
 	__type(value, struct explaining);
 } explaining SEC(".maps");
 
+/* The same of the program judge. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct judging);
+} judging SEC(".maps");
+
 /* The one entry of state; an array look-up with a constant key is a plain address. */
 static __always_inline struct state *the_state(void)
 {

@@ -853,7 +853,7 @@ class Explained(ctypes.Structure):
 
 
 class Explaining(ctypes.Structure):
-    """struct explaining: 4568 bytes."""
+    """struct explaining: 4560 bytes."""
 
     _fields_ = [
         ("asked", ctypes.c_uint64),
@@ -863,13 +863,32 @@ class Explaining(ctypes.Structure):
         ("target", ctypes.c_uint32),
         ("command", ctypes.c_uint32),
         ("ioctl", ctypes.c_uint32),
-        ("fixed", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
         ("mount", ctypes.c_uint64),
         ("dentry", ctypes.c_uint64),
         ("gainable", ctypes.c_uint64),
         ("moved", Decision),
         ("answer", Explained),
+        ("room", Room),
+    ]
+
+
+class Judged(ctypes.Structure):
+    """struct judged: 4368 bytes."""
+
+    _fields_ = [
+        ("fd", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("path", Names),
+    ]
+
+
+class Judging(ctypes.Structure):
+    """struct judging: 7680 bytes."""
+
+    _fields_ = [
+        ("ruleset", ctypes.c_uint32),
+        ("skip", ctypes.c_uint32),
+        ("answer", Judged),
         ("room", Room),
     ]
 
@@ -917,4 +936,6 @@ RECORDS = {
     "named": Named,
     "explained": Explained,
     "explaining": Explaining,
+    "judged": Judged,
+    "judging": Judging,
 }

@@ -137,18 +137,22 @@ def link_create_iter(program: int, what: str, *, tid: int = 0, pid: int = 0) -> 
 
 def iter_read(link: int, what: str) -> bytes:
     """Run an iterator program from its link to the end and give back all that it wrote."""
+    return b"".join(iter_parts(link, what))
+
+
+def iter_parts(link: int, what: str) -> Iterator[bytes]:
+    """Give what an iterator program writes as it comes: b"" now and then, where it passes over much without a word."""
     fd = libbpf.check(libbpf.library().bpf_iter_create(link), "start the iterator", what)
-    parts: list[bytes] = []
     try:
-        # EAGAIN is not the end: the kernel gives it after a million objects without output (bpf_seq_read).
         while True:
             try:
                 part = os.read(fd, _READ)
-            except BlockingIOError:
+            except BlockingIOError:  # not the end: the kernel gives it after a million objects without output (bpf_seq_read)
+                yield b""
                 continue
             if not part:
-                return b"".join(parts)
-            parts.append(part)
+                return
+            yield part
     finally:
         os.close(fd)
 

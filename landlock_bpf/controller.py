@@ -223,7 +223,8 @@ class Controller:
         """Put a running process, or one thread of it, under a further layer, in a new process domain.
 
         It and all that it forks from now on stay in it, whatever control group they move to; children that it has already
-        do not enter. `held` and `strict` are as in attach(). BusyError where its threads are in different process domains.
+        do not enter. `held` lists open files as in attach(); with `strict` BusyError refuses while there are any. BusyError as
+        well where its threads are in different process domains.
         """
         from landlock_bpf import live_domain
 
@@ -231,9 +232,9 @@ class Controller:
         with turn.loaded() as (live, slots):
             name, serial = naming.choose(name, slots, f"confine-{target.first}"), record.new_serial()
             with _resolved(live, name, policies, serial, _for_processes(rules)) as (own, loaded):
-                check = functools.partial(_held, live, name, own, target.pid, strict=True) if strict else None
+                check = functools.partial(_held, live, name, own, target, strict=True) if strict else None
                 new = confinement.confine(live, slots, name, own, serial, target, loaded, check=check)
-            held = _held(live, name, own, target.pid, new.ruleset, strict=False)
+            held = _held(live, name, own, target, new.ruleset, strict=False)
             return live_domain.Domain(self, name, held, ruleset.notes(own))
 
     def confine_alike(self, name: str, pidfd: int, *, thread: int = 0) -> live_domain.Domain:
@@ -370,13 +371,15 @@ def _describe(live: engine.Engine, name: str) -> inventory.DomainInfo:
 
 
 def _held(
-    live: engine.Engine, name: str, own: Sequence[ruleset.Layer], members: Path | int, index: int, *, strict: bool
+    live: engine.Engine, name: str, own: Sequence[ruleset.Layer], members: Path | threads.Target, index: int, *, strict: bool
 ) -> tuple[descriptors.Held, ...]:
     """List what members of a control group, or a process, have open that the ruleset with this index denies them."""
     from landlock_bpf import descriptors
 
-    pids = cgroup.processes(members) if isinstance(members, Path) else [members]
-    held = descriptors.held(live, index, own, pids)
+    if isinstance(members, Path):
+        held = descriptors.held(live, index, own, cgroup.processes(members))
+    else:
+        held = descriptors.held(live, index, own, [members.pid], members.thread)
     if held and strict:
         lines = "\n".join(f"  {each}" for each in held)
         raise errors.BusyError(f"{name} is not put in force, for files that it denies are open:\n{lines}")

@@ -1,63 +1,95 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Open descriptors of processes that lie where policies deny: rights fixed at open outlive a later denial.
 
-The engine decides, by its own walk from each open file: nobody who serves a filesystem is asked.
+The engine judges them. What they stand for is not looked at from here: a server of FUSE may never answer.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from landlock_bpf import abi, engine, explainer, ruleset
+from landlock_bpf import abi, engine, errors, judge, pathname, ruleset, threads
 
+# What a member has open is his choice, and others wait for the lock.
+SECONDS = 10  # for all members
+MOST = 100  # files of one process that are listed
 _ALL_LAYERS = (1 << abi.Limit.LAYERS) - 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Held:
-    """A file that a process has open though it could not open it now."""
+    """A file that a process has open though it could not open it now; with no `fd`, words on what could not be judged."""
 
     pid: int
-    fd: int
+    fd: int | None
     path: str
 
     def __str__(self) -> str:
+        if self.fd is None:
+            return self.path
         return f"process {self.pid} has {self.path} open (descriptor {self.fd})"
 
 
-def held(live: engine.Engine, index: int, own: Sequence[ruleset.Layer], pids: Iterable[int]) -> tuple[Held, ...]:
-    """List open files of processes that give rights which the last layers of a ruleset, `own`, deny there.
+def held(
+    live: engine.Engine, index: int, own: Sequence[ruleset.Layer], pids: Iterable[int], thread: int = 0
+) -> tuple[Held, ...]:
+    """List open files that give rights which the last layers of a ruleset, `own`, deny there: of processes, or of a thread.
 
-    The ruleset need not be in force yet. What a layer merely does not allow is not listed: every policy with a default of
-    denial would have its members' terminals listed. Who is in a PID namespace beside ours, 0 here, is passed over. The lock
-    is held.
+    The ruleset need not be in force. What a layer merely does not allow is not listed: else every policy with a default of
+    denial would have its members' terminals listed. The lock is held.
     """
-    first = live.ruleset(index).layers - len(own)
-    denying = [first + number for number, layer in enumerate(own) if layer.denies and not layer.permissive]
-    found = {each: None for pid in pids if pid and denying for each in _of_process(live, index, denying, pid)}
-    return tuple(found)
-
-
-def _of_process(live: engine.Engine, index: int, denying: Iterable[int], pid: int) -> Iterator[Held]:
-    with explainer.Explainer(live.pins, pid) as opened:
-        for layer in denying:
-            for answer in opened.given(index, skip=~(1 << layer) & _ALL_LAYERS):
-                # A rule or what cannot be decided refuses before the default does.
-                if answer.denied and answer.reason != abi.Reason.NO_RULE:
-                    yield Held(pid, answer.fd, _path(pid, answer.fd))
-
-
-def _path(pid: int, fd: int) -> str:
-    """Tell where an open file is, as we see it, from the first of the threads that has it."""
+    # Counted from the end: those of domains around come first.
+    denying = [number for number, layer in enumerate(own, -len(own)) if layer.denies and not layer.permissive]
+    members = list(pids) if denying else []
+    if not members:
+        return ()
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except (FileNotFoundError, ProcessLookupError):
-        threads = []
-    for thread in (pid, *threads):
-        try:
-            return os.readlink(f"/proc/{pid}/task/{thread}/fd/{fd}")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return "a file that is closed meanwhile"
+        return tuple(dict.fromkeys(_held(live, index, denying, members, thread)))
+    except (OSError, errors.KernelError) as error:
+        return (Held(0, None, f"what members have open could not be judged: {error}"),)
+
+
+def _held(live: engine.Engine, index: int, denying: Iterable[int], members: Iterable[int], thread: int) -> Iterator[Held]:
+    count = live.ruleset(index).layers
+    skips = [~(1 << count + number) & _ALL_LAYERS for number in denying]
+    end = time.monotonic() + SECONDS
+    with judge.Judge(live.pins) as opened:
+        for pid in members:
+            if pid == 0:
+                yield Held(0, None, "members in PID namespaces beside ours cannot be judged from here")
+                continue
+            try:
+                found = list(itertools.islice(_of_process(opened, index, skips, pid, thread, end), MOST + 1))
+            except TimeoutError:
+                what = f"process {pid}, and those after it, have too much open for all to be judged in {SECONDS} seconds"
+                yield Held(pid, None, what)
+                return
+            if os.path.exists(f"/proc/{pid}"):  # else all of it is closed
+                yield from found[:MOST]
+                if len(found) > MOST:
+                    yield Held(pid, None, f"process {pid} has more such files open")
+
+
+def _of_process(opened: judge.Judge, index: int, skips: Iterable[int], pid: int, thread: int, end: float) -> Iterator[Held]:
+    for each in [thread] if thread else _tables(pid, end):
+        for skip in skips:
+            for told in opened.look(index, each, skip=skip):
+                if time.monotonic() > end:
+                    raise TimeoutError
+                if told:
+                    yield Held(pid, told.fd, pathname.text(told.path))
+
+
+def _tables(pid: int, end: float) -> Iterator[int]:
+    """Give a thread for each table of descriptors that threads of a process have, nearly always one for all."""
+    seen: list[int] = []
+    for thread in threads.listed(pid):
+        if time.monotonic() > end:
+            raise TimeoutError
+        if not any(threads.share_descriptors(thread, other) for other in seen):
+            seen.append(thread)
+            yield thread

@@ -23,6 +23,7 @@ from landlock_bpf import (
     identity,
     ioctl_commands,
     names,
+    pathname,
     policy,
     questions,
     record,
@@ -134,7 +135,7 @@ def parse(data: bytes) -> Denial:
     command = told.command if told.ioctl else None
     if told.event == abi.Event.FS_IOCTL:
         command = told.refused & ioctl_commands.MOST
-    rule, rule_path = _rule(layer, told, [_names(raw.path), _names(raw.second)]) if layer else (None, "")
+    rule, rule_path = _rule(layer, told, [pathname.names(raw.path), pathname.names(raw.second)]) if layer else (None, "")
     function = ""
     if told.reason == abi.Reason.PROGRAM and layer and layer.programs and told.rule < len(layer.programs.rules):
         program = layer.programs.rules[told.rule]
@@ -151,8 +152,8 @@ def parse(data: bytes) -> Denial:
         raw.tid,
         raw.uid,
         raw.comm.decode(errors="replace"),
-        path_of(raw.path),
-        path_of(raw.second) if raw.second.bytes else "",
+        pathname.text(raw.path),
+        pathname.text(raw.second) if raw.second.bytes else "",
         abi.Reason(told.reason).name.lower(),
         rule,
         rule_path,
@@ -164,14 +165,6 @@ def parse(data: bytes) -> Denial:
         raw.dropped,
         command,
     )
-
-
-def path_of(told: abi.Names) -> str:
-    """Put a path together from its names; what is no text becomes escapes. Empty where the hook was told of no file."""
-    if told.absent:
-        return ""
-    names = (terminal.shown(name.decode(errors="backslashreplace")) for name in _names(told))
-    return ("..." if told.truncated else "") + "/" + "/".join(names)
 
 
 def format_text(denial: Denial) -> str:
@@ -203,13 +196,6 @@ def format_json(denial: Denial) -> str:
     told = dataclasses.asdict(denial)
     told["action"] = action_table.names(denial.action)
     return json.dumps(told)
-
-
-def _names(told: abi.Names) -> Sequence[bytes]:
-    """Give the names of a path from the root down, as they are; in the record they come from the object up."""
-    # The attribute `text` would end at the first 0.
-    start = abi.Names.text.offset
-    return bytes(told)[start : start + told.bytes].split(b"\0")[-2::-1]
 
 
 def _rule(layer: ruleset.Layer, told: abi.Refusal, paths: Sequence[Sequence[bytes]]) -> tuple[policy.Location | None, str]:

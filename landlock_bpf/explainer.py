@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The explainer: an iterator in the kernel that says what a ruleset decides of the objects behind open descriptors."""
+"""The explainer: an iterator in the kernel that says what a ruleset decides of the objects behind our own descriptors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import ctypes
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -22,14 +22,14 @@ EVERYTHING = (1 << 64) - 1
 class Explainer:
     """The engine's own walk, for any ruleset in the kernel; a context manager. It serves one at a time: hold the lock."""
 
-    def __init__(self, pins: Path, pid: int = 0) -> None:
-        """Take where the engine is pinned, and whose descriptors are asked about: those of a process, or our thread's own."""
+    def __init__(self, pins: Path) -> None:
+        """Take where the engine is pinned."""
         self._progs = pins / "progs"
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
             program = bpf.obj_get(self._progs / "explain")
             try:
-                self._link = bpf.link_create_iter(program, "explain", tid=0 if pid else threading.get_native_id(), pid=pid)
+                self._link = bpf.link_create_iter(program, "explain", tid=threading.get_native_id())
             finally:
                 os.close(program)
             undo.callback(os.close, self._link)
@@ -68,17 +68,8 @@ class Explainer:
         question = abi.Explaining(asked=asked, ruleset=ruleset, skip=skip, source=source, target=target)
         if command is not None:
             question.command, question.ioctl = command, 1
-        wanted = set(fds)
-        return {answer.fd: answer for answer in self._answers(question) if answer.fd in wanted}
-
-    def given(self, ruleset: int, *, skip: int = 0) -> Iterator[abi.Explained]:
-        """Ask for what each descriptor gives whatever policies come: that is what it was asked for when it was opened.
-
-        Threads that do not share their descriptors may have one number for several.
-        """
-        return self._answers(abi.Explaining(fixed=1, ruleset=ruleset, skip=skip))
-
-    def _answers(self, question: abi.Explaining) -> Iterator[abi.Explained]:
         self._map.update(0, question)
         told = bpf.iter_read(self._link, "explain")
-        return (abi.Explained.from_buffer_copy(told, at) for at in range(0, len(told), _SIZE))
+        answers = (abi.Explained.from_buffer_copy(told, at) for at in range(0, len(told), _SIZE))
+        wanted = set(fds)
+        return {answer.fd: answer for answer in answers if answer.fd in wanted}

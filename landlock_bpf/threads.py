@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
+import functools
 import os
 
 from landlock_bpf import domain, engine, errors
 
 _CALM = 2  # passes over the threads that find nothing to do
+# arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h; include/uapi/linux/kcmp.h
+_SYS_KCMP, _KCMP_FILES = {"x86_64": 312}.get(os.uname().machine, 272), 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +49,7 @@ def find(pidfd: int, thread: int = 0) -> Target:
     if not start:
         raise errors.NotFoundError("the process has ended, or this PID namespace does not show it")
     target = Target(pids[0], start, thread)
-    if thread and thread not in _listed(pids[0]):
+    if thread and thread not in listed(pids[0]):
         raise errors.NotFoundError(f"there is no {target}; /proc/{pids[0]}/task lists its threads")
     return target
 
@@ -115,7 +119,7 @@ def resume(live: engine.Engine, target: Target, slot: domain.Slot) -> None:
 
 def is_there(target: Target) -> bool:
     """Whether it has not ended."""
-    return domain.start_of(target.pid) == target.start and (not target.thread or target.thread in _listed(target.pid))
+    return domain.start_of(target.pid) == target.start and (not target.thread or target.thread in listed(target.pid))
 
 
 def ended(target: Target) -> errors.NotFoundError:
@@ -124,11 +128,23 @@ def ended(target: Target) -> errors.NotFoundError:
 
 
 def _concerned(target: Target) -> list[int]:
-    threads = _listed(target.pid)
+    threads = listed(target.pid)
     return [each for each in threads if not target.thread or each == target.thread]
 
 
-def _listed(pid: int) -> list[int]:
+def listed(pid: int) -> list[int]:
+    """List the threads of a process; none once it has ended."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
     return []
+
+
+def share_descriptors(one: int, other: int) -> bool:
+    """Whether two threads have one table of descriptors; False where kcmp(2) does not tell."""
+    words = (ctypes.c_long(word) for word in (_SYS_KCMP, one, other, _KCMP_FILES, 0, 0))
+    return int(_libc().syscall(*words)) == 0
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)

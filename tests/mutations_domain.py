@@ -148,13 +148,16 @@ ROWS = (
         "return refuse_disk() & 0;",
         "test_disks.py::test_disk_that_nobody_has_mounted",
     ),
-    mutation.of_engine(
-        "fixed-at-open",
-        "explain.h",
-        "if (told->fixed)",
-        "if (0)",
+    mutation.of_places(
+        "asks-nobody",
+        (
+            mutation.Change(
+                "landlock_bpf/descriptors.py",
+                "pathname.text(told.path)",
+                'os.stat(f"/proc/{pid}/fd/{told.fd}") and pathname.text(told.path)',
+            ),
+        ),
         "test_open_before.py::test_no_server_is_asked",
-        "test_open_before.py::test_however_it_was_opened",
     ),
     mutation.of_engine(
         "record-attributes",

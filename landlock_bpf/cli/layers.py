@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from landlock_bpf import cli, errors, policy
 
 if TYPE_CHECKING:
-    from landlock_bpf import marking, rule_request
+    from landlock_bpf import descriptors, marking, rule_request
 
 # loader.NAMES and rule_request.ATTACH, as a test sees to: to import these takes a quarter of a start more.
 LOADERS = ("libbpf", "bcc")
@@ -77,12 +77,12 @@ def has_policies(args: argparse.Namespace) -> bool:
     return bool(args.policies or args.landlock_access or args.landlock_rules)
 
 
-def tell(notes: Iterable[str], held: Iterable[object] = ()) -> None:
+def tell(notes: Iterable[str], held: Iterable[descriptors.Held] = ()) -> None:
     """Tell what of the policies could not be covered, and what in denied places members hold open."""
     for note in notes:
         cli.complain(note)
     for each in held:
-        cli.complain(f"{each}: it stays usable, though opening it so is denied from now on")
+        cli.complain(str(each) if each.fd is None else f"{each}: it stays usable, though opening it so is denied from now on")
 
 
 @contextlib.contextmanager

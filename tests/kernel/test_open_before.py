@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import stat
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import deadline
 import filesystem
 import fuse
 import operation
@@ -22,12 +25,14 @@ import rule
 from member import Member
 from test_run import run
 
-from landlock_bpf import action_table, controller, descriptors, errors, live_domain, policy
+from landlock_bpf import action_table, controller, descriptors, errors, judge, live_domain, policy
+from landlock_bpf import cgroup as groups
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
 pytestmark = pytest.mark.usefixtures("cleared")
 NOTHING = Action(0)
+CLONE_FILES = 0x400  # include/uapi/linux/sched.h
 READ = Action.READ_FILE | Action.READ_DIR
 Put = Callable[..., live_domain.Domain]
 
@@ -212,10 +217,94 @@ def test_no_server_is_asked(top: Path, cgroup: Path, live: controller.Controller
     with Member(cgroup, before=calls.unshare) as inside:
         fd = inside.ask(fuse.hold, place, top / "open/file")
         before = inside.ask(fuse.requests)
-        with live.attach("held", [deny(top)], cgroup) as domain:
-            assert domain.held == (descriptors.Held(inside.pid, fd, str(place / "file")),)
-        assert inside.ask(fuse.requests) == before
-        inside.ask(os.close, fd)  # else its end waits for its own answer
+        try:
+            with live.attach("held", [deny(top)], cgroup) as domain:
+                assert inside.ask(fuse.requests) == before
+                assert domain.held == (descriptors.Held(inside.pid, fd, str(place / "file")),)
+        finally:
+            inside.ask(os.close, fd)  # else its end waits for its own answer
+
+
+def in_a_thread_alone(top: Path) -> int:
+    """Have a thread with descriptors of its own, of which one has the number of an open file that nobody denies."""
+    number = os.open(top / "open/file", os.O_RDONLY)
+    ready = threading.Event()
+
+    def hold() -> None:
+        calls.check(calls.libc.unshare(CLONE_FILES))
+        os.dup2(os.open(top / "secret/file", os.O_RDONLY | os.O_CLOEXEC), number)
+        ready.set()
+        signal.sigwait([signal.SIGUSR2])
+
+    threading.Thread(target=hold, daemon=True).start()
+    assert ready.wait(deadline.SECONDS)
+    return number
+
+
+def test_threads_with_descriptors_of_their_own(top: Path, cgroup: Path, inside: Member, live: controller.Controller) -> None:
+    number = inside.ask(in_a_thread_alone, top)
+    with live.attach("held", [deny(top)], cgroup) as domain:
+        assert descriptors.Held(inside.pid, number, str(top / "secret/file")) in domain.held
+        assert {each.path for each in domain.held} == {str(top / "secret/file")}
+    pidfd = os.pidfd_open(inside.pid)
+    try:
+        assert live.confine(pidfd, [deny(top)], "held", thread=inside.pid, strict=True).held == ()
+    finally:
+        os.close(pidfd)
+
+
+def far_down(top: Path) -> int:
+    """Where no path leads: it would be too long."""
+    os.chdir(top / "secret")
+    for _ in range(20):
+        os.mkdir("x" * 250)
+        os.chdir("x" * 250)
+    return os.open("file", os.O_RDWR | os.O_CREAT)
+
+
+def test_where_no_path_leads(top: Path, cgroup: Path, inside: Member, live: controller.Controller) -> None:
+    fd = inside.ask(far_down, top)
+    with live.attach("held", [deny(top)], cgroup) as domain:
+        assert [(each.fd, each.path[:4]) for each in domain.held] == [(fd, ".../")]
+
+
+def often(top: Path) -> None:
+    fd = os.open(top / "secret/file", os.O_RDONLY)
+    for _ in range(descriptors.MOST):
+        os.dup(fd)
+
+
+def test_only_so_many_are_listed(top: Path, cgroup: Path, inside: Member, live: controller.Controller) -> None:
+    inside.ask(often, top)
+    with live.attach("held", [deny(top)], cgroup) as domain:
+        assert len({each.fd for each in domain.held[:-1]}) == descriptors.MOST
+        assert str(domain.held[-1]) == f"process {inside.pid} has more such files open"
+
+
+NOT_JUDGED = {
+    "PID namespaces": lambda patch: patch.setattr(groups, "processes", lambda path: iter([0])),
+    "in -1 seconds": lambda patch: patch.setattr(descriptors, "SECONDS", -1),
+    "could not be judged: cannot attach": lambda patch: patch.setattr(judge.Judge, "look", no_memory),
+}
+
+
+def no_memory(*_args: object, **_words: object) -> None:
+    raise errors.KernelError("attach the iterator", "judge", errno.ENOMEM, "no memory")
+
+
+@pytest.mark.parametrize("told", NOT_JUDGED)
+def test_what_cannot_be_judged(
+    told: str, top: Path, cgroup: Path, inside: Member, live: controller.Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told, and enough for `strict` to refuse; a policy is put in force all the same without."""
+    inside.ask(os.open, top / "secret/file", os.O_RDONLY)
+    NOT_JUDGED[told](monkeypatch)
+    with pytest.raises(errors.BusyError, match=told):
+        live.attach("held", [deny(top)], cgroup, strict=True)
+    with live.attach("held", [deny(top)], cgroup) as domain:
+        (found,) = domain.held
+        assert (found.fd, told in str(found)) == (None, True)
+        assert inside.errno(os.open, top / "secret/file", os.O_RDONLY) == errno.EACCES
 
 
 def test_what_is_held(top: Path, inside: Member, put: Put) -> None:

@@ -28,6 +28,7 @@ LAYERS = (
             "merging",
             "mountinfo",
             "names",
+            "pathname",
             "questions",
             "ruleset",
         ),
@@ -100,7 +101,7 @@ LAYERS = (
         ),
     ),
     ("system calls", ("bpf", "btf", "cgroup", "landlock", "libbpf", "maps", "ringbuf", "statfs")),
-    ("uses of them", ("explainer", "grace", "identifier", "layout", "program")),
+    ("uses of them", ("explainer", "grace", "identifier", "judge", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
     ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
     (
