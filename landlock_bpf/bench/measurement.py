@@ -2,7 +2,8 @@
 """The measurements of a run, in their order.
 
 The kernel lets go of hooks some time after their links have gone. So what no hook may be in comes first, then bystanders of
-one hook, then those of all; what has rule programs comes last, for most hooks are attached then.
+one hook, then those of all; what has rule programs comes last, for most hooks are attached then. What starts programs goes
+before what fills the kernel's memory: starts take more or less with what it has at hand.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Plan:
         self.cases = [case for case in cases.CASES if case.quick or not quick]
         self.bystanders = [case for case in cases.BYSTANDERS if case.quick or not quick]
         self.operations = [each for each in operations.OPERATIONS if each.compared or each.name in operations.FREE or not quick]
+        self.starts = [each for each in self.operations if each.samples > 1]
+        self.others = [each for each in self.operations if each not in self.starts]
         self.depths = {case.depth for case in self.cases}
         # What else is ruled on, but for the tree itself.
         self.files = max(case.rules for case in (*self.cases, startup.CASE, changes.MANY)) - 1
@@ -63,16 +66,18 @@ class Measurement:
 
     def others(self) -> None:
         """Measure what needs none of our programs."""
+        self._operations(members.operations_of_others(self.bench, self.plan.starts, self.plan.columns))
         for case in self.plan.cases:
             self.tell(f"open, {case.rules} rules at depth {case.depth} in {case.layers} layers, without the engine")
             self._add(case, members.measure_others(self.bench, case))
-        self._operations(members.operations_of_others(self.bench, self.plan.operations, self.plan.columns))
+        self._operations(members.operations_of_others(self.bench, self.plan.others, self.plan.columns))
 
     def engine(self, live: controller.Controller) -> None:
         """Measure domains of ours."""
         self._bystanders(live, programs=False)
+        self._operations(members.operations_of_engine(self.bench, self.plan.starts, live))
         self._cases(live, programs=False)
-        self._operations(members.operations_of_engine(self.bench, self.plan.operations, live))
+        self._operations(members.operations_of_engine(self.bench, self.plan.others, live))
 
     def programs(self, live: controller.Controller) -> None:
         """Measure what has rule programs."""
