@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from landlock_bpf import errors, mountinfo, statfs
+from landlock_bpf import errors, libc, mountinfo, statfs
 
 _FILEID_KERNFS = 0xFE  # include/linux/exportfs.h
 _HANDLE = struct.Struct("=IiQ")  # struct file_handle with the 8 bytes of a kernfs id
@@ -193,17 +193,11 @@ def _directory(number: int, path: str) -> Iterator[int | None]:
             os.close(fd)
 
 
-@functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 def _open_id(number: int, flags: int) -> int | None:
-    libc = _libc()
     handle = _HANDLE.pack(8, _FILEID_KERNFS, number)
     mount = os.open(mount_point(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fd = int(libc.open_by_handle_at(mount, handle, flags | os.O_CLOEXEC))
+        fd = int(libc.library().open_by_handle_at(mount, handle, flags | os.O_CLOEXEC))
     finally:
         os.close(mount)
     if fd >= 0:

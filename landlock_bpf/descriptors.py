@@ -55,33 +55,37 @@ def held(
 
 def _held(live: engine.Engine, index: int, denying: Iterable[int], members: Iterable[int], thread: int) -> Iterator[Held]:
     count = live.ruleset(index).layers
-    skips = [~(1 << count + number) & _ALL_LAYERS for number in denying]
+    skip = _ALL_LAYERS & ~sum(1 << count + number for number in denying)
     end = time.monotonic() + SECONDS
     with judge.Judge(live.pins) as opened:
         for pid in members:
             if pid == 0:
                 yield Held(0, None, "members in PID namespaces beside ours cannot be judged from here")
                 continue
+            found: list[Held] = []
+            late = False
             try:
-                found = list(itertools.islice(_of_process(opened, index, skips, pid, thread, end), MOST + 1))
+                for each in itertools.islice(_of_process(opened, index, skip, pid, thread, end), MOST + 1):
+                    found.append(each)  # and stays so when the time ends
             except TimeoutError:
-                what = f"process {pid}, and those after it, have too much open for all to be judged in {SECONDS} seconds"
-                yield Held(pid, None, what)
-                return
+                late = True
             if os.path.exists(f"/proc/{pid}"):  # else all of it is closed
                 yield from found[:MOST]
                 if len(found) > MOST:
                     yield Held(pid, None, f"process {pid} has more such files open")
+            if late:
+                what = f"process {pid}, and those after it, have too much open for all to be judged in {SECONDS} seconds"
+                yield Held(pid, None, what)
+                return
 
 
-def _of_process(opened: judge.Judge, index: int, skips: Iterable[int], pid: int, thread: int, end: float) -> Iterator[Held]:
+def _of_process(opened: judge.Judge, index: int, skip: int, pid: int, thread: int, end: float) -> Iterator[Held]:
     for each in [thread] if thread else _tables(pid, end):
-        for skip in skips:
-            for told in opened.look(index, each, skip=skip):
-                if time.monotonic() > end:
-                    raise TimeoutError
-                if told:
-                    yield Held(pid, told.fd, pathname.text(told.path))
+        for told in opened.look(index, each, skip=skip):
+            if time.monotonic() > end:
+                raise TimeoutError
+            if told:
+                yield Held(pid, told.fd, pathname.text(told.path))
 
 
 def _tables(pid: int, end: float) -> Iterator[int]:

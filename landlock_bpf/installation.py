@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landlock_bpf import bpf, engine, errors, hooks, maps, statfs
+from landlock_bpf import bpf, engine, errors, hooks, libc, maps, statfs
 from landlock_bpf.engine import BPFFS, PINS, RUN
 
 if TYPE_CHECKING:
@@ -248,7 +248,6 @@ def _check_args(hook: str, found: int | None, expected: int) -> None:
 def _mount_bpffs() -> None:
     if statfs.magic(BPFFS) == statfs.BPF_FS_MAGIC:
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"bpf", bytes(BPFFS), b"bpf", 0, None):
+    if libc.library().mount(b"bpf", bytes(BPFFS), b"bpf", 0, None):
         remedy = f"mount -t bpf bpf {BPFFS}"
         raise errors.KernelError("mount", f"the bpffs on {BPFFS}", ctypes.get_errno() or errno.EIO, remedy)

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import sys
+
+from landlock_bpf import libc
 
 # include/uapi/linux/magic.h
 CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC = 0x63677270, 0xCAFE4A11
@@ -19,10 +20,6 @@ def magic(place: int | str | os.PathLike[str]) -> int | None:
     None where it cannot be looked at.
     """
     buffer = ctypes.create_string_buffer(_ROOM)
-    failed = _libc().fstatfs(place, buffer) if isinstance(place, int) else _libc().statfs(os.fsencode(place), buffer)
+    functions = libc.library()
+    failed = functions.fstatfs(place, buffer) if isinstance(place, int) else functions.statfs(os.fsencode(place), buffer)
     return None if failed else int.from_bytes(buffer.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder) & 0xFFFFFFFF
-
-
-@functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)

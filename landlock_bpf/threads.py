@@ -6,10 +6,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
-import functools
 import os
 
-from landlock_bpf import domain, engine, errors
+from landlock_bpf import domain, engine, errors, libc
 
 _CALM = 2  # passes over the threads that find nothing to do
 # arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h; include/uapi/linux/kcmp.h
@@ -142,9 +141,4 @@ def listed(pid: int) -> list[int]:
 def share_descriptors(one: int, other: int) -> bool:
     """Whether two threads have one table of descriptors; False where kcmp(2) does not tell."""
     words = (ctypes.c_long(word) for word in (_SYS_KCMP, one, other, _KCMP_FILES, 0, 0))
-    return int(_libc().syscall(*words)) == 0
-
-
-@functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
+    return int(libc.library().syscall(*words)) == 0

@@ -13,6 +13,7 @@ import signal
 import stat
 import subprocess
 import threading
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -305,6 +306,21 @@ def test_what_cannot_be_judged(
         (found,) = domain.held
         assert (found.fd, told in str(found)) == (None, True)
         assert inside.errno(os.open, top / "secret/file", os.O_RDONLY) == errno.EACCES
+
+
+def test_time_ends_in_a_process(
+    top: Path, cgroup: Path, inside: Member, live: controller.Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found of it until then is listed."""
+    first = inside.ask(os.open, top / "secret/file", os.O_RDONLY)
+    inside.ask(os.open, top / "secret/inner/file", os.O_RDONLY)
+    clock = iter([0, 0, 0])  # the beginning, the process, its first file
+    time = types.SimpleNamespace(monotonic=lambda: next(clock, descriptors.SECONDS + 1))
+    monkeypatch.setattr(descriptors, "time", time)
+    with live.attach("held", [deny(top)], cgroup) as domain:
+        found, told = domain.held
+    assert (found.fd, found.path) == (first, str(top / "secret/file"))
+    assert f"process {inside.pid}, and those after it, have too much open" in str(told)
 
 
 def test_what_is_held(top: Path, inside: Member, put: Put) -> None:

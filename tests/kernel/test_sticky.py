@@ -22,13 +22,6 @@ READ = Action.READ_FILE
 
 
 @pytest.fixture
-def secret(tree: Path) -> Path:
-    path = tree / "secret"
-    path.write_text("")
-    return path
-
-
-@pytest.fixture
 def elsewhere(cgroup: Path) -> Iterator[Path]:
     path = cgroup.with_name(f"{cgroup.name}-elsewhere")
     path.mkdir()

@@ -100,7 +100,7 @@ LAYERS = (
             "rule_text",
         ),
     ),
-    ("system calls", ("bpf", "btf", "cgroup", "landlock", "libbpf", "maps", "ringbuf", "statfs")),
+    ("system calls", ("bpf", "btf", "cgroup", "landlock", "libbpf", "libc", "maps", "ringbuf", "statfs")),
     ("uses of them", ("explainer", "grace", "identifier", "judge", "layout", "program")),
     ("engine", ("abigen", "engine", "features", "installation")),
     ("loaders of rule programs", ("course", "loader", "loader_bcc", "loader_libbpf")),
