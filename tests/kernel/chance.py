@@ -101,12 +101,13 @@ def make(seed: int, number: int, length: int, *, denials: bool) -> Case:
     files = [path for path, place in places.items() if place.inode.kind in (FILE, CHAR)]
     away = chance.choice(_ways_out(steps, world) or [None]) if chance.random() < 0.7 else None
     held = chance.choice(folders), away[0] if away else chance.choice(folders), chance.choice(files or folders)
-    before = (Operation("rename", "", away[1], 0, "", "away"),) if away else ()
+    leaving = (Operation("rename", "", away[1], 0, "", "away"),) if away else ()
+    before, first = (leaving, ()) if chance.random() < 0.7 else ((), leaving)
     layers = tuple(_layer(chance, places, denials=denials) for _ in range(chance.choice(LAYERS)))
     process = chance.choice((0, 0, 0, len(layers), len(layers) // 2))
     paths = list(places)
-    operations = tuple(_operation(chance, paths, folders) for _ in range(length))
-    return Case(steps, held, before, layers, process, operations)
+    operations = tuple(_operation(chance, paths, folders) for _ in range(length - len(first)))
+    return Case(steps, held, before, layers, process, first + operations)
 
 
 # Worlds

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import errno
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -186,6 +187,24 @@ def test_alike(stage: Stage, seed: int, count: int) -> None:
         ended += judge(case, sides, f"--fuzz-seed {seed}, case {number}")
     refused = [each for each in ended if each in (errno.EACCES, errno.EXDEV)]
     assert len(ended) / 10 < len(refused) < len(ended) / 2, "some of all operations are refused, and not most of them"
+
+
+def test_a_directory_leaves_its_mount(stage: Stage) -> None:
+    """Who moves a directory out of a bind mount goes on beneath it with what upstream allows on the root of that mount."""
+    steps = chance.Step("dir", "a"), chance.Step("dir", "a/b"), chance.Step("dir", "c"), chance.Step(chance.BIND, "c", "a")
+    every = prediction.ALL
+    layer = chance.Layer(every, False, (chance.Ruled(".", every & ~Action.READ_FILE, 0), chance.Ruled("c", every, 0)))
+    operations = (
+        walker.Operation("open", "@0", "d", os.O_CREAT | os.O_WRONLY),
+        walker.Operation("open", "@0", "d"),
+        walker.Operation("rename", "", "a/b", 0, "", "b"),
+        walker.Operation("open", "@0", "d"),
+        walker.Operation("rename", "", "b", 0, "", "a/b"),
+        walker.Operation("open", "@0", "d"),
+    )
+    case = chance.Case(steps, ("c/b",), (), (layer,), 0, operations)
+    ended = judge(case, [stage.upstream, stage.engine], "")
+    assert ended == [0, 0, 0, errno.EACCES, errno.EXDEV, errno.EACCES]
 
 
 def test_denials(stage: Stage, seed: int, count: int) -> None:
