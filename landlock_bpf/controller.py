@@ -146,7 +146,7 @@ class Controller:
         What a denial alone makes handled is allowed elsewhere; a permission for what is not handled is left out. `layer` is
         the number of the policy in `show`, if the domain was given several.
         """
-        from landlock_bpf import amendment
+        from landlock_bpf import amendment, covering
 
         with turn.changing() as (live, slots):
             slot, serial = naming.find(name, slots), record.new_serial()
@@ -156,15 +156,16 @@ class Controller:
             own = len(ruleset.own(layers))
             with ways.Filesystems() as filesystems:
                 with live.identifier() as identifier:
-                    (more,) = resolution.resolve([fitting], name, serial, identifier.identify, filesystems)
-                layers[place] = amendment.add(layers[place], more)
+                    identify = identifier.identify
+                    (more,) = resolution.resolve([fitting], name, serial, identify, filesystems, alone=False)
+                    layers[place] = covering.cover(amendment.add(layers[place], more), identify, filesystems)
                 amended = views.marked(live, layers[-own:], serial, (), ())
                 attachment.update(live, slots, slot, amended, serial)
             return _describe(live, name)
 
     def remove_rule(self, name: str, path: str, layer: int | None = None) -> inventory.DomainInfo:
         """Remove what a domain's policies, or the one with that number in `show`, say of a path; at once."""
-        from landlock_bpf import amendment
+        from landlock_bpf import amendment, covering
 
         with turn.changing() as (live, slots):
             slot, serial = naming.find(name, slots), record.new_serial()
@@ -175,9 +176,12 @@ class Controller:
             if not any(less.values()):
                 what = f"the domain {name} was given no rule on {path}"
                 raise errors.NotFoundError(f"{what}; `landlock-bpf show {name}` lists its rules")
-            for place, amended in less.items():
-                layers[place] = amended or layers[place]
-            attachment.update(live, slots, slot, views.marked(live, layers[-own:], serial, (), ()), serial)
+            with ways.Filesystems() as filesystems:
+                with live.identifier() as identifier:
+                    for place, amended in less.items():
+                        if amended:
+                            layers[place] = covering.cover(amended, identifier.identify, filesystems)
+                attachment.update(live, slots, slot, views.marked(live, layers[-own:], serial, (), ()), serial)
             return _describe(live, name)
 
     def detach(self, name: str) -> None:

@@ -203,7 +203,7 @@ def _layer(live: engine.Engine, layer: ruleset.Layer, living: set[bytes]) -> Lay
         rules,
         programs,
         layer.permissive,
-        layer.notes,
+        ruleset.notes([layer]),
     )
 
 

@@ -54,17 +54,17 @@ class Domain:
 
     def update(self, policies: Sequence[policy.Policy], *, rules: rule_request.Request | None = None) -> Domain:
         """Replace all that it was given, at once."""
-        self._control.update(self.name, policies, rules=rules)
+        self.notes = self._control.update(self.name, policies, rules=rules).notes
         return self
 
     def add_rules(self, wanted: policy.Policy, layer: int | None = None) -> Domain:
         """Add rules to a policy of it, at once; see Controller.add_rules()."""
-        self._control.add_rules(self.name, wanted, layer)
+        self.notes = self._control.add_rules(self.name, wanted, layer).notes
         return self
 
     def remove_rule(self, path: str, layer: int | None = None) -> Domain:
         """Remove what its policies say of a path, at once."""
-        self._control.remove_rule(self.name, path, layer)
+        self.notes = self._control.remove_rule(self.name, path, layer).notes
         return self
 
     def mark(self, trees: marking.Trees) -> Domain:

@@ -249,6 +249,7 @@ def _layer(
         "trees": tuple(trees),
         "patterns": tuple(ruleset.Pattern._make((*each[:-1], tuple(each[-1]))) for each in head["patterns"]),
         "notes": tuple(head["notes"]),
+        "uncovered": tuple(head["uncovered"]),
         "programs": _programs(head["programs"], tuple(marks)) if head["programs"] else None,
     }
     return ruleset.Layer(**{**head, **said})

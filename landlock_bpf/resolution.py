@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 
 from landlock_bpf import (
     abi,
     action_table,
+    covering,
     entries,
     errors,
     flocks,
-    hardlinks,
     identity,
     mountinfo,
     mounts,
@@ -33,11 +31,18 @@ _OPENING = int(abi.Action.READ_FILE | abi.Action.WRITE_FILE)
 
 
 def resolve(
-    policies: Sequence[policy.Policy], owner: str, made: int, identify: route.Identify, filesystems: ways.Filesystems
+    policies: Sequence[policy.Policy],
+    owner: str,
+    made: int,
+    identify: route.Identify,
+    filesystems: ways.Filesystems,
+    *,
+    alone: bool = True,
 ) -> tuple[ruleset.Layer, ...]:
     """Resolve all policies of a domain; PolicyError with every path that cannot be ruled on.
 
-    `filesystems` holds all that the rules are on: close it when the rules are in the kernel.
+    `filesystems` holds all that the rules are on: close it when the rules are in the kernel. Where a policy is not `alone`
+    in its layer, covering.cover() is to see to the whole.
     """
     split = [flocks.split(each.rules) for each in policies]
     reals = realpaths.Realpaths()
@@ -66,8 +71,7 @@ def resolve(
             raise errors.PolicyError(problems)
         for maker in makers:
             if maker.denies:
-                maker.cover_mounts(mounted, reals, identify, filesystems)
-                maker.cover_links(mounted, reals, identify)
+                maker.cover(mounted, reals, identify, filesystems, alone=alone)
     return tuple(maker.layer(owner, made) for maker in makers)
 
 
@@ -86,6 +90,7 @@ class _Maker:
         self.policy, self.rules = each, (*each.rules, *twins.rules)
         self.denies = any(flock.denies for flock in split)
         self.notes = list(twins.notes)
+        self._uncovered: tuple[str, ...] = ()
         self._spread: dict[bytes, tuple[bytes, int]] = {}
         self._entries = entries.Entries()
         self._names: list[ruleset.Name] = []
@@ -138,56 +143,29 @@ class _Maker:
             patterns=tuple(pattern for *_, pattern in self._numbers),
             trees=tuple(self._trees),
             notes=tuple(dict.fromkeys(self.notes)),
+            uncovered=self._uncovered,
         )
 
-    def cover_mounts(
+    def cover(
         self,
         mounted: Sequence[mountinfo.Mount],
         reals: realpaths.Realpaths,
         identify: route.Identify,
         filesystems: ways.Filesystems,
+        *,
+        alone: bool,
     ) -> None:
-        """Tie denials to the roots of the mounts beneath them as well; see mounts.py."""
-        inherited, trees = mounts.denials(self.rules, mounted, reals), mounts.trees(self.rules, mounted, reals)
-        wish = ways.Wish(dict.fromkeys((*inherited, *trees)), set(), set())
-        for point, way in ways.find(wish, identify, filesystems).items():
-            # A name that does not last is of no use; on the way from above the denial holds all the same.
-            if not isinstance(way, ways.Way) or way.last.refusal or ways.is_doubtful(way):
-                continue
+        """Have patterns hold beneath mounts as well, and all denials where covering.py says, unless others have a say there."""
+        inherited = mounts.denials(self.rules, mounted, reals) if alone else {}
+        trees = mounts.trees(self.rules, mounted, reals)
+        for point, named in covering.roots((*inherited, *trees), identify, filesystems):
             for rule, denied in inherited.get(point, ()):
-                self._entries.add(rule, way.last.object, 0, denied & _usable(way.last), sealed=False)
+                self._entries.add(rule, named.object, 0, denied & covering.usable(named), sealed=False)
             for rule, level in trees.get(point, ()):
-                self._plant(rule, way.last, level)
-
-    def cover_links(self, mounted: Sequence[mountinfo.Mount], reals: realpaths.Realpaths, identify: route.Identify) -> None:
-        """Tie denials to files that have names outside as well; see hardlinks.py."""
-        search = hardlinks.Search(self.rules, mounted, reals)
-        self.notes += search.notes
-        allowed: dict[bytes, int] = {}
-        for object, mask in self._entries.said() if search.files else ():
-            allowed[object] = allowed.get(object, 0) | mask
-        for start in range(0, len(search.files), ways.BATCH):
-            opened = {}
-            try:
-                for file in search.files[start : start + ways.BATCH]:
-                    with contextlib.suppress(FileNotFoundError):
-                        opened[os.open(file.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)] = file
-                named = identify(opened)
-                for fd, file in opened.items():
-                    self._cover(file, named[fd], allowed.get(named[fd].object, 0))
-            finally:
-                for fd in opened:
-                    os.close(fd)
-
-    def _cover(self, file: hardlinks.Found, named: identity.Named, allowed: int) -> None:
-        if named.refusal or named.magic not in identity.STABLE:
-            self.notes.append(f"{file.path} has links elsewhere, which are not denied: its filesystem may name it anew")
-            return
-        for rule, mask in file.denied:
-            # Who allows the file itself allows it under all its names.
-            if denied := mask & ~allowed & _usable(named):
-                for object in {named.object, named.beneath, named.upper} - {identity.NOTHING}:
-                    self._entries.add(rule, object, 0, denied, sealed=False)
+                self._plant(rule, named, level)
+        if alone:
+            said = self._entries.said()
+            self._uncovered = covering.links(self._entries, self.rules, said, mounted, reals, identify)
 
     def _add_flock(self, flock: flocks.Flock, alike: identity.Alike) -> None:
         """Add what the rules of a flock say of their objects."""
@@ -212,7 +190,7 @@ class _Maker:
         elif rule.names:
             self._plant(rule, last)
         else:
-            allowed, usably_denied = _allowed(rule, last.mode), denied & _usable(last)
+            allowed, usably_denied = _allowed(rule, last.mode), denied & covering.usable(last)
             self._entries.add(rule, last.object, allowed, usably_denied, sealed=bool(usably_denied))
             if usably_denied:
                 # The same file, seen without overlayfs.
@@ -245,10 +223,6 @@ def _allowed(rule: policy.Rule, mode: int) -> int:
 
 def _place(rule: policy.Rule) -> tuple[str, str, int]:
     return rule.path, rule.location.file, rule.location.line
-
-
-def _usable(named: identity.Named) -> int:
-    return _ALL if named.directory else _FILE
 
 
 def _aliases(named: identity.Named) -> list[bytes]:

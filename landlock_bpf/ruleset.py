@@ -46,6 +46,11 @@ class Entry(NamedTuple):
         """Whether it is on the rule's own object: denials of mounts beneath it and of other links seal nothing."""
         return bool(self.allowed or (self.denied and self.sealed))
 
+    @property
+    def inherited(self) -> bool:
+        """Whether it is a denial on what is not the rule's own object; see covering.py."""
+        return bool(self.denied and not self.sealed)
+
 
 ALLOWED, COMMANDS = (Entry._fields.index(name) for name in ("allowed", "commands"))
 
@@ -158,8 +163,8 @@ class Layer:
 
     Or rule programs, and then it handles no action. `default_allow` are those of the handled actions that are allowed where no
     rule decides. `spread` says of each filesystem how many of the `rules` are on it,
-    with one of the objects. `notes` say what of the policy could not be covered. Where only the head of a record was read,
-    there are no entries, names and trees.
+    with one of the objects. `notes` say what of the policy could not be covered, `uncovered` which links and mounts could not,
+    by all rules. Where only the head of a record was read, there are no entries, names and trees.
     """
 
     owner: str
@@ -178,6 +183,7 @@ class Layer:
     patterns: tuple[Pattern, ...] = ()
     trees: tuple[Tree, ...] = ()
     notes: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
 
     def objects(self) -> set[bytes]:
         """Collect the objects that it speaks of, or of names in them."""
@@ -207,7 +213,7 @@ def own(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 def notes(layers: Iterable[Layer]) -> tuple[str, ...]:
     """Say what of the policies of layers could not be covered."""
-    return tuple(dict.fromkeys(note for layer in layers for note in layer.notes))
+    return tuple(dict.fromkeys(note for layer in layers for note in (*layer.notes, *layer.uncovered)))
 
 
 def of_programs(owner: str, made: int, programs: Programs) -> Layer:

@@ -43,11 +43,11 @@ def main(args: argparse.Namespace) -> int:
         wanted = _wanted(args)
         cli.require_root()
         with controller.Controller.open() as live:
-            live.add_rules(args.name, wanted, args.layer)
+            layers.tell(live.add_rules(args.name, wanted, args.layer).notes)
         return 0
     cli.require_root()
     with controller.Controller.open() as live:
-        live.remove_rule(args.name, paths.absolute(args.path), args.layer)
+        layers.tell(live.remove_rule(args.name, paths.absolute(args.path), args.layer).notes)
     return 0
 
 

@@ -7,12 +7,16 @@ import errno
 import os
 from pathlib import Path
 
+import filesystem
 import operation
 import pytest
 import rule
 from member import Member
+from test_run import run
 
+from landlock_bpf import controller
 from landlock_bpf.abi import Action
+from landlock_bpf.compare import calls
 
 DENIED = Action.READ_FILE | Action.WRITE_FILE
 
@@ -55,6 +59,33 @@ def test_nested_permissions_stay(linked: Path, inside: Member, attach: rule.Atta
     assert outcomes(inside, linked, *NAMES) == [errno.EACCES] * 2 + [0, errno.EACCES, 0]
     assert outcomes(inside, linked, *NAMES, flags=os.O_WRONLY) == [errno.EACCES] * 4 + [0]
     assert inside.errno(operation.touch, linked / "secret/deep/open/file", os.O_RDONLY) == 0
+
+
+def test_rules_that_come_and_go(linked: Path, inside: Member, attach: rule.Attach, live: controller.Controller) -> None:
+    """All of them have a say in what is denied by other names, whenever they came."""
+    secret, opened = linked / "secret", linked / "secret/deep/open"
+    name = attach(rule.make(DENIED, rule.allow(opened, DENIED), default="allow"))
+    live.add_rules(name, rule.make(DENIED, rule.deny(secret, DENIED), default="allow"))
+    assert outcomes(inside, linked, *NAMES) == [errno.EACCES] * 2 + [0, errno.EACCES, 0]
+    live.remove_rule(name, str(opened))
+    assert outcomes(inside, linked, *NAMES) == [errno.EACCES] * 4 + [0]
+    live.add_rules(name, rule.make(DENIED, rule.allow(opened, DENIED)))
+    assert outcomes(inside, linked, *NAMES) == [errno.EACCES] * 2 + [0, errno.EACCES, 0]
+    live.remove_rule(name, str(secret))
+    assert outcomes(inside, linked, *NAMES) == [0] * 5
+
+
+def test_what_is_not_covered_by_an_added_rule(linked: Path, attach: rule.Attach, live: controller.Controller) -> None:
+    """It is told, and no more once the rule is gone."""
+    secret = linked / "secret"
+    name = attach(rule.make(DENIED, default="allow"))
+    told = f"{secret}/deep/open is a mount of a part of a filesystem: links from elsewhere to its files are not denied"
+    with filesystem.mounted(linked / "out", secret / "deep/open", flags=calls.MS_BIND):
+        status, _, err = run("rule", "add", name, "--deny", secret)
+        assert (status, err) == (0, f"landlock-bpf: {told}\n")
+        assert live.show(name).policies[0].notes == (told,)
+        status, _, err = run("rule", "remove", name, secret)
+        assert (status, err, live.show(name).policies[0].notes) == (0, "", ())
 
 
 def test_of_names_that_match(linked: Path, inside: Member, attach: rule.Attach) -> None:

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 from test_resolution import identify
 
-from landlock_bpf import action_table, amendment, errors, identity, merging, policy, resolution, ruleset, ways
+from landlock_bpf import action_table, amendment, covering, errors, identity, merging, policy, resolution, ruleset, ways
 from landlock_bpf.abi import Action, Limit
 
 NONE = Action(0)
@@ -128,6 +132,72 @@ def test_several_rules_of_one_line_and_path(tmp_path: Path) -> None:
     less = amendment.remove(less, str(tmp_path))
     assert less and (less.rules, less.entries) == (0, ())
     assert not amendment.remove(less, str(tmp_path))
+
+
+RULES = st.lists(
+    st.tuples(st.sampled_from([".", "a", "a/b", "c", "a/x"]), st.sampled_from([NONE, READ, READ | WRITE]), st.booleans()),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda rule: rule[0],
+)
+
+
+def denials_of(layer: ruleset.Layer) -> dict[bytes, int]:
+    """Unite what is denied on each object."""
+    found: dict[bytes, int] = {}
+    for each in layer.entries:
+        found[each.object] = found.get(each.object, 0) | each.denied
+    return {object: mask for object, mask in found.items() if mask}
+
+
+@hypothesis.given(
+    rules=RULES, names=st.lists(st.sampled_from(["a/x", "a/b/x", "c/x", "x"]), min_size=2, unique=True), data=st.data()
+)
+def test_other_links_are_covered_by_all_rules(
+    rules: list[tuple[str, Action, bool]], names: list[str], data: st.DataObject
+) -> None:
+    """Whichever rule comes or goes, files with several names are denied what they are when all is resolved at once."""
+    said = [(path, NONE if denies else mask, mask if denies else NONE, ()) for path, mask, denies in rules if mask]
+    hypothesis.assume(said)
+    with tempfile.TemporaryDirectory() as folder, ways.Filesystems() as filesystems:
+        top = Path(folder)
+        (top / "a/b").mkdir(parents=True)
+        (top / "c").mkdir()
+        (top / names[0]).write_text("")
+        for name in names[1:]:
+            os.link(top / names[0], top / name)
+        said = [each for each in said if (top / each[0]).exists()]
+        hypothesis.assume(said)
+        goes = data.draw(st.sampled_from(said))
+        rest = [each for each in said if each is not goes]
+
+        def covered(layer: ruleset.Layer | None) -> ruleset.Layer:
+            assert layer
+            return covering.cover(layer, identify, filesystems)
+
+        whole = resolved(top, *said)
+        assert denials_of(covered(amendment.remove(whole, str(top / goes[0])))) == denials_of(resolved(top, *rest))
+        assert denials_of(covered(amendment.add(resolved(top, *rest), resolved(top, goes)))) == denials_of(whole)
+
+
+def test_what_is_not_found_again_stays(tmp_path: Path) -> None:
+    """The denied directory lies elsewhere now: its rule has gone with it, and so have the denials of other links."""
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "file").write_text("")
+    os.link(tmp_path / "secret" / "file", tmp_path / "other")
+    made = resolved(tmp_path, ("secret", NONE, READ, ()))
+    before = denials_of(made)
+    (tmp_path / "secret").rename(tmp_path / "moved")
+    for put in ((), ("secret",)):
+        for name in put:
+            (tmp_path / name).mkdir()
+        with ways.Filesystems() as filesystems:
+            assert denials_of(covering.cover(made, identify, filesystems)) == before
+    (tmp_path / "secret").rmdir()
+    (tmp_path / "moved").rename(tmp_path / "secret")
+    (tmp_path / "other").unlink()
+    with ways.Filesystems() as filesystems:
+        assert len(denials_of(covering.cover(made, identify, filesystems))) == len(before) - 1
 
 
 def test_which_layer() -> None:

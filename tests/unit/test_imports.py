@@ -66,6 +66,7 @@ LAYERS = (
         "resolution",
         (
             "ascent",
+            "covering",
             "entries",
             "explanation",
             "flocks",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import cli, controller, policy
+from landlock_bpf import abi, cli, controller, inventory, policy
 
 
 class Fake:
@@ -18,8 +18,9 @@ class Fake:
     def __init__(self) -> None:
         self.removed: list[tuple[str, str, int | None]] = []
 
-    def remove_rule(self, name: str, path: str, layer: int | None = None) -> None:
+    def remove_rule(self, name: str, path: str, layer: int | None = None) -> inventory.DomainInfo:
         self.removed.append((name, path, layer))
+        return inventory.DomainInfo(name, abi.Kind.CGROUP, None, 1, 0, 0, 0, 0)
 
 
 @pytest.fixture
