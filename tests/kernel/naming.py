@@ -80,9 +80,9 @@ class Names:
         met = [place.dentry, *_directories(*place)]
         return {each.inode for dentry in met for each in (dentry, *above(dentry))} & self._trees.keys()
 
-    def patterns(self, place: Place) -> set[Pattern]:
-        """Give the patterns in whose trees a directory is, itself counted."""
-        return {pattern for tree in self.trees(place) for pattern in self._trees[tree]}
+    def patterns(self, place: Place) -> set[tuple[Inode, Pattern]]:
+        """Give the patterns in whose trees a directory is, itself counted; each tree has its own, even of the same words."""
+        return {(tree, pattern) for tree in self.trees(place) for pattern in self._trees[tree]}
 
 
 def _steps(mount: Mount | None, dentry: Dentry) -> Iterator[tuple[Dentry, bool]]:

@@ -343,6 +343,13 @@ def test_trees_in_trees(tree: Path, inside: Member, attach: rule.Attach) -> None
     assert outcomes(inside, read, *tried) == [errno.EACCES, 0, errno.EACCES, errno.EACCES]
 
 
+def test_no_directory_leaves_the_inner_tree(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """Not even where the rule on the outer one denies the same names."""
+    (tree / "a" / "b" / "c").mkdir(parents=True)
+    attach(only(rule.deny(tree / "a", DENIED, "*.pem"), rule.deny(tree / "a" / "b", DENIED, "*.pem")))
+    assert inside.errno(leave, tree / "a" / "b" / "c") == errno.EXDEV
+
+
 def test_one_pattern_in_trees_in_trees(tree: Path, inside: Member, attach: rule.Attach) -> None:
     """The names between the inner tree and the outer one are looked at as well."""
     (tree / "a" / "x.pem" / "b").mkdir(parents=True)
