@@ -35,6 +35,9 @@ static __always_inline __u64 open_actions(const struct file *file, umode_t mode)
 {
 	__u64 asked = 0;
 
+	/* Opened for commands alone, by access mode 3: that takes the kernel's leave for both. */
+	if (!(file->f_mode & (FMODE_READ | FMODE_WRITE)))
+		asked = MASK(ACTION_READ_FILE) | MASK(ACTION_WRITE_FILE);
 	if (file->f_mode & FMODE_READ) {
 		if (S_ISDIR(mode)) /* can only be opened to be read */
 			return MASK(ACTION_READ_DIR);
@@ -268,6 +271,7 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0x80086601: /* FS_IOC_GETFLAGS */
 	case 0x80046601: /* FS_IOC32_GETFLAGS */
 	case 0x801c581f: /* FS_IOC_FSGETXATTR */
+	case 0x80047210: /* FAT_IOCTL_GET_ATTRIBUTES */
 		return MASK(ACTION_FILE_GETATTR);
 	case 0x40086602: /* FS_IOC_SETFLAGS */
 	case 0x40046602: /* FS_IOC32_SETFLAGS */
@@ -275,6 +279,8 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0x40806685: /* FS_IOC_ENABLE_VERITY */
 	case 0x800c6613: /* FS_IOC_SET_ENCRYPTION_POLICY */
 		return MASK(ACTION_FILE_SETATTR);
+	case 0x40047211: /* FAT_IOCTL_SET_ATTRIBUTES */
+		return MASK(ACTION_FILE_SETATTR) | MASK(ACTION_CHMOD);
 	case 0x40087602: /* FS_IOC_SETVERSION */
 	case 0x40047602: /* FS_IOC32_SETVERSION */
 	case 0x40086604: /* EXT4_IOC_SETVERSION_OLD */
@@ -296,11 +302,18 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0x40186f04: /* OCFS2_IOC_REFLINK: a copy of what it is told the path of */
 	case 0x4048587b: /* XFS_IOC_ATTRMULTI_BY_HANDLE */
 	case 0x4058587a: /* XFS_IOC_ATTRLIST_BY_HANDLE */
-	case 0xc038583f: /* XFS_IOC_GETPARENTS_BY_HANDLE */
+	case 0x4024587b: /* the same of 32 bits */
+	case 0x4038587a:
+	case 0xc040583f: /* XFS_IOC_GETPARENTS_BY_HANDLE */
 	case 0xc0205865: /* XFS_IOC_FSBULKSTAT */
 	case 0xc0205866: /* XFS_IOC_FSBULKSTAT_SINGLE */
+	case 0xc0105865: /* the same of 32 bits */
+	case 0xc0105866:
 	case 0x8040587f: /* XFS_IOC_BULKSTAT */
-	case 0x4038586c: /* XFS_IOC_READLINK_BY_HANDLE */
+	case 0xc038586c: /* XFS_IOC_READLINK_BY_HANDLE */
+	case 0xc01c586c: /* the same of 32 bits */
+	case 0x8004587d: /* FS_IOC_SHUTDOWN: the filesystem ends for everybody */
+	case 0xc0045877: /* FIFREEZE: commands of ours would wait for it */
 	case 0x5000940a: /* BTRFS_IOC_ADD_DEV */
 	case 0x5000940b: /* BTRFS_IOC_RM_DEV */
 	case 0x5000943a: /* BTRFS_IOC_RM_DEV_V2 */
@@ -320,6 +333,10 @@ static __always_inline __u64 meant_by(__u32 command)
 	case 0xc0584212: /* CCISS_BIG_PASSTHRU32 */
 	case 0xc1944d01: /* MEGASAS_IOC_FIRMWARE */
 	case 0xc1144d01: /* MEGASAS_IOC_FIRMWARE32 */
+	case 0xc0484c14: /* MPT3COMMAND */
+	case 0xc0384c14: /* MPT3COMMAND32 */
+	case 0xc0486d14: /* MPTCOMMAND */
+	case 0xc0386d14: /* MPTCOMMAND32 */
 	case 0x00042008: /* FSACTL_SENDFIB of aacraid */
 	case 0x0004204c: /* FSACTL_SEND_RAW_SRB */
 	case 0xc0406618: /* FS_IOC_REMOVE_ENCRYPTION_KEY: files get other names */
@@ -351,6 +368,24 @@ static __always_inline int on_file_ioctl_compat(struct file *file, unsigned int 
 						unsigned long arg)
 {
 	return ask_ioctl(file, cmd, HOOK_FILE_IOCTL_COMPAT);
+}
+
+/*
+ * A command by io_uring. To character devices it may be one for a disk, as to NVMe's and SCSI's,
+ * whose numbers change: but not where the memory devices are, nor FUSE and its like.
+ */
+static __always_inline int on_uring_cmd(struct io_uring_cmd *ioucmd)
+{
+	struct file *file = ioucmd->file;
+	__u64 asked = meant_by(ioucmd->cmd_op);
+	struct inode *inode = file->f_inode;
+	__u32 major = inode->i_rdev >> 20;
+	int error;
+
+	if (S_ISCHR(inode->i_mode) && major != MEM_MAJOR && major != MISC_MAJOR)
+		asked |= MASK(ACTION_OPEN_BLOCK);
+	error = ask_opened(file, MASK(ACTION_IOCTL_DEV), HOOK_URING_CMD, ioucmd->cmd_op);
+	return error ? error : ask_file_as(file, asked, HOOK_URING_CMD, 1, ioucmd->cmd_op);
 }
 
 static __always_inline int on_file_lock(struct file *file, unsigned int cmd)

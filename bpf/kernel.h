@@ -92,6 +92,11 @@ typedef unsigned short umode_t;
 #define CONFIGFS_MAGIC	      0x62656570UL /* fs/configfs/mount.c */
 #define BINFMTFS_MAGIC	      0x42494e4dUL
 #define NFSD_MAGIC	      0x6e667364UL /* fs/nfsd/nfsctl.c */
+#define FUSE_CTL_SUPER_MAGIC  0x65735543UL
+
+/* include/uapi/linux/major.h */
+#define MEM_MAJOR  1
+#define MISC_MAJOR 10
 
 #define CLONE_INTO_CGROUP	   0x200000000ULL
 #define SIGKILL			   9

@@ -84,9 +84,16 @@ static __noinline void keep_departed(struct task_struct *task, __u64 held, __u32
 struct departure {
 	__u32 member; /* the domains of who moves, by his cgroup and held */
 	__u32 held;
+	__u32 process; /* that of his process, which says nothing of cgroups */
 	__u32 arrives; /* the domain of the cgroup he moves to */
 	_Bool escapes;
 };
+
+/* Whether who moves is bound by nothing. */
+static __always_inline _Bool is_free(const struct departure *departure)
+{
+	return !(departure->member | departure->held | departure->process);
+}
 
 /*
  * Who moves a stranger into his domain must not trace him there for that: what the stranger
@@ -97,15 +104,17 @@ static __always_inline void draw(struct state *state, struct task_struct *task, 
 {
 	struct departed *departed = departed_of(task);
 
-	if (!(departure->member | departure->held)) {
+	if (is_free(departure)) {
 		if (own)
 			own->drawn = 0;
 		if (departed)
 			departed->drawn = 0;
 		return;
 	}
-	if ((!departure->member || is_inside(domain, departure->member)) &&
-	    (!departure->held || is_inside(domain, departure->held)))
+	if (departure->member | departure->held
+		    ? (!departure->member || is_inside(domain, departure->member)) &&
+			      (!departure->held || is_inside(domain, departure->held))
+		    : !departure->arrives || is_inside(domain, departure->arrives))
 		return;
 	own = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!own) {
@@ -164,10 +173,11 @@ static __noinline void depart(struct task_struct *task, const struct departure *
 	entry = domain ? bpf_map_lookup_elem(&domains, &domain) : NULL;
 	if (!entry)
 		return;
-	stays = departure->escapes || (entry->sticky && departure->arrives != domain);
+	stays = departure->escapes || (entry->sticky && departure->arrives != domain) ||
+		(departure->process && !is_inside(departure->arrives, domain));
 	if (!stays) {
 		/* Only who is outside lets somebody go, but not from what keeps him there, too. */
-		if (!(departure->member | departure->held) && !is_inside(departure->arrives, held))
+		if (is_free(departure) && !is_inside(departure->arrives, held))
 			hold_in(own, departed, group_around(held, departure->arrives));
 		return;
 	}
@@ -191,6 +201,7 @@ static __always_inline int on_cgroup_attach_task(struct cgroup *dst_cgrp,
 	struct departure departure = {};
 	struct state *state = the_state();
 	struct bpf_iter_task threads;
+	struct task *own;
 	__u64 id;
 
 	/* Of the hierarchies of cgroup v1 domains know nothing. */
@@ -201,6 +212,10 @@ static __always_inline int on_cgroup_attach_task(struct cgroup *dst_cgrp,
 	departure.member = cgroup_domain(current, state);
 	if (state->escaped)
 		departure.held = held_domain(current);
+	if (state->process_domains) {
+		own = bpf_task_storage_get(&tasks, current, NULL, 0);
+		departure.process = own ? own->domain : 0;
+	}
 	departure.escapes = is_outside(dst_cgrp->kn, departure.member) ||
 			    is_outside(dst_cgrp->kn, departure.held);
 	if (!threadgroup) {

@@ -24,6 +24,7 @@ static __always_inline _Bool may_be_vital(__u64 magic)
 	case CONFIGFS_MAGIC:
 	case BINFMTFS_MAGIC:
 	case NFSD_MAGIC:
+	case FUSE_CTL_SUPER_MAGIC:
 		return 1;
 	default:
 		return 0;

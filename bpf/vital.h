@@ -108,7 +108,7 @@ static __always_inline _Bool reaches_disks(__u32 device)
 	case 162: /* RAW_MAJOR */
 		return 1;
 	default:
-		return device == (10 << 20 | 236); /* the device mapper's control */
+		return device == (MISC_MAJOR << 20 | 236); /* the device mapper's control */
 	}
 }
 

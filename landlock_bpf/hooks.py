@@ -72,7 +72,7 @@ _MAKE_BY_LINK = Action.MAKE_CHAR | Action.MAKE_REG | Action.MAKE_SOCK | Action.M
 _MAKE_BY_RENAME = _MAKE_BY_LINK | Action.MAKE_DIR | Action.REMOVE_DIR | Action.REMOVE_FILE
 _MAKE_BY_MKNOD = Action.MAKE_CHAR | Action.MAKE_REG | Action.MAKE_SOCK | Action.MAKE_FIFO | Action.MAKE_BLOCK
 _AT_OPEN = Action.TRUNCATE | Action.IOCTL_DEV  # decided when the file is opened, remembered till it is closed
-_BY_IOCTL = Action.IOCTL_DEV | Action.IOCTL | Action.FILE_GETATTR | Action.FILE_SETATTR
+_BY_IOCTL = Action.IOCTL_DEV | Action.IOCTL | Action.FILE_GETATTR | Action.FILE_SETATTR | Action.CHMOD
 _IOCTL_ARGS = parameters("struct file *file, unsigned int cmd, unsigned long arg")
 _ACL_ARGS = parameters("struct mnt_idmap *idmap, struct dentry *dentry, const char *acl_name")
 _FILEATTR_ARGS = parameters("struct dentry *dentry, struct file_kattr *fa")
@@ -88,6 +88,7 @@ HOOKS = (
     HookRow("file_truncate", "lsm", parameters("struct file *file"), Action.TRUNCATE),
     HookRow("file_ioctl", "lsm", _IOCTL_ARGS, _BY_IOCTL, Need.DOMAIN),
     HookRow("file_ioctl_compat", "lsm", _IOCTL_ARGS, _BY_IOCTL, Need.DOMAIN),
+    HookRow("uring_cmd", "lsm", parameters("struct io_uring_cmd *ioucmd"), _BY_IOCTL, Need.DOMAIN, optional=True),
     HookRow("file_free_security", "lsm", parameters("struct file *file"), _AT_OPEN, void=True),
     HookRow("path_truncate", "lsm", parameters("const struct path *path"), Action.TRUNCATE, Need.DOMAIN),
     HookRow(

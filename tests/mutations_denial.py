@@ -167,8 +167,8 @@ ROWS = (
     mutation.of_engine(
         "open-block",
         "file.h",
-        "asked |= MASK(ACTION_OPEN_BLOCK);",
-        "asked |= 0;",
+        "is_for_swap(file, inode)))\n\t\tasked |= MASK(ACTION_OPEN_BLOCK);",
+        "is_for_swap(file, inode)))\n\t\tasked |= 0;",
         "test_bypass.py::test_block_devices",
     ),
     mutation.of_engine(
@@ -219,6 +219,35 @@ ROWS = (
         "test_filesystem_commands.py::test_version_of_an_inode",
         "test_filesystem_commands.py::test_subvolumes",
         "test_filesystem_commands.py::test_refused_whatever_the_file",
+        "test_filesystem_commands.py::test_filesystem_ended_or_frozen",
+    ),
+    mutation.of_engine(
+        "uring-commands",
+        "file.h",
+        "if (S_ISCHR(inode->i_mode) && major != MEM_MAJOR && major != MISC_MAJOR)",
+        "if (!major)",
+        "test_disks.py::test_commands_by_io_uring",
+    ),
+    mutation.of_engine(
+        "access-mode",
+        "file.h",
+        "asked = MASK(ACTION_READ_FILE) | MASK(ACTION_WRITE_FILE);",
+        "asked = 0;",
+        "test_bypass.py::test_opened_for_commands_alone",
+    ),
+    mutation.of_engine(
+        "fat-attributes",
+        "file.h",
+        "return MASK(ACTION_FILE_SETATTR) | MASK(ACTION_CHMOD);",
+        "return 0;",
+        "test_filesystem_commands.py::test_attributes_of_fat",
+    ),
+    mutation.of_engine(
+        "fuse-control",
+        "remember.h",
+        "\tcase FUSE_CTL_SUPER_MAGIC:\n",
+        "",
+        "test_escape_files.py::test_files_that_end_a_filesystem",
     ),
     mutation.of_engine(
         "autofs-commands",

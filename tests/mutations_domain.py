@@ -47,7 +47,7 @@ ROWS = (
     mutation.of_engine(
         "way-back",
         "leaving.h",
-        "if (!(departure->member | departure->held) && !is_inside(departure->arrives, held))\n"
+        "if (is_free(departure) && !is_inside(departure->arrives, held))\n"
         "\t\t\thold_in(own, departed, group_around(held, departure->arrives));",
         "hold_in(own, departed, 0);",
         "test_leaving.py::test_comes_back_and_leaves_without_pause",
@@ -79,6 +79,13 @@ ROWS = (
     ),
     mutation.of_engine(
         "drawn", "leaving.h", "own->drawn = 1;", "own->drawn = 0;", "test_escape_cgroup.py::test_a_stranger_drawn_in"
+    ),
+    mutation.of_engine(
+        "movers",
+        "leaving.h",
+        "departure.process = own ? own->domain : 0;",
+        "departure.process = 0;",
+        "test_escape_cgroup.py::test_moved_by_who_is_confined",
     ),
     mutation.of_engine(
         "ptrace",

@@ -306,9 +306,11 @@ def _deepest(world: World, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     return names[:count], names[count:]
 
 
-def foretell(case: Case, *, split: bool = False, reconnects: bool = False, swaps: bool = False) -> tuple[list[int], World]:
+def foretell(
+    case: Case, *, split: bool = False, reconnects: bool = False, swaps: bool = False, commands: bool = False
+) -> tuple[list[int], World]:
     """Play a case in a model; `split`: the layers of the process are asked after the others. `reconnects`: ascent.Layers.
-    `swaps`: nobody opens a file as swapon(2) does.
+    `swaps`: nobody opens a file as swapon(2) does. `commands`: who opens one for commands alone may read and write it.
 
     Some of the errnos may be prediction.GUARDED.
     """
@@ -323,7 +325,8 @@ def foretell(case: Case, *, split: bool = False, reconnects: bool = False, swaps
     every = tuple(range(len(case.layers)))
     cut = len(case.layers) - case.process
     groups = (every[:cut], every[cut:]) if split else (every,)
-    player = prediction.Prediction(world, ascent.Layers(handled, default, groups, reconnects), names, swaps=swaps)
+    asked = ascent.Layers(handled, default, groups, reconnects)
+    player = prediction.Prediction(world, asked, names, swaps=swaps, commands=commands)
     return [player.outcome(operation) for operation in case.operations], world
 
 

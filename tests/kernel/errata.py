@@ -55,6 +55,13 @@ DIFFERENCES = (
         lambda: True,
         lambda case: any(each.flags & os.O_EXCL for each in case.operations),
     ),
+    Difference(
+        "commands",
+        False,
+        "a file opened by access mode 3, which is for commands alone, is opened to be read and written: so the kernel has it",
+        lambda: True,
+        lambda case: any(os.O_ACCMODE in (each.flags & os.O_ACCMODE, each.flags2 & os.O_ACCMODE) for each in case.operations),
+    ),
 )
 
 

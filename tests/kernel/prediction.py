@@ -46,11 +46,14 @@ def bits(mask: int) -> list[int]:
 class Prediction:
     """A world that operations change, under layers."""
 
-    def __init__(self, world: World, layers: Layers, names: naming.Names, *, swaps: bool = False) -> None:
+    def __init__(
+        self, world: World, layers: Layers, names: naming.Names, *, swaps: bool = False, commands: bool = False
+    ) -> None:
         self.world = world
         self.layers = layers
         self.names = names
         self.swaps = swaps
+        self.commands = commands
         self._answers: dict[tuple[object, Dentry, int, int], bool] = {}
         self._walks: dict[Place, oracle.Walk] = {}
 
@@ -106,7 +109,7 @@ class Prediction:
     def leaves_tree(self, source: Place, parent: Place, target: Place, group: Sequence[int]) -> bool:
         """Say whether a directory would leave the tree of a pattern of a group's."""
         left = self.names.patterns(parent) - self.names.patterns(target)
-        return source.is_dir and any(pattern.layer in group for pattern in left)
+        return source.is_dir and any(pattern.layer in group for _tree, pattern in left)
 
     def has_rule(self, place: Place) -> bool:
         """Say whether each layer has a rule that allows to open this very file."""
@@ -323,7 +326,7 @@ class Prediction:
         if not folder.is_dir:
             fail(errno.ENOTDIR)
         made = Place(folder.mount, Dentry(folder.dentry, "#", Inode(FILE, executable=True)))
-        self.ask(made, _opening(operation.flags, FILE))
+        self.ask(made, self.opening(operation.flags, FILE))
         return made
 
     def open_path(self, at: str, path: str, flags: int) -> Place:
@@ -355,8 +358,14 @@ class Prediction:
         self.make(last, FILE)
         made = Place(last.parent.mount, self.add(last, Inode(FILE, executable=True)))
         # It stays where it may not be opened.
-        self.ask(made, _opening(flags, FILE))
+        self.ask(made, self.opening(flags, FILE))
         return made
+
+    def opening(self, flags: int, kind: str) -> int:
+        """Give the rights that an open asks for."""
+        if self.commands and flags & os.O_ACCMODE == os.O_ACCMODE:
+            return READ_FILE | WRITE_FILE
+        return _opening(flags, kind)
 
     def open_found(self, place: Place, flags: int) -> Place:
         """Open what there is: do_open()."""
@@ -374,7 +383,7 @@ class Prediction:
             fail(errno.ELOOP)
         if kind == DIR and writes:
             fail(errno.EISDIR)
-        self.ask(place, _opening(flags, kind))
+        self.ask(place, self.opening(flags, kind))
         if kind == BLOCK and not self.has_rule(place):
             fail(GUARDED)
         if kind == FILE and self.swaps and flags & (os.O_ACCMODE | os.O_EXCL) == os.O_RDWR | os.O_EXCL:

@@ -260,3 +260,13 @@ def test_character_devices_that_reach_disks(tree: Path, inside: Member, attach: 
     assert errno.EACCES not in before
     attach(rule.make(Action.READ_FILE, rule.deny(tree / "secret", Action.READ_FILE), default="allow"))
     assert [inside.errno(_open, node) for node in nodes] == [errno.EACCES] * 3 + [0]
+
+
+@pytest.mark.parametrize("denied", [Action.READ_FILE, Action.WRITE_FILE])
+def test_opened_for_commands_alone(denied: Action, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """Access mode 3 gives neither to read nor to write, but the length, and commands of devices."""
+    for name in ("denied", "other"):
+        (tree / name).write_text("")
+    attach(rule.make(denied, rule.deny(tree / "denied", denied), default="allow"))
+    assert inside.errno(os.open, tree / "denied", os.O_ACCMODE) == errno.EACCES
+    assert inside.errno(os.open, tree / "other", os.O_ACCMODE) == 0

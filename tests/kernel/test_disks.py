@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import mmap
@@ -12,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import deadline
 import filesystem
 import operation
 import pytest
@@ -21,10 +23,12 @@ from member import Member
 
 from landlock_bpf import controller, events
 from landlock_bpf.abi import Action
-from landlock_bpf.compare import calls
+from landlock_bpf.compare import calls, uring
 
-# include/uapi/scsi/sg.h, linux/nvme_ioctl.h, mmc/ioctl.h, cciss_ioctl.h and btrfs.h; drivers/scsi/megaraid and aacraid
+# include/uapi/scsi/sg.h, linux/nvme_ioctl.h, mmc/ioctl.h, cciss_ioctl.h and btrfs.h; drivers/message/fusion, and megaraid,
+# mpt3sas and aacraid in drivers/scsi
 BTRFS_IOC_ADD_DEV, BTRFS_IOC_RM_DEV = 0x5000940A, 0x5000940B
+NVME_URING_CMD_IO = 0xC0484E80
 COMMANDS = {
     "SG_IO": 0x2285,
     "NVME_IOCTL_ADMIN_CMD": 0xC0484E41,
@@ -41,6 +45,10 @@ COMMANDS = {
     "CCISS_BIG_PASSTHRU32": 0xC0584212,
     "MEGASAS_IOC_FIRMWARE": 0xC1944D01,
     "MEGASAS_IOC_FIRMWARE32": 0xC1144D01,
+    "MPT3COMMAND": 0xC0484C14,
+    "MPT3COMMAND32": 0xC0384C14,
+    "MPTCOMMAND": 0xC0486D14,
+    "MPTCOMMAND32": 0xC0386D14,
     "FSACTL_SENDFIB": 0x42008,
     "FSACTL_SEND_RAW_SRB": 0x4204C,
     "BTRFS_IOC_ADD_DEV": BTRFS_IOC_ADD_DEV,
@@ -64,6 +72,61 @@ def test_commands_to_drivers(inside: Member, deny: Callable[[], object]) -> None
     deny()
     after = {name: inside.errno(filesystem.command, "/dev/null", number) for name, number in COMMANDS.items()}
     assert after == dict.fromkeys(COMMANDS, errno.EACCES)
+
+
+@contextlib.contextmanager
+def nvme(folder: Path) -> Iterator[Path]:
+    """Have an NVMe disk of the kernel's own making; gives the character device of its namespace."""
+    for module in ("nvmet", "nvme-loop"):
+        subprocess.run(["modprobe", module], check=True)
+    (folder / "nvme.img").write_bytes(bytes(8 << 20))
+    with filesystem.mounted("none", folder / "config", "configfs") as config:
+        subsystem, port = config / "nvmet/subsystems/disk", config / "nvmet/ports/1"
+        space, link = subsystem / "namespaces/1", port / "subsystems/disk"
+        for made in (subsystem, space, port):
+            made.mkdir()
+        (subsystem / "attr_allow_any_host").write_text("1")
+        for name, value in (("device_path", str(folder / "nvme.img")), ("buffered_io", "1"), ("enable", "1")):
+            (space / name).write_text(value)
+        (port / "addr_trtype").write_text("loop")
+        link.symlink_to(subsystem)
+        fabrics = os.open("/dev/nvme-fabrics", os.O_RDWR)
+        os.write(fabrics, b"transport=loop,nqn=disk")
+        number = os.read(fabrics, 100).decode().partition("instance=")[2].partition(",")[0]
+        os.close(fabrics)
+        node = Path(f"/dev/ng{number}n1")
+        deadline.until(node.exists, "there is the node of its namespace")
+        try:
+            yield node
+        finally:
+            Path(f"/sys/class/nvme/nvme{number}/delete_controller").write_text("1")
+            link.unlink()
+            for made in (port, space, subsystem):
+                made.rmdir()
+
+
+def command_by_ring(node: Path) -> None:
+    """Give a command, by a ring whose entries are too short for it."""
+    fd = os.open(node, os.O_RDONLY)
+    try:
+        with uring.entry(uring.OP_URING_CMD, 0, 0, fd, NVME_URING_CMD_IO, 0, 0, 0, 1) as submit:
+            submit()
+    finally:
+        os.close(fd)
+
+
+def test_commands_by_io_uring(tree: Path, inside: Member, attach: rule.Attach, live: controller.Controller) -> None:
+    """They are refused before the driver has them, but where a rule allows its disks."""
+    with nvme(tree) as node:
+        by_driver = inside.errno(command_by_ring, node)
+        assert by_driver in (errno.EOPNOTSUPP, errno.EINVAL)
+        name = attach(rule.make(Action.READ_FILE, rule.deny(tree / "secret", Action.READ_FILE), default="allow"))
+        assert inside.errno(way.read_only, node) == 0
+        assert inside.errno(command_by_ring, node) == errno.EACCES
+        live.update(name, [rule.make(Action.OPEN_BLOCK, rule.allow(node, Action.OPEN_BLOCK), default="allow")])
+        assert inside.errno(command_by_ring, node) == by_driver
+        live.update(name, [rule.make(Action.IOCTL_DEV | Action.OPEN_BLOCK, rule.allow(node, Action.OPEN_BLOCK))])
+        assert inside.errno(command_by_ring, node) == errno.EACCES
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import rule
 import tracing
 import way
 from member import Member
+from test_confine import confine
 
 from landlock_bpf import cgroup as groups
 from landlock_bpf import controller, engine, events, record
@@ -164,3 +165,19 @@ def test_a_stranger_drawn_in(home_domain: str, secret: Path, home: Path, elsewhe
         assert {access: member.errno(access, child) for access in tracing.ACCESSES} == allowed
         stranger.ask(end_child, child)
         assert stranger.errno(way.read_only, secret) == errno.EACCES
+
+
+def test_moved_by_who_is_confined(
+    home_domain: str, secret: Path, home: Path, elsewhere: Path, tree: Path, live: controller.Controller
+) -> None:
+    """Who is in the domain of a process is nobody outside: members he moves stay, and strangers are no prey."""
+    refused = tracing.refusals(elsewhere)
+    with Member(elsewhere) as mover, Member(home) as member, Member(home) as beside, Member(elsewhere) as stranger:
+        confine(live, mover.pid, tree)
+        mover.ask((elsewhere / "cgroup.procs").write_text, str(member.pid))
+        assert member.errno(way.read_only, secret) == errno.EACCES
+        mover.ask((home / "cgroup.procs").write_text, str(stranger.pid))
+        assert stranger.errno(way.read_only, secret) == errno.EACCES
+        assert {access: beside.errno(access, stranger.pid) for access in tracing.ACCESSES} == refused
+        (elsewhere / "cgroup.procs").write_text(str(member.pid))
+        assert member.errno(way.read_only, secret) == 0

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filesystem
+import fuse
 import pytest
 import way
 from member import Member
+
+from landlock_bpf.compare import calls
 
 # What controls the kernel; what is not there in this guest is left out below.
 VITAL = (
@@ -79,6 +82,21 @@ def test_files_by_which_disks_come_and_go(bound: Member, outside: Member) -> Non
     for path in PRESENCE:
         assert outside.errno(way.write_only, path) == 0, path
         assert bound.errno(way.write_only, path) == errno.EPERM, path
+
+
+def test_files_that_end_a_filesystem(tree: Path, bound: Member, outside: Member) -> None:
+    """What others mount in its place has no rules."""
+    (tree / "target").write_text("")
+    (tree / "place").mkdir()
+    with Member() as server:
+        fd = server.ask(fuse.hold, tree / "place", tree / "target")
+        with mounted("fusectl", "/sys/fs/fuse/connections"):
+            number = os.minor((tree / "place").stat().st_dev)
+            control = Path(f"/sys/fs/fuse/connections/{number}/abort")
+            assert outside.errno(way.write_only, control) == 0
+            assert bound.errno(way.write_only, control) == errno.EPERM
+        server.ask(os.close, fd)
+        calls.umount(tree / "place")
 
 
 # Filesystems that have one, with what they are mounted with; the twin of that in cgroup v1 is written as usual.

@@ -21,11 +21,13 @@ from member import Member
 from landlock_bpf import action_table
 from landlock_bpf.abi import Action
 
-# include/uapi/linux/fs.h, fsverity.h, fscrypt.h, btrfs.h and auto_fs.h
+# include/uapi/linux/fs.h, fsverity.h, fscrypt.h, btrfs.h, msdos_fs.h and auto_fs.h
 FS_IOC_SETVERSION = 0x40087602
 FS_IOC_ENABLE_VERITY, FS_IOC_SET_ENCRYPTION_POLICY = 0x40806685, 0x800C6613
 BTRFS_IOC_SUBVOL_CREATE, BTRFS_IOC_SUBVOL_CREATE_V2, BTRFS_IOC_INO_PATHS = 0x5000940E, 0x50009418, 0xC0389423
 AUTOFS_IOC_EXPIRE_MULTI = 0x40049366
+FS_IOC_SHUTDOWN, FIFREEZE = 0x8004587D, 0xC0045877
+FAT_IOCTL_GET_ATTRIBUTES, FAT_IOCTL_SET_ATTRIBUTES = 0x80047210, 0x40047211
 # Those that change which object a file is, that make something without a name being asked for, or that tell of any file.
 COMMANDS = {
     "FS_IOC_SETVERSION": FS_IOC_SETVERSION,
@@ -42,7 +44,15 @@ COMMANDS = {
     "XFS_IOC_FSBULKSTAT_SINGLE": 0xC0205866,
     "XFS_IOC_BULKSTAT": 0x8040587F,
     "XFS_IOC_ATTRLIST_BY_HANDLE": 0x4058587A,
-    "XFS_IOC_GETPARENTS_BY_HANDLE": 0xC038583F,
+    "XFS_IOC_ATTRLIST_BY_HANDLE_32": 0x4038587A,
+    "XFS_IOC_ATTRMULTI_BY_HANDLE": 0x4048587B,
+    "XFS_IOC_ATTRMULTI_BY_HANDLE_32": 0x4024587B,
+    "XFS_IOC_FSBULKSTAT_32": 0xC0105865,
+    "XFS_IOC_FSBULKSTAT_SINGLE_32": 0xC0105866,
+    "XFS_IOC_GETPARENTS_BY_HANDLE": 0xC040583F,
+    "XFS_IOC_READLINK_BY_HANDLE": 0xC038586C,
+    "XFS_IOC_READLINK_BY_HANDLE_32": 0xC01C586C,
+    "FS_IOC_SHUTDOWN": FS_IOC_SHUTDOWN,
     "AUTOFS_IOC_READY": 0x9360,
     "AUTOFS_IOC_CATATONIC": 0x9362,
     "AUTOFS_IOC_EXPIRE": 0x810C9365,
@@ -59,6 +69,24 @@ def test_refused_whatever_the_file(tree: Path, inside: Member, attach: rule.Atta
     attach(rule.make(Action.READ_FILE, rule.deny(tree / "secret", Action.READ_FILE), default="allow"))
     after = {name: inside.errno(filesystem.command, "/dev/null", number) for name, number in COMMANDS.items()}
     assert after == dict.fromkeys(COMMANDS, errno.EACCES)
+
+
+def test_filesystem_ended_or_frozen(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """It would be so for everybody, and what is mounted in its place has no rules."""
+    with filesystem.image("ext4", tree, megabytes=16) as place:
+        attach(rule.make(Action.READ_FILE, rule.deny(place / "secret", Action.READ_FILE), default="allow"))
+        assert inside.errno(filesystem.command, place, FIFREEZE) == errno.EACCES
+        assert inside.errno(filesystem.command, place, FS_IOC_SHUTDOWN, struct.pack("=i", 0)) == errno.EACCES
+        (place / "file").write_text("")
+
+
+@pytest.mark.parametrize("denied", [Action.CHMOD, Action.FILE_SETATTR])
+def test_attributes_of_fat(denied: Action, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """They are a file's mode, too."""
+    (tree / "file").write_text("")
+    attach(rule.make(denied, rule.deny(tree / "file", denied), default="allow"))
+    assert inside.errno(filesystem.command, tree / "file", FAT_IOCTL_SET_ATTRIBUTES, bytes(4)) == errno.EACCES
+    assert inside.errno(filesystem.command, tree / "file", FAT_IOCTL_GET_ATTRIBUTES, bytes(4)) == errno.ENOTTY
 
 
 def test_version_of_an_inode(tree: Path, inside: Member, attach: rule.Attach) -> None:
