@@ -2,8 +2,9 @@
 """The object process.landlock proposed for OCI's runtime-spec, in two forms: pull request 1111 and its successor, 1241.
 
 A whole config.json is read, or the object alone. Whether "best effort" is wanted makes no difference: it is about rights that
-a kernel lacks, and the engine lacks none. Paths are taken as they stand, in our own mount namespace. Both call every key
-optional: an entry without paths, or without rights, allows nothing, and what it leaves out stays denied.
+a kernel lacks, and the engine lacks none. What is written wants none, as a runtime on another kernel would else leave rights
+out without a word. Paths are taken as they stand, in our own mount namespace. Both call every key optional: an entry without
+paths, or without rights, allows nothing, and what it leaves out stays denied.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ KEYS = (
 )
 # Where the handled rights stand in each form.
 _PLACES = {1111: "ruleset", 1241: "handledAccess"}
+# No best effort, in the words of each form. The prose of 1241 has its flag the wrong way round: its name counts.
+_STRICT = {1111: {"disableBestEffort": True}, 1241: {"enableBestEffort": False}}
 
 # What is kept of an object: tables and arrays of them by key, and the strings of arrays.
 Table = dict[str, "Table | list[Table] | list[Leaf]"]
@@ -108,8 +111,8 @@ def write(made: policy.Policy, form: int) -> str:
     for rule in made.rules:
         together.setdefault(rule.allowed, []).append(rule.path)
     rules = [{"allowedAccess": policy_upstream.spell(allowed), "paths": paths} for allowed, paths in together.items()]
-    document = {_PLACES[form]: {"handledAccessFS": policy_upstream.spell(made.handled)}, "rules": {"pathBeneath": rules}}
-    return json.dumps(document, indent=2) + "\n"
+    handled = {"handledAccessFS": policy_upstream.spell(made.handled)}
+    return json.dumps({_PLACES[form]: handled, "rules": {"pathBeneath": rules}, **_STRICT[form]}, indent=2) + "\n"
 
 
 class _Checker:

@@ -85,10 +85,16 @@ def test_texts(convert, form: str) -> None:
     assert convert(SIMPLE, "--to", form) == (0, EXPECTED[form], "")
 
 
-@pytest.mark.parametrize(("form", "ruled"), [("oci-1111", "ruleset"), ("oci-1241", "handledAccess")])
-def test_oci(convert, form: str, ruled: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "ruled", "strict"),
+    [("oci-1111", "ruleset", {"disableBestEffort": True}), ("oci-1241", "handledAccess", {"enableBestEffort": False})],
+)
+def test_oci(convert, form: str, ruled: str, strict: dict[str, bool], tmp_path: Path) -> None:
     status, out, err = convert(SIMPLE, "--to", form)
     assert (status, err) == (0, "")
+    again = tmp_path / "again.json"
+    again.write_text(out)
+    assert policy.load(again, {})[0].handled == CLASSIC
     assert json.loads(out) == {
         ruled: {"handledAccessFS": list(action_table.names(CLASSIC))},
         "rules": {
@@ -97,6 +103,7 @@ def test_oci(convert, form: str, ruled: str) -> None:
                 {"allowedAccess": list(action_table.names(WRITE)), "paths": ["/tmp"]},
             ]
         },
+        **strict,
     }
 
 
