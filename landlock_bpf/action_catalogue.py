@@ -26,6 +26,9 @@ only in the hook `inode_permission`. They are to be named, and so are `mount` an
 `mount` and `open_block` are withheld: every policy handles them, whatever else it says, and only a rule that names them allows
 them. A rule on a block device itself that allows `read_file` or `write_file` allows `open_block` of it too.
 
+Every policy handles `refer`, whatever else it says: where it denies anything by default, only a rule that allows `refer` lets a
+file be linked or moved to another directory. Where it denies nothing by default, `refer` is allowed there too.
+
 An action that a policy names only in `denied_access` is allowed where no rule decides.
 """
 

@@ -89,8 +89,9 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """Rules over the handled actions; all others are left alone. `default` ("deny" or "allow") holds where no rule decides.
+    """Rules over the handled actions; others are left alone, but for those that every policy handles: see `left_alone`.
 
+    `default` ("deny" or "allow") holds where no rule decides.
     Under "deny", `left` are handled actions that are allowed there all the same: those that are only ever denied. What a
     `permissive` policy would deny is reported alone. Raises PolicyError if the parts do not fit together; `source` is the
     file, for messages.
@@ -115,6 +116,12 @@ class Policy:
         if not self.handled & ~left & ~action_table.WITHHELD:
             left |= abi.Action.REFER
         return left & ~action_table.WITHHELD
+
+    @property
+    def left_alone(self) -> abi.Action:
+        """Collect what it does not rule on: REFER only where that is allowed by default, and not handled by name."""
+        always = action_table.WITHHELD | abi.Action.REFER & ~self.default_allow
+        return action_table.EVERY & ~(self.handled | always)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> tuple[Policy, ...]:

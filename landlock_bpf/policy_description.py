@@ -8,15 +8,15 @@ from landlock_bpf import abi, action_table, ioctl_commands, policy, policy_actio
 
 def describe(told: policy.Policy) -> str:
     """Tell a policy in a few lines: what is handled, what holds by default, each rule with its place."""
-    idle = action_table.ALL & ~told.handled
+    ruled = action_table.EVERY & ~told.left_alone
     rest = "denied" if told.default == "deny" else "allowed"
     left = told.default_allow & told.handled if told.default == "deny" else policy.NOTHING
     lines = [f"policy {told.name} ({told.source})"]
     if told.permissive:
         lines.append("  mode        permissive: nothing is denied; what would be is reported")
     lines += [
-        f"  handled     {policy_actions.summary(told.handled)}",
-        f"  left alone  {policy_actions.summary(idle)}",
+        f"  handled     {policy_actions.summary(ruled & (told.handled | ~action_table.WITHHELD))}",
+        f"  left alone  {policy_actions.summary(told.left_alone)}",
         f"  default     {told.default}: a handled action is {rest} where no rule names it",
     ]
     if left:
@@ -24,9 +24,10 @@ def describe(told: policy.Policy) -> str:
     allowed = policy.NOTHING
     for rule in told.rules:
         allowed |= rule.allowed
-    nowhere = told.handled & ~allowed & ~told.default_allow
-    if nowhere and told.default == "deny":
+    if nowhere := ruled & ~allowed & ~told.default_allow & ~action_table.WITHHELD:
         lines.append(f"  denied      {policy_actions.summary(nowhere)}, everywhere: no rule allows it")
+    if withheld := action_table.WITHHELD & ~allowed:
+        lines.append(f"  withheld    {policy_actions.summary(withheld)}, as by every policy: no rule names it")
     lines.append(f"  rules       {len(told.rules) or 'none'}")
     lines += [f"    {rule.path}  {words_of(rule)}  ({rule.location})" for rule in told.rules]
     return "\n".join(map(terminal.shown, lines))

@@ -105,8 +105,8 @@ def compare(before: policy.Policy, after: policy.Policy) -> Difference:
     old_seals, new_seals = _seals(before), _seals(after)
     return Difference(
         (before.permissive, after.permissive),
-        _more(before.handled, after.handled),
-        _more(after.handled, before.handled),
+        before.left_alone & ~after.left_alone,
+        after.left_alone & ~before.left_alone,
         tuple(changes),
         tuple(sorted(new_seals - _ways(old_seals))),
         tuple(sorted(old_seals - _ways(new_seals))),
@@ -139,10 +139,8 @@ def _places(rules: Sequence[policy.Rule], names: Container[str]) -> dict[str, se
 def verdicts(made: policy.Policy, places: Mapping[str, Iterable[str]], commands: tuple[int, ...] = ()) -> dict[Place, Masks]:
     """Say what a policy says on paths, which come from the root down, and there of names."""
     own = _own(made, commands)
-    # Every policy handles REFER; where that denies nothing, one that does not say so leaves it alone.
-    always = action_table.WITHHELD | abi.Action.REFER & ~made.default_allow
-    handled, allowed = _wide(made.handled | always, commands), _wide(made.default_allow & made.handled, commands)
-    everything = _wide(_EVERY, commands)
+    everything, left = _wide(_EVERY, commands), made.left_alone
+    handled, allowed = _wide(_EVERY & ~left, commands), _wide(made.default_allow & ~left, commands)
     default: Masks = {Verdict.ALLOWED: allowed, Verdict.DENIED: handled & ~allowed, Verdict.LEFT: everything & ~handled}
     found: dict[Place, Masks] = {}
     named: dict[Place, int] = {}
@@ -226,12 +224,6 @@ def nearest(path: str, among: Container[str]) -> str:
         if path in among:
             return path
     return ROOT
-
-
-def _more(before: abi.Action, after: abi.Action) -> abi.Action:
-    """Give what the second handles and the first does not; REFER alone is nothing new."""
-    more = after & ~before & ~action_table.WITHHELD
-    return more if more != abi.Action.REFER else policy.NOTHING
 
 
 def _seals(made: policy.Policy) -> set[str]:

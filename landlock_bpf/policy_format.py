@@ -87,7 +87,8 @@ KEYS = (
     Key(
         "ruleset",
         Kind.TABLES,
-        "Which actions the policy rules on; several add up, and what the rules name is added. Others are left alone.",
+        "Which actions the policy rules on; several add up, and what the rules name is added, and refer always. Others are "
+        "left alone.",
         keys=(
             Key("handled_access_fs", Kind.ACTIONS, "The handled actions.", required=True),
             Key("handled_access_net", Kind.NOT_YET, _NETWORK),

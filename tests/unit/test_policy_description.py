@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import hypothesis
+import pytest
 from action_groups import NOTHING
 from hypothesis import strategies as st
 
@@ -34,8 +36,10 @@ def test_describe(load, tmp_path: Path) -> None:
         (
             f"policy some ({file})",
             "  handled     write, execute",
-            "  left alone  read, read_metadata, write_metadata, lock, fcntl, ioctl, map_exec, chroot, receive, resolve_unix",
+            "  left alone  read, read_metadata, write_metadata, chdir, access, lock, fcntl, ioctl, map_exec, chroot, receive, "
+            "resolve_unix",
             "  default     allow: a handled action is allowed where no rule names it",
+            "  withheld    mount, open_block, as by every policy: no rule names it",
             "  rules       3",
             f"    /a  deny write, execute  ({file}:4)",
             f"    /a/b  allow make_dir, truncate; deny execute  ({file}:8)",
@@ -47,11 +51,35 @@ def test_describe(load, tmp_path: Path) -> None:
 def test_describe_tells_what_nothing_allows(load) -> None:
     """Who allows something in one place sees that it is denied everywhere else."""
     loaded = load('[[ruleset]]\nhandled_access_fs = ["read"]\n[[path_beneath]]\ndenied_access = ["read"]\nparent = ["/a"]')
-    assert "\n  denied      read, everywhere: no rule allows it\n" in policy_description.describe(loaded)
+    assert "\n  denied      read, refer, everywhere: no rule allows it\n" in policy_description.describe(loaded)
     assert "everywhere" not in policy_description.describe(policy.from_words(rwx=["/"], deny=["/a"]))
     assert "everywhere" not in policy_description.describe(policy.from_words(deny=["/a"]))
     left = policy_description.describe(policy.from_words(rwx=["/"], deny=["/a:chmod,read"]))
     assert "\n  allowed     chmod, where no rule denies it\n" in left
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('allowed_access = ["read"]', {"handled", "denied"}),
+        ('allowed_access = ["read", "refer"]', {"handled"}),
+        ('denied_access = ["read"]', {"left alone"}),
+        ('denied_access = ["refer"]', {"handled", "allowed"}),
+    ],
+)
+def test_moving_between_directories_is_told_as_it_is_enforced(load, text: str, told: set[str]) -> None:
+    """Every policy handles REFER, named or not; who denies nothing by default does not deny it either."""
+    loaded = load(f'[[path_beneath]]\n{text}\nparent = ["/a"]')
+    lines = policy_description.describe(loaded).partition("\n  rules")[0].splitlines()
+    assert {line[2:13].rstrip() for line in lines if {"refer", "write"} & set(re.findall(r"\w+", line))} == told
+    assert bool(loaded.left_alone & Action.REFER) is ("left alone" in told)
+    # resolution.py has the engine handle it always.
+    assert bool(Action.REFER & ~loaded.default_allow) is not bool(told & {"allowed", "left alone"})
+
+
+def test_what_must_be_named_is_left_alone_too(load) -> None:
+    loaded = load('default = "allow"\n[[path_beneath]]\ndenied_access = ["all"]\nparent = ["/a"]')
+    assert "\n  left alone  chdir, access\n" in policy_description.describe(loaded)
 
 
 def test_describe_is_safe_to_print() -> None:

@@ -116,6 +116,17 @@ OTHER = [
           read_metadata, write_metadata, lock, fcntl, ioctl, map_exec, chroot, receive, resolve_unix: was left alone, now denied
         """,
     ),
+    # Every policy handles refer.
+    (
+        '[[path_beneath]]\nallowed_access = ["read"]\nparent = ["/"]\n',
+        '[[path_beneath]]\nallowed_access = ["read", "refer"]\nparent = ["/"]\n[[ruleset]]\nhandled_access_fs = ["make_dir"]',
+        """\
+        make_dir: was left alone, now handled
+        /
+          refer: was denied, now allowed
+          make_dir: was left alone, now denied
+        """,
+    ),
     # What is handled only because something denies it.
     (
         WORK,
