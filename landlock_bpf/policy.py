@@ -124,10 +124,20 @@ class Policy:
         return action_table.EVERY & ~(self.handled | always)
 
 
+class UnfitError(errors.PolicyError):
+    """A policy is none as it is written; `rest` is that of its rules that could be read, if any: to look their paths up."""
+
+    def __init__(self, problems: Iterable[errors.Problem], rules: Sequence[Rule], source: str) -> None:
+        super().__init__(sorted(problems, key=lambda problem: problem.line))
+        kept = tuple(rule for rule in rules[: abi.Limit.RULES] if rule.allowed | rule.denied and not any(_flaws(rule)))
+        handled = _union(rule.allowed | rule.denied for rule in kept)
+        self.rest = Policy(Path(source).stem, handled, "deny", kept, source) if kept else None
+
+
 def load(path: Path, environ: Mapping[str, str]) -> tuple[Policy, ...]:
     """Read a policy in any of the forms of policy_forms.py, the one named env: from `environ`.
 
-    Raises PolicyError with every problem of the file (a syntax error hides the others).
+    Raises PolicyError with every problem of the file (a syntax error hides the others), UnfitError where rules could be read.
     """
     from landlock_bpf import policy_forms  # its readers make policies
 
@@ -162,10 +172,15 @@ def from_source(source: policy_source.Source, environ: Mapping[str, str]) -> Pol
         rules.append(rule)
     handled = ruled | _union(rule.denied for rule in rules)
     kept = tuple(dataclasses.replace(rule, allowed=rule.allowed & handled) for rule in rules)
-    if not reader.problems:
-        reader.problems.extend(_misfits(handled, default or "deny", kept, source.file))
-    if reader.problems:
-        raise errors.PolicyError(sorted(reader.problems, key=lambda problem: problem.line))
+    if problems := reader.problems:
+        # What is handled is not known, nor all that these tables say.
+        broken = {_table_of(problem.key) for problem in problems}
+        whole = (rule for rule in kept if _table_of(rule.key) not in broken)
+        problems += itertools.chain(_excess(kept, source.file), *map(_flaws, whole))
+    else:
+        problems += _misfits(handled, default or "deny", kept, source.file)
+    if problems:
+        raise UnfitError(problems, kept, source.file)
     name, permissive = _text(document, "name") or Path(source.file).stem, _text(document, "mode") == "permissive"
     left = NOTHING if default == "allow" else handled & ~ruled
     return Policy(name, handled, default or "deny", kept, source.file, left, permissive)
@@ -245,9 +260,8 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
     """Find what makes the parts of a policy no policy."""
     if default not in ("deny", "allow"):
         yield errors.Problem(source, 0, "default", f"{default!r} is neither deny nor allow", "write one of them")
-    if len(rules) > abi.Limit.RULES:
-        what = f"has more rules than the {int(abi.Limit.RULES)} of a policy"
-        yield errors.Problem(source, 0, "", what, "put one rule on a directory instead of many below it")
+    if excess := tuple(_excess(rules, source)):
+        yield from excess
         return  # these may not be all the rules, so what they handle is not known
     if not handled:
         remedy = "deny something" if default == "allow" else 'add a rule, a ruleset, or default = "deny"'
@@ -255,28 +269,46 @@ def _misfits(handled: abi.Action, default: str, rules: Sequence[Rule], source: s
     if bits := unknown(handled):
         yield errors.Problem(source, 0, "handled", f"{bits:#x} is no action", "leave it out")
     for rule in rules:
-        if not rule.path.startswith("/"):
-            yield rule.problem(f"{policy_source.quote(rule.path)} is not an absolute path", "begin it with /")
-        elif flaw := paths.flaw(rule.path):
-            yield rule.problem(f"{policy_source.quote(rule.path)} {flaw[0]}", flaw[1])
+        yield from _flaws(rule)
+        if paths.flaw(rule.path):
             continue  # what else is said of it names it
-        if bits := unknown(rule.allowed | rule.denied):
-            yield rule.problem(f"{bits:#x} is no action", "leave it out")
-        for pattern in rule.names:
-            if wrong := names.flaw(pattern):
-                yield rule.problem(f"{policy_source.quote(pattern)} {wrong}", names.REMEDY)
-        for command in rule.commands:
-            if not ioctl_commands.is_number(command):
-                yield rule.problem(f"{policy_source.quote(command)} is no ioctl command", ioctl_commands.REMEDY)
-        if rule.names and rule.allowed:
-            what = f"the rule on {rule.path} allows by name, and names only deny"
-            yield rule.problem(what, "leave out name, or allow the directory")
-        if rule.commands and not (rule.allowed | rule.denied) & abi.Action.IOCTL:
-            what = f"the rule on {rule.path} has ioctl commands, and neither allows nor denies ioctl"
-            yield rule.problem(what, "add the action ioctl")
         if stray := (rule.allowed | rule.denied) & ~handled:
             what = f"the rule on {rule.path} names {policy_actions.summary(stray)}, which the policy does not handle"
             yield rule.problem(what, "add it to the handled actions")
+
+
+def _excess(rules: Sequence[Rule], source: str) -> Iterator[errors.Problem]:
+    if len(rules) > abi.Limit.RULES:
+        what = f"has more rules than the {int(abi.Limit.RULES)} of a policy"
+        yield errors.Problem(source, 0, "", what, "put one rule on a directory instead of many below it")
+
+
+def _flaws(rule: Rule) -> Iterator[errors.Problem]:
+    """Find what is wrong with a rule, whatever policy it is in."""
+    if not rule.path.startswith("/"):
+        yield rule.problem(f"{policy_source.quote(rule.path)} is not an absolute path", "begin it with /")
+    elif flaw := paths.flaw(rule.path):
+        yield rule.problem(f"{policy_source.quote(rule.path)} {flaw[0]}", flaw[1])
+        return  # what else is said of it names it
+    if bits := unknown(rule.allowed | rule.denied):
+        yield rule.problem(f"{bits:#x} is no action", "leave it out")
+    for pattern in rule.names:
+        if wrong := names.flaw(pattern):
+            yield rule.problem(f"{policy_source.quote(pattern)} {wrong}", names.REMEDY)
+    for command in rule.commands:
+        if not ioctl_commands.is_number(command):
+            yield rule.problem(f"{policy_source.quote(command)} is no ioctl command", ioctl_commands.REMEDY)
+    if rule.names and rule.allowed:
+        what = f"the rule on {rule.path} allows by name, and names only deny"
+        yield rule.problem(what, "leave out name, or allow the directory")
+    if rule.commands and not (rule.allowed | rule.denied) & abi.Action.IOCTL:
+        what = f"the rule on {rule.path} has ioctl commands, and neither allows nor denies ioctl"
+        yield rule.problem(what, "add the action ioctl")
+
+
+def _table_of(key: str) -> str:
+    """Name the table that a key is in: path_beneath[0] of path_beneath[0].parent[1]."""
+    return key.partition(".")[0]
 
 
 def unknown(mask: int) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, action_table, errors, policy, policy_actions, policy_source
+from landlock_bpf import abi, action_table, policy, policy_actions, policy_source
 from landlock_bpf.policy_format import Leaf
 from landlock_bpf.policy_reader import Reader
 
@@ -41,5 +41,5 @@ def spell(actions: abi.Action, dash: str = "_") -> list[str]:
 def finish(reader: Reader, handled: abi.Action, rules: Sequence[policy.Rule]) -> policy.Policy:
     """Make the policy, which denies what it handles and no rule allows; raises PolicyError with every problem found."""
     if reader.problems:
-        raise errors.PolicyError(sorted(reader.problems, key=lambda problem: problem.line))
+        raise policy.UnfitError(reader.problems, rules, reader.file)
     return policy.Policy(Path(reader.file).stem, handled, "deny", tuple(rules), reader.file)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Find the mistakes of policy files and of rule programs: all of them, with file, line and remedy. Nothing is enforced.
 
-The paths of a policy are looked up on this host, as far as the caller may: a permission for what is missing is a mistake.
-Whether a filesystem can be ruled on is asked of the kernel when the policy is attached. Rule programs (RULE.c) are
-compiled, together as one layer, and their subtypes and helper calls checked; the kernel's verifier sees them when they
-are loaded.
+The paths of a policy are looked up on this host, as far as the caller may, whatever is wrong with other rules: a permission for
+what is missing is a mistake. A syntax error hides all else, and a wrong word what hangs on it. Whether a filesystem can be
+ruled on is asked of the kernel when the policy is attached. Rule programs (RULE.c) are compiled, together as one layer, and
+their subtypes and helper calls checked; the kernel's verifier sees them when they are loaded.
 
 A policy is a file in one of these forms, which shows in its text: TOML; landlockconfig's JSON; OCI's config.json with
 process.landlock, or that object alone; options of setpriv(1), --landlock-access and --landlock-rule; options of landrun, --ro
@@ -19,7 +19,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from landlock_bpf import errors, identity, policy_description, resolution, ways
+from landlock_bpf import errors, identity, policy, policy_description, resolution, ways
 from landlock_bpf.cli import layers
 
 EXAMPLES = """\
@@ -44,15 +44,8 @@ def main(args: argparse.Namespace) -> int:
     problems: list[errors.Problem] = []
     refused: errors.CompileError | None = None
     for path in args.policies:
-        if path.suffix == ".c":
-            continue
-        try:
-            for checked in layers.load([path]):
-                with ways.Filesystems() as filesystems:
-                    resolution.resolve([checked], checked.name, 0, _identify, filesystems)
-                print(policy_description.describe(checked))
-        except errors.PolicyError as error:
-            problems += error.problems
+        if path.suffix != ".c":
+            problems += _check(path)
     rules = [path for path in args.policies if path.suffix == ".c"]
     if rules:
         # Imported here because policies need neither a compiler nor a loader.
@@ -69,6 +62,26 @@ def main(args: argparse.Namespace) -> int:
     if problems:
         raise errors.PolicyError(problems)
     return 0
+
+
+def _check(path: Path) -> list[errors.Problem]:
+    """Describe a policy, or give all that is wrong with it, in the order of its lines."""
+    problems: list[errors.Problem] = []
+    found: policy.Policy | None
+    try:
+        (found,) = policy.load(path, os.environ)
+    except errors.PolicyError as error:
+        problems += error.problems
+        found = error.rest if isinstance(error, policy.UnfitError) else None
+    if found:
+        try:
+            with ways.Filesystems() as filesystems:
+                resolution.resolve([found], found.name, 0, _identify, filesystems)
+        except errors.PolicyError as error:
+            problems += error.problems
+    if found and not problems:
+        print(policy_description.describe(found))
+    return sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
 
 
 def _identify(fds: Iterable[int]) -> identity.Names:

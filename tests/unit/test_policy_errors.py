@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from landlock_bpf import errors, policy
+from landlock_bpf import cli, errors, policy
 
 RULE = '[[path_beneath]]\nallowed_access = ["read"]\nparent = ["/x"]\n'
 
@@ -226,6 +227,69 @@ def test_all_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
     assert [problem.line for problem in problems] == sorted(problem.line for problem in problems)
     assert all(problem.line and problem.remedy for problem in problems)
     assert str(caught.value).splitlines()[0] == f"{path}:1: nam: is not a key of a policy; did you mean name?"
+
+
+STAGES = """\
+default = "deny"
+[[path_beneath]]
+allowed_access = ["raed"]
+parent = ["/etc/passwd", "/nosuch/a"]
+[[path_beneath]]
+allowed_access = ["read"]
+parent = ["/nosuch/b", "etc"]
+[[path_beneath]]
+allowed_access = "ioctl"
+ioctl_commands = [1]
+parent = ["/dev/null"]
+[[path_beneath]]
+allowed_access = ["ioct"]
+ioctl_commands = [1]
+parent = ["/dev/null"]
+[[path_beneath]]
+allowed_access = ["read"]
+name = ["*.pem"]
+parent = ["/etc"]
+[[path_beneath]]
+allowed_access = ["read_dir"]
+parent = ["/etc/passwd"]
+"""
+# Of each mistake the line, and a word.
+WORDS = [(3, "'raed'"), (7, "'etc'"), (9, "array of action names"), (13, "'ioct'")]
+FIT, PATHS = [(19, "names only deny")], [(7, "/nosuch/b does not exist"), (22, "read_dir is asked of directories")]
+
+
+def test_words_and_what_does_not_fit_are_told_together(tmp_path: Path) -> None:
+    """What is wrong with a word makes no second mistake of its rule, nor of what is handled."""
+    path = tmp_path / "x.toml"
+    path.write_text(STAGES)
+    with pytest.raises(policy.UnfitError) as caught:
+        policy.load(path, {})
+    _are(caught.value.problems, WORDS + FIT)
+    assert caught.value.rest
+    assert [rule.location.line for rule in caught.value.rest.rules] == [7, 22]
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_check_tells_of_paths_too(tmp_path: Path, capsys: pytest.CaptureFixture[str], mended: bool) -> None:
+    path = tmp_path / "x.toml"
+    text = STAGES
+    if mended:
+        for old, new in (("/nosuch/a", "/"), ("raed", "read"), ('"etc"', '"/"'), ('"ioctl"', '["ioctl"]'), ('ioct"', 'ioctl"')):
+            text = text.replace(old, new)
+    path.write_text(text)
+    assert cli.main(["check", str(path)]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    expected = sorted(([] if mended else WORDS) + FIT + PATHS)
+    lines = told.err.splitlines()
+    assert [int(line.split(":")[2]) for line in lines] == [line for line, _ in expected]
+    assert all(any(f":{number}: " in line and word in line for line in lines) for number, word in expected)
+
+
+def _are(problems: Sequence[errors.Problem], expected: list[tuple[int, str]]) -> None:
+    expected = sorted(expected)
+    assert [problem.line for problem in problems] == [line for line, _ in expected]
+    assert all(word in problem.what for problem, (_, word) in zip(problems, expected))
 
 
 def test_a_wrong_abi_is_reported_once(tmp_path: Path) -> None:
