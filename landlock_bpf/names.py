@@ -7,6 +7,7 @@ The engine makes the same hashes, in bpf/decide.h: tests/build/test_decide.py co
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -16,13 +17,19 @@ SEED, _WORD, _END = 0xCBF29CE484222325, 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 _ALL_64 = (1 << 64) - 1
 # The longest name that a filesystem of Linux has (limits.h, NAME_MAX), which is as much as the engine reads.
 LONGEST = int(abi.Limit.COMPONENT) - 1
-STAR = "*"
+STAR, ESCAPE = "*", "\\"
+# What a shell takes for more than itself, and who denies by it would deny nothing, were it taken for itself here.
+UNKNOWN = "?[{"
 # What to do about a flaw.
-REMEDY = "write a name with one * at most: *.pem, .env"
+REMEDY = r"write a name with one * at most, *.pem or .env; \* \? \[ \{ \\ are the characters themselves"
+_SIGN = re.compile(r"\\?.", re.DOTALL)
 
 
 class Pattern(NamedTuple):
-    """A pattern of names: what stands before its `*` and after it; with `exact` there is none, and `head` is the name."""
+    """A pattern of names: what stands before its `*` and after it; with `exact` there is none, and `head` is the name.
+
+    In its text a backslash makes `*`, `?`, `[`, `{` and a backslash stand for themselves.
+    """
 
     head: bytes
     tail: bytes
@@ -45,8 +52,9 @@ class Pattern(NamedTuple):
 
 def pattern(text: str) -> Pattern:
     """Read a pattern that has no flaw."""
-    head, star, tail = text.partition(STAR)
-    return Pattern(os.fsencode(head), os.fsencode(tail), not star)
+    signs = _SIGN.findall(text)
+    star = signs.index(STAR) if STAR in signs else len(signs)
+    return Pattern(_bytes(signs[:star]), _bytes(signs[star + 1 :]), star == len(signs))
 
 
 def flaw(text: str) -> str:
@@ -55,13 +63,24 @@ def flaw(text: str) -> str:
         return "is not a name: no name of a file is empty, . or .., or has a / or NUL in it"
     if text == STAR:
         return "would mean every name; name the directory instead"
-    if text.count(STAR) > 1:
+    signs = _SIGN.findall(text)
+    for sign in signs:
+        if sign in UNKNOWN:
+            return f"has a {sign}, and only * stands for other characters"
+        if sign[0] == ESCAPE and (sign == ESCAPE or sign[1] not in STAR + UNKNOWN + ESCAPE):
+            return f"has a {sign}, and a {ESCAPE} stands for nothing there"
+    if signs.count(STAR) > 1:
         return "has more than one *"
     try:
-        length = len(os.fsencode(text))
+        length = len(_bytes(signs))
     except UnicodeEncodeError:
         return "has half of a UTF-16 pair in it"
     return f"is longer than the {LONGEST} bytes of a name" if length > LONGEST else ""
+
+
+def _bytes(signs: Sequence[str]) -> bytes:
+    """Give what signs stand for, escaped or not."""
+    return os.fsencode("".join(sign[-1] for sign in signs))
 
 
 def hash_bytes(data: bytes) -> int:

@@ -117,7 +117,8 @@ KEYS = (
                 "name",
                 Kind.PATTERNS,
                 "The denial is of what has such a name at any depth beneath parent, and of all beneath that: *.pem, .env. "
-                "Each may have one *. Whoever is denied it can neither make such a name nor remove it.",
+                "Each may have one *, for any characters; after a backslash * ? [ { and a backslash stand for themselves. "
+                "Whoever is denied it can neither make such a name nor remove it.",
             ),
             Key(
                 "ioctl_commands",

@@ -21,14 +21,14 @@ _SCALARS: Mapping[Kind, Schema] = {
     Kind.DEFAULT: {"type": "string", "enum": ["deny", "allow"]},
     Kind.MODE: {"type": "string", "enum": ["enforcing", "permissive"]},
 }
+_PLAIN = r"(?:[^*?\[{\\/\u0000]|\\[*?\[{\\])"
 _ITEMS: Mapping[Kind, Schema] = {
     Kind.ACTIONS: {"$ref": "#/definitions/action"},
     Kind.STRINGS: {"type": "string"},
-    # At most one *, and more than that; no / and no NUL.
+    # At most one *, and more than that; no / and no NUL; what a shell takes for more than itself only with a backslash.
     Kind.PATTERNS: {
         "type": "string",
-        "pattern": "^(?!\\*?$)(?!\\.\\.?$)[^*/\u0000]*\\*?[^*/\u0000]*$",
-        "maxLength": names.LONGEST,
+        "pattern": rf"^(?!\*?$)(?!\.\.?$)(?=(?:{_PLAIN}|\*){{1,{names.LONGEST}}}$){_PLAIN}*\*?{_PLAIN}*$",
     },
     Kind.COMMANDS: {
         "anyOf": [

@@ -220,7 +220,7 @@ def texts(draw: st.DrawFn) -> str:
         if kind == "name":
             rule |= {
                 "deniedAccess": words(),
-                "name": draw(st.lists(st.sampled_from(["*.pem", ".env"]), min_size=1, unique=True)),
+                "name": draw(st.lists(st.sampled_from(["*.pem", ".env", "\\?"]), min_size=1, unique=True)),
             }
         elif kind == "ioctlCommands":
             verb = draw(st.sampled_from(["allowedAccess", "deniedAccess"]))

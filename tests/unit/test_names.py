@@ -18,7 +18,7 @@ NAMES = st.text(st.sampled_from("ab.*"), min_size=1, max_size=5)
 @given(NAMES, st.text(st.sampled_from("ab."), min_size=1, max_size=6))
 def test_a_pattern_means_what_it_means_to_a_shell(text: str, name: str) -> None:
     if names.flaw(text):
-        assert text in (".", "..", "*") or text.count("*") > 1
+        assert text in (".", "..", "*") or text.count("*") > 1 or re.search(r"(?<!\\)[?\[{\\]", text)
         return
     made = names.pattern(text)
     expected = re.fullmatch(fnmatch.translate(text), name) is not None
@@ -28,12 +28,30 @@ def test_a_pattern_means_what_it_means_to_a_shell(text: str, name: str) -> None:
         assert made.lasts >> name.encode()[-1] % 64 & 1
 
 
-@pytest.mark.parametrize("text", ["", ".", "..", "a/b", "a\0", "*", "**", "a*b*", "x" * 256, "\ud800"])
+SPECIAL = "*?[{\\"
+
+
+@given(*[st.text(st.sampled_from("a" + SPECIAL), min_size=1, max_size=4)] * 2)
+def test_what_is_escaped_stands_for_itself(name: str, other: str) -> None:
+    made = names.pattern("".join("\\" + sign if sign in SPECIAL else sign for sign in name))
+    assert made == names.Pattern(name.encode(), b"", True)
+    assert made.matches(other.encode()) == (other == name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ".", "..", "a/b", "a\0", "*", "**", "a*b*", "x" * 256, "\ud800"),
+        *("id_??", "[ab]", "*.[ch]", "*.{pem,key}", "a\\", "\\a", "\\]", "*\\?*", "\\\\?", "\\?" * 256),
+    ],
+)
 def test_flaws(text: str) -> None:
     assert names.flaw(text)
 
 
-@pytest.mark.parametrize("text", ["...", "*.pem", ".env", "a*", "x" * 255, "é", "\udcff"])
+@pytest.mark.parametrize(
+    "text", ["...", "*.pem", ".env", "a*", "x" * 255, "é", "\udcff", "\\*", "*\\?", "\\?" * 255, "\\\\*", "]}"]
+)
 def test_no_flaws(text: str) -> None:
     assert names.flaw(text) == ""
 

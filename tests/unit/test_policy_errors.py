@@ -168,7 +168,7 @@ MISTAKES = [
     # Names and commands.
     (RULE + "name = ['*.pem']", 3, "path_beneath[0].parent[0]", "names only deny", "leave out name"),
     *(
-        (DENIAL + f"name = [{text!r}]", 4, "path_beneath[0].name[0]", what, "one * at most")
+        (DENIAL + f"name = ['{text}']", 4, "path_beneath[0].name[0]", what, "one * at most")
         for text, what in (
             ("", "is not a name"),
             ("..", "is not a name"),
@@ -176,6 +176,10 @@ MISTAKES = [
             ("*", "every name"),
             ("*.*", "more than one *"),
             ("x" * 256, "255 bytes"),
+            ("id_??", "has a ?, and only * stands"),
+            ("*.[ch]", "has a [, and only * stands"),
+            ("*.{pem,key}", "has a {, and only * stands"),
+            ("a\\b", "a \\ stands for nothing there"),
         )
     ),
     (DENIAL + "name = '*.pem'", 4, "path_beneath[0].name", "is not an array of names", "['*.pem']"),

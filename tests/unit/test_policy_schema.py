@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from hypothesis import strategies as st
 
-from landlock_bpf import errors, policy, policy_actions, policy_schema
+from landlock_bpf import errors, names, policy, policy_actions, policy_schema
 
 ROOT = Path(policy.__file__).parent.parent
 SHIPPED = json.loads((ROOT / "landlock_bpf/policy.schema.json").read_text())
@@ -34,7 +34,7 @@ RULE = st.one_of(
     st.fixed_dictionaries(
         {"deniedAccess": ACTIONS.map(lambda words: [*words, "ioctl"]), "parent": PATHS},
         optional={
-            "name": st.lists(st.sampled_from(["*.pem", ".env", "a*b", "..x", "*é"]), min_size=1, max_size=2),
+            "name": st.lists(st.sampled_from(["*.pem", ".env", "a*b", "..x", "*é", "\\?*"]), min_size=1, max_size=2),
             "ioctlCommands": st.lists(st.sampled_from(["TCGETS", 0, 0xFFFFFFFF]), min_size=1, max_size=2),
         },
     ),
@@ -106,6 +106,12 @@ def test_good_documents(tmp_path_factory: pytest.TempPathFactory, document: dict
     path.write_text(json.dumps(document))
     assert policy.load(path, {"HOME": "/home/u"})
     VALIDATOR.validate(document)
+
+
+@hypothesis.given(st.text(st.sampled_from("a.*?[{\\/"), max_size=5))
+def test_patterns_of_names_fit_the_schema_where_they_have_no_flaw(text: str) -> None:
+    document = {"pathBeneath": [{"deniedAccess": ["read"], "parent": ["/"], "name": [text]}]}
+    assert VALIDATOR.is_valid(document) is not bool(names.flaw(text))
 
 
 @hypothesis.given(DAMAGED)
