@@ -89,9 +89,10 @@ def read(source: Source, place: Place) -> policy.Policy:
     table = checker.table(KEYS, found, place) if found is not None else {}
     handled = policy.NOTHING
     for name in _PLACES.values():
-        handled |= policy_upstream.rights(reader, _leaves(_table(table, name), "handledAccessFS"))
+        handled |= policy_upstream.rights(reader, _leaves(_table(table, name), _HANDLED.name))
     if not handled and not reader.problems:
         checker.wrong(place, "handles no right, so it would enforce nothing", "add handledAccess with handledAccessFS")
+    certain = not reader.problems
     rules = []
     for each in cast("list[Table]", _table(table, "rules").get("pathBeneath", [])):
         allowed = policy_upstream.rights(reader, _leaves(each, "allowedAccess"))
@@ -102,6 +103,9 @@ def read(source: Source, place: Place) -> policy.Policy:
             for path in reader.anchored(leaf):
                 location = policy.Location(reader.file, leaf.line)
                 rules.append(policy.Rule(path, allowed, policy.NOTHING, location, allowed, key=leaf.key))
+    if certain:
+        ruled = next(name for name in _PLACES.values() if name in table)
+        policy_upstream.report_strays(reader, handled, rules, f"add {{}} to {ruled}.{_HANDLED.name}")
     return policy_upstream.finish(reader, handled, rules)
 
 
@@ -111,7 +115,7 @@ def write(made: policy.Policy, form: int) -> str:
     for rule in made.rules:
         together.setdefault(rule.allowed, []).append(rule.path)
     rules = [{"allowedAccess": policy_upstream.spell(allowed), "paths": paths} for allowed, paths in together.items()]
-    handled = {"handledAccessFS": policy_upstream.spell(made.handled)}
+    handled = {_HANDLED.name: policy_upstream.spell(made.handled)}
     return json.dumps({_PLACES[form]: handled, "rules": {"pathBeneath": rules}, **_STRICT[form]}, indent=2) + "\n"
 
 

@@ -70,6 +70,7 @@ def _meaning(reader: Reader, options: Sequence[Leaf]) -> policy.Policy:
     if options and not any(leaf.key == ACCESS for leaf in options):
         first = options[0]
         reader.report(first.line, RULE, f"allows something, but no {ACCESS} denies anything", f"add {ACCESS} fs")
+    certain = not reader.problems
     rules = []
     for leaf in options:
         if leaf.key != RULE:
@@ -86,6 +87,8 @@ def _meaning(reader: Reader, options: Sequence[Leaf]) -> policy.Policy:
             for usable in reader.anchored(Leaf(path, leaf.line, leaf.key)):
                 location = policy.Location(reader.file, leaf.line)
                 rules.append(policy.Rule(usable, allowed, policy.NOTHING, location, allowed, key=leaf.key))
+    if certain:
+        policy_upstream.report_strays(reader, handled, rules, f"add {ACCESS} fs:{{}}", "-")
     return policy_upstream.finish(reader, handled, rules)
 
 

@@ -38,6 +38,14 @@ def spell(actions: abi.Action, dash: str = "_") -> list[str]:
     return [name.replace("_", dash) for name, action in RIGHTS.items() if actions & action]
 
 
+def report_strays(reader: Reader, handled: abi.Action, rules: Iterable[policy.Rule], remedy: str, dash: str = "_") -> None:
+    """Report rights that rules name and nothing handles; in the remedy {} stands for them."""
+    for rule in rules:
+        if stray := ",".join(spell(rule.allowed & ~handled, dash)):
+            what = f"the rule on {rule.path} names {stray}, which the policy does not handle"
+            reader.problems.append(rule.problem(what, remedy.format(stray)))
+
+
 def finish(reader: Reader, handled: abi.Action, rules: Sequence[policy.Rule]) -> policy.Policy:
     """Make the policy, which denies what it handles and no rule allows; raises PolicyError with every problem found."""
     if reader.problems:

@@ -148,7 +148,8 @@ MISTAKES = [
     (OLD.replace('"/etc"', '"etc"'), 3, "rules.pathBeneath[0].paths[1]", "not an absolute path", "begin it"),
     (OLD.replace('["execute"]', '["exec"]'), 4, "rules.pathBeneath[1].allowedAccess[0]", "not a right", "mean execute?"),
     (OLD.replace('["execute"]', '["read"]'), 4, "rules.pathBeneath[1].allowedAccess[0]", "no right of Landlock's", "TOML"),
-    (OLD.replace('["execute"]', '["truncate"]'), 5, "rules.pathBeneath[1].paths[0]", "names truncate, which", "add it"),
+    (OLD.replace('["execute"]', '["truncate"]'), 5, "rules.pathBeneath[1].paths[0]", "names truncate,", "to ruleset.handled"),
+    (NEW.replace('["execute"]', '["truncate"]'), 5, "rules.pathBeneath[1].paths[0]", "names tr", "handledAccess.handled"),
     (NEW.replace("[],", '[{"ports": [80]}],'), 2, "rules.networkPort", "not enforced", "Landlock itself"),
     (NEW.replace('"]}', '"], "handledAccessNetwork": ["bind"]}', 1), 1, "handledAccess.handledAccessNetwork", "not e", "rem"),
     # setpriv.
@@ -162,7 +163,8 @@ MISTAKES = [
     ("--landlock-access fs\n--landlock-rule path-beneath:/usr", 2, "--landlock-rule", "not a rule", "path-beneath:RIGHTS:PATH"),
     ("--landlock-access fs\n--landlock-rule path-beneath:execute:", 2, "--landlock-rule", "'' is not a path", "leave it out"),
     ("--landlock-rule path-beneath:execute:/usr", 1, "--landlock-rule", "no --landlock-access denies", "--landlock-access fs"),
-    ("--landlock-access fs:execute\n--landlock-rule path-beneath:read-file:/", 2, "--landlock-rule", "names read_", "add it"),
+    ("--landlock-access fs:refer\n--landlock-rule path-beneath:read-dir:/", 2, "--landlock-rule", "read-dir,", "fs:read-d"),
+    ("--landlock-access fs:red-dir\n--landlock-rule path-beneath:read-dir:/", 1, "--landlock-access", "not a right", "read-d"),
     ("--landlock-access fs\n--landlock-rule", 2, "--landlock-rule", "has no value", "after the option"),
     ("--landlock-access fs\n--landlock-rules=x", 2, "", "not one of setpriv's", "did you mean --landlock-rule?"),
     ("setpriv --landlock-access fs bash", 1, "", "'bash' is not one", "leave it out"),
@@ -211,6 +213,15 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
     with pytest.raises(errors.PolicyError) as caught:
         load(tmp_path, "--landlock-access fs:x\n--landlock-rule path-beneath:y,z:/\n--x\n--landlock-access net\n")
     assert [problem.line for problem in caught.value.problems] == [1, 2, 2, 3, 4]
+
+
+def test_what_nothing_handles_is_told_with_wrong_words_of_rules(tmp_path: Path) -> None:
+    rules = ("execute,x:/", "read-dir:/etc", ":/nosuch")
+    with pytest.raises(policy.UnfitError) as caught:
+        load(tmp_path, "\n".join(["--landlock-access fs:execute", *(f"--landlock-rule path-beneath:{rule}" for rule in rules)]))
+    assert [(problem.line, problem.what.split()[-1]) for problem in caught.value.problems] == [(2, "files"), (3, "handle")]
+    assert caught.value.rest
+    assert [rule.path for rule in caught.value.rest.rules] == ["/", "/etc", "/nosuch"]
     with pytest.raises(errors.PolicyError) as caught:
         load(tmp_path, OLD.replace("read_file", "x").replace("true", '""').replace('"/usr/bin"', "{}"))
     assert [problem.line for problem in caught.value.problems] == [1, 3, 5, 6]
