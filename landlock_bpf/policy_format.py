@@ -59,7 +59,10 @@ class Key(NamedTuple):
         return first + "".join(word.capitalize() for word in rest)
 
 
-_NETWORK = "the network is not ruled yet"
+NETWORK = "is not enforced: the network is not ruled yet"
+SCOPES = "is not enforced: signals and abstract Unix sockets are not ruled yet"
+INSTEAD = "use Landlock itself for this part"
+REMOVE = f"remove it, or {INSTEAD}"
 KEYS = (
     Key("abi", Kind.ABI, "The Landlock ABI that the groups abi.* are cut for; 5 has all 16 rights on files."),
     Key("name", Kind.NAME, "What to call the policy; else the file's name without its suffix."),
@@ -91,8 +94,8 @@ KEYS = (
         "left alone.",
         keys=(
             Key("handled_access_fs", Kind.ACTIONS, "The handled actions.", required=True),
-            Key("handled_access_net", Kind.NOT_YET, _NETWORK),
-            Key("scoped", Kind.NOT_YET, "signals and abstract Unix sockets are not ruled yet"),
+            Key("handled_access_net", Kind.NOT_YET, NETWORK),
+            Key("scoped", Kind.NOT_YET, SCOPES),
         ),
     ),
     Key(
@@ -128,7 +131,7 @@ KEYS = (
         ),
         any_of=("allowed_access", "denied_access"),
     ),
-    Key("net_port", Kind.NOT_YET, _NETWORK),
+    Key("net_port", Kind.NOT_YET, NETWORK),
 )
 
 
@@ -184,7 +187,7 @@ class _Checker:
                     policy_actions.suggestion(name, known),
                 )
             elif key.kind is Kind.NOT_YET:
-                self.wrong(here, f"is not enforced: {key.doc}", "remove it, or use Landlock itself for this part")
+                self.wrong(here, key.doc, REMOVE)
             elif (good := self.value(key, value, here)) is not None:
                 kept[key.name] = good
         refused = any(key.kind is Kind.NOT_YET and name in values for name, key in known.items())

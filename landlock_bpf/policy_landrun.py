@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import shlex
 
-from landlock_bpf import policy, policy_actions, policy_cover, policy_shell, policy_source, policy_upstream, policy_variables
+from landlock_bpf import (
+    policy,
+    policy_actions,
+    policy_cover,
+    policy_format,
+    policy_shell,
+    policy_source,
+    policy_upstream,
+    policy_variables,
+)
 from landlock_bpf.policy_format import Leaf
 from landlock_bpf.policy_reader import Reader
 
@@ -32,7 +41,7 @@ def read(text: str, file: str) -> policy.Policy:
         if option in policy.LANDRUN or option in _PORTS:
             following = Leaf(value, word.line, option) if equals else next(left, None)
             if option in _PORTS:
-                reader.report(word.line, option, policy_upstream.NETWORK, policy_upstream.ELSEWHERE)
+                reader.report(word.line, option, policy_format.NETWORK, policy_format.REMOVE)
             elif following is None:
                 reader.report(word.line, option, "has no value", "write it after the option")
             else:
@@ -47,8 +56,8 @@ def read(text: str, file: str) -> policy.Policy:
             what = f"{policy_source.quote(word.value)} is not one of landrun's options for files"
             reader.report(word.line, "", what, policy_actions.suggestion(option, policy.LANDRUN))
     if not open_network:
-        what = f"denies every port, as {_OPEN_NETWORK} is missing, and the network is not ruled yet"
-        reader.report(0, "", what, f"add {_OPEN_NETWORK}, or use Landlock itself for this part")
+        what = f"denies every port, as {_OPEN_NETWORK} is missing, which {policy_format.NETWORK}"
+        reader.report(0, "", what, f"add {_OPEN_NETWORK}, or {policy_format.INSTEAD}")
     return policy_upstream.finish(reader, policy_actions.CLASSIC, rules)
 
 

@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from landlock_bpf import abi, policy, policy_actions, policy_source, policy_upstream, policy_variables
+from landlock_bpf import abi, policy, policy_actions, policy_format, policy_source, policy_upstream, policy_variables
 from landlock_bpf.policy_format import Leaf
 from landlock_bpf.policy_reader import Reader
 from landlock_bpf.policy_source import Place, Source
@@ -167,7 +167,7 @@ class _Checker:
             return []
         if key.kind is Kind.NETWORK:
             if value:
-                self.wrong(place, policy_upstream.NETWORK, policy_upstream.ELSEWHERE)
+                self.wrong(place, policy_format.NETWORK, policy_format.REMOVE)
             return []
         if key.kind is Kind.OBJECTS:
             return [self.table(key.keys, part, (*place, index)) for index, part in enumerate(value)]

@@ -8,14 +8,21 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from landlock_bpf import abi, errors, ioctl_commands, names, paths, policy_actions, policy_source, policy_variables
+from landlock_bpf import (
+    abi,
+    errors,
+    ioctl_commands,
+    names,
+    paths,
+    policy_actions,
+    policy_format,
+    policy_source,
+    policy_variables,
+)
 from landlock_bpf.policy_format import Leaf
 
-# What the words of others mean here, for those who bring them along.
-_ELSEWHERE = {
-    "bind_tcp": "the network is not ruled yet; remove it, or use Landlock itself for this part",
-    "connect_tcp": "the network is not ruled yet; remove it, or use Landlock itself for this part",
-}
+# Rights of landlockconfig's that are none on files.
+_ON_PORTS = ("bind_tcp", "connect_tcp")
 _OLD_GROUP = re.compile(r"v(\d)\.(all|read_execute|read_write)")
 
 
@@ -107,8 +114,8 @@ class Reader:
 
     def _unknown(self, leaf: Leaf, word: str) -> None:
         what = f"{policy_source.quote(word)} is not an action"
-        if word in _ELSEWHERE:
-            what, remedy = _ELSEWHERE[word].split("; ")
+        if word in _ON_PORTS:
+            what, remedy = f"{policy_source.quote(word)} {policy_format.NETWORK}", policy_format.REMOVE
         elif old := _OLD_GROUP.fullmatch(word):
             remedy = f"write abi.{old[2]}, and abi = {old[1]} at the top"
         else:

@@ -17,6 +17,7 @@ from landlock_bpf import (
     policy,
     policy_actions,
     policy_cover,
+    policy_format,
     policy_shell,
     policy_source,
     policy_upstream,
@@ -75,9 +76,9 @@ def _meaning(reader: Reader, variables: Mapping[str, Leaf]) -> policy.Policy:
     rules = []
     for name, leaf in variables.items():
         if _PORTS.fullmatch(name):
-            reader.wrong(leaf, policy_upstream.NETWORK, "unset it (an empty list denies every port), or use Landlock itself")
+            reader.wrong(leaf, policy_format.NETWORK, f"unset it (an empty list denies every port), or {policy_format.INSTEAD}")
         elif name == _SCOPES and leaf.value:
-            reader.wrong(leaf, policy_upstream.SCOPES, "unset it, or use Landlock itself for this part")
+            reader.wrong(leaf, policy_format.SCOPES, f"unset it, or {policy_format.INSTEAD}")
     for name, rights in SETS.items():
         if name not in variables:
             reader.report(0, name, "is not set", "set it (after sudo, which passes none on); an empty one allows nothing")

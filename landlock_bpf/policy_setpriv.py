@@ -10,7 +10,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
-from landlock_bpf import abi, policy, policy_actions, policy_shell, policy_source, policy_upstream, policy_variables
+from landlock_bpf import (
+    abi,
+    policy,
+    policy_actions,
+    policy_format,
+    policy_shell,
+    policy_source,
+    policy_upstream,
+    policy_variables,
+)
 from landlock_bpf.policy_format import Leaf
 from landlock_bpf.policy_reader import Reader
 
@@ -78,7 +87,7 @@ def _meaning(reader: Reader, options: Sequence[Leaf]) -> policy.Policy:
         kind, _, rest = str(leaf.value).partition(":")
         names, colon, path = rest.partition(":")
         if kind == "net-port":
-            reader.wrong(leaf, f"{policy_source.quote(leaf.value)} {policy_upstream.NETWORK}", policy_upstream.ELSEWHERE)
+            reader.wrong(leaf, f"{policy_source.quote(leaf.value)} {policy_format.NETWORK}", policy_format.REMOVE)
         elif kind != "path-beneath" or not colon:
             what = f"{policy_source.quote(leaf.value)} is not a rule on files"
             reader.wrong(leaf, what, "write path-beneath:RIGHTS:PATH, with commas between the rights")
@@ -96,9 +105,9 @@ def _access(reader: Reader, leaf: Leaf) -> abi.Action:
     kind, _, names = str(leaf.value).partition(":")
     if kind == "fs":
         return policy_upstream.rights(reader, _list(leaf, names), "-") if names else policy_actions.LANDLOCK
-    not_enforced = {"net": policy_upstream.NETWORK, "scope": policy_upstream.SCOPES}.get(kind)
+    not_enforced = {"net": policy_format.NETWORK, "scope": policy_format.SCOPES}.get(kind)
     if not_enforced:
-        reader.wrong(leaf, f"{policy_source.quote(leaf.value)} {not_enforced}", policy_upstream.ELSEWHERE)
+        reader.wrong(leaf, f"{policy_source.quote(leaf.value)} {not_enforced}", policy_format.REMOVE)
     else:
         reader.wrong(leaf, f"{policy_source.quote(leaf.value)} is not an access", "write fs, or fs:RIGHTS with commas between")
     return policy.NOTHING

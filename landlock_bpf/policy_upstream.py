@@ -11,9 +11,6 @@ from landlock_bpf.policy_format import Leaf
 from landlock_bpf.policy_reader import Reader
 
 RIGHTS = {row.name: row.action for row in action_table.ACTIONS if row.landlock_abi is not None}
-NETWORK = "is not enforced: the network is not ruled yet"
-SCOPES = "is not enforced: signals and abstract Unix sockets are not ruled yet"
-ELSEWHERE = "remove it, or use Landlock itself for this part"
 
 
 def rights(reader: Reader, leaves: Iterable[Leaf], dash: str = "_") -> abi.Action:
