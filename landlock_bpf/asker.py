@@ -35,6 +35,7 @@ from landlock_bpf import (
     merging,
     name_rules,
     name_ways,
+    naming,
     paths,
     policy,
     record,
@@ -359,9 +360,7 @@ def of_domain(name: str) -> Iterator[Asker]:
     if found is None:
         raise errors.NotFoundError(f"there is no domain {name}: the engine is not loaded; `run` and `attach` load it")
     with record.locked(), found as live:
-        slot = next((slot for slot in sweep.sweep(live) if slot.name == name), None)
-        if slot is None:
-            raise errors.NotFoundError(f"there is no domain {name}; `landlock-bpf list` names those in force")
+        slot = naming.find(name, sweep.sweep(live))
         layers = change.recorded(live, slot).layers
         with explainer.Explainer(live.pins) as opened:
             yield Asker(opened, slot.ruleset, layers, live.ruleset(slot.ruleset).permissive)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from landlock_bpf import errors
+from landlock_bpf import errors, source_text
 
 # A place in a document: keys and indices from the top, ("path_beneath", 0, "parent", 1).
 Place = tuple[str | int, ...]
@@ -204,22 +204,7 @@ def read(path: Path) -> Source:
 
 def read_text(path: Path) -> str:
     """Read a policy file of any form as text."""
-    file = str(path)
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(SIZE_MAX + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        words = getattr(error, "strerror", None) or str(error)
-        raise errors.PolicyError(
-            [errors.Problem(file, 0, "", f"cannot be read: {words}", "name a policy file that you may read")]
-        ) from error
-    if len(data) > SIZE_MAX:
-        raise errors.PolicyError([errors.Problem(file, 0, "", f"is larger than {SIZE_MAX >> 20} MiB", "is it a policy?")])
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise errors.PolicyError([errors.Problem(file, line, "", "is not UTF-8 text", "save it as UTF-8")]) from error
+    return source_text.read(path, SIZE_MAX, "policy file")
 
 
 def parse(text: str, path: Path) -> Source:
@@ -259,6 +244,4 @@ def _syntax_error(file: str, language: str, error: ValueError | RecursionError) 
         words, line = found[1], int(found[2])
     elif language == "JSON":
         words = getattr(error, "msg", words)
-    return errors.PolicyError(
-        [errors.Problem(file, line, "", f"not valid {language}: {words}", "mend the syntax; nothing was loaded")]
-    )
+    return source_text.unfit(file, line, f"not valid {language}: {words}", "mend the syntax; nothing was loaded")

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from landlock_bpf import errors, rule_outline, rule_scanner, rule_text
+from landlock_bpf import rule_outline, rule_scanner, rule_text, source_text
 
 # Many times what a rule needs; keeps /dev/zero out of memory.
 SIZE_MAX = 256 << 10
@@ -26,32 +26,17 @@ SIZE_MAX = 256 << 10
 
 def read(path: Path) -> rule_outline.Source:
     """Read a rule source; raises PolicyError with all problems of the file."""
-    file = str(path)
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(SIZE_MAX + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        words = getattr(error, "strerror", None) or str(error)
-        raise _unreadable(file, 0, f"cannot be read: {words}", "name a rule source that you may read") from error
-    if len(data) > SIZE_MAX:
-        raise _unreadable(file, 0, f"is larger than {SIZE_MAX >> 10} KiB", "is it a rule source?")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise _unreadable(file, data.count(b"\n", 0, error.start) + 1, "is not UTF-8 text", "save it as UTF-8") from error
-    return parse(text, file)
+    return parse(source_text.read(path, SIZE_MAX, "rule source"), str(path))
 
 
 def parse(text: str, file: str) -> rule_outline.Source:
     """Find the rules, subtypes, views and the license in C text; raises PolicyError with all problems."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if "\r" in text:
-        raise _unreadable(file, text.count("\n", 0, text.index("\r")) + 1, "a carriage return", "end lines with a newline")
+        raise source_text.unfit(
+            file, text.count("\n", 0, text.index("\r")) + 1, "a carriage return", "end lines with a newline"
+        )
     try:
         return rule_scanner.scan(text, file)
     except rule_text.TextError as error:
-        raise _unreadable(file, error.line, error.what, error.remedy) from error
-
-
-def _unreadable(file: str, line: int, what: str, remedy: str) -> errors.PolicyError:
-    return errors.PolicyError([errors.Problem(file, line, "", what, remedy)])
+        raise source_text.unfit(file, error.line, error.what, error.remedy) from error

@@ -15,7 +15,7 @@ PACKAGE = Path(landlock_bpf.__file__).parent
 
 # From the bottom up. A module imports from its own layer and from those before it, never from one after it.
 LAYERS = (
-    ("numbers and words", ("abi", "errors", "identity", "paths", "rows", "terminal")),
+    ("numbers and words", ("abi", "errors", "identity", "paths", "rows", "source_text", "terminal")),
     (
         "values",
         (
