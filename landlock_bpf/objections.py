@@ -35,7 +35,7 @@ def to_type(rule: policy.Rule, *, directory: bool) -> Objection | None:
     stray = ruled & int(rule.explicit) & ~_FILE
     if stray:
         return f"is not a directory, and {', '.join(action_table.names(stray))} is asked of directories", "leave it out"
-    if not ruled & _FILE:
+    if ruled and not ruled & _FILE:
         return "is not a directory, and all actions of its rule are asked of directories", "name the directory"
     return None
 
@@ -44,7 +44,7 @@ def _wrong_name(rule: policy.Rule, way: ways.Way) -> Objection | None:
     """Say that of a rule on names."""
     if rule.names and way.missing:
         return "does not exist, and names are looked for beneath what does", "create it first, or name a directory above it"
-    if rule.allowed:
+    if rule.allowed or not rule.denied:
         return "does not exist, and only what exists can be allowed", "create it first, or leave the permission out"
     if not way.last.directory:
         return "is not a directory, and has no names beneath it", "name the directory"

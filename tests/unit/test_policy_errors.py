@@ -290,6 +290,18 @@ def test_check_tells_of_paths_too(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert all(any(f":{number}: " in line and word in line for line in lines) for number, word in expected)
 
 
+def test_a_permission_for_what_nothing_denies_may_be_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It changes nothing; what is missing is a mistake all the same."""
+    path = tmp_path / "x.toml"
+    text = 'default = "allow"\n' + DENIAL.replace("/x", "/") + RULE.replace("read", "write")
+    path.write_text(text.replace("/x", "/etc/passwd"))
+    assert cli.main(["check", str(path)]) == 0
+    assert "/etc/passwd  changes nothing  (" in capsys.readouterr().out
+    path.write_text(text.replace("/x", "/nosuch"))
+    assert cli.main(["check", str(path)]) == 1
+    assert "/nosuch does not exist, and only what exists can be allowed" in capsys.readouterr().err
+
+
 def _are(problems: Sequence[errors.Problem], expected: list[tuple[int, str]]) -> None:
     expected = sorted(expected)
     assert [problem.line for problem in problems] == [line for line, _ in expected]
