@@ -9,7 +9,7 @@ import mmap
 import os
 import re
 
-from landlock_bpf import engine, errors
+from landlock_bpf import engine, errors, libc
 
 _BPF = re.compile(r"anon_inode:\[?(bpf|btf)")  # maps, programs, links and iterators
 _MAPPED_MAP = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) .* anon_inode:\[?bpf-map\]?")
@@ -45,13 +45,11 @@ def _give_up_descriptors() -> None:
 
 
 def _give_up_memory() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+    map_at = libc.library().mmap
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
     with open("/proc/self/maps", "rb") as lines:
         found = [_MAPPED_MAP.match(line) for line in lines.readlines() if b"bpf-map" in line]
     for place in filter(None, found):
         start, end = (int(each, 16) for each in place.groups())
-        if libc.mmap(start, end - start, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0) == _MAP_FAILED:
+        if map_at(start, end - start, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0) == _MAP_FAILED:
             raise errors.KernelError("give up", "a map of the engine in memory", ctypes.get_errno())

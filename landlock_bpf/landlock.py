@@ -14,22 +14,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from landlock_bpf import abi, action_table, errors, policy_actions
+from landlock_bpf import abi, action_table, errors, libc, policy_actions
 
 # include/uapi/asm-generic/unistd.h: the same numbers on every architecture.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
-# include/uapi/linux/landlock.h and linux/prctl.h
+# include/uapi/linux/landlock.h
 CREATE_RULESET_VERSION = 1 << 0
 CREATE_RULESET_ERRATA = 1 << 1
 RULE_PATH_BENEATH = 1
-PR_SET_NO_NEW_PRIVS = 38
 
 # LANDLOCK_ACCESS_FS_* of include/uapi/linux/landlock.h, where the number is not that of our action.
 _NUMBERS = {abi.Action.RESOLVE_UNIX: 1 << 16}
 
 REMEDY = "boot a kernel built with CONFIG_SECURITY_LANDLOCK and with landlock in lsm="
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class RulesetAttr(ctypes.Structure):
@@ -46,7 +43,7 @@ class PathBeneathAttr(ctypes.Structure):
 
 
 def _call(number: int, *arguments: object, attempted: str, subject: str = "") -> int:
-    result = _libc.syscall(ctypes.c_long(number), *arguments)
+    result = libc.library().syscall(ctypes.c_long(number), *arguments)
     if result < 0:
         raise errors.KernelError(attempted, subject, ctypes.get_errno())
     return int(result)
@@ -169,32 +166,24 @@ class Ruleset:
 
     def restrict_self(self) -> None:
         """Put the ruleset in force on this thread and its future children, for good; sets no_new_privs."""
-        if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-            raise errors.KernelError("set no_new_privs", "", ctypes.get_errno())
+        libc.set_no_new_privs()
         _call(RESTRICT_SELF, ctypes.c_int(self.fd), ctypes.c_uint32(0), attempted="restrict this thread")
-
-
-# landrun's words for a rule, and what they allow.
-WORDS = {
-    "ro": policy_actions.READ,
-    "rox": policy_actions.READ | abi.Action.EXECUTE,
-    "rw": policy_actions.READ | policy_actions.WRITE,
-    "rwx": policy_actions.CLASSIC,
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command under the landlock system calls; own failures 125, not executable 126, not found 127."""
+    from landlock_bpf import policy  # slow to load, and for the launcher alone
+
     parser = argparse.ArgumentParser("python3 -m landlock_bpf.landlock", description=__doc__)
-    for word, actions in WORDS.items():
+    for option, actions in policy.LANDRUN.items():
         meaning = f"allow at PATH and beneath: {policy_actions.summary(actions)}"
-        parser.add_argument(f"--{word}", action="append", default=[], metavar="PATH", help=meaning)
+        parser.add_argument(option, action="append", default=[], metavar="PATH", help=meaning)
     parser.add_argument("command", nargs="+", metavar="COMMAND")
     options = parser.parse_args(arguments)
     try:
         with Ruleset(rights()) as ruleset:
-            for word, actions in WORDS.items():
-                for path in getattr(options, word):
+            for option, actions in policy.LANDRUN.items():
+                for path in getattr(options, option.removeprefix("--")):
                     ruleset.allow(path, actions)
             ruleset.restrict_self()
     except errors.Error as error:

@@ -17,7 +17,7 @@ import signal
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NoReturn, Protocol
 
-from landlock_bpf import errors, invoker
+from landlock_bpf import errors, invoker, libc
 
 FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # as env(1)
 
@@ -40,7 +40,6 @@ RELAYED = frozenset(
 _HELD = RELAYED | {signal.SIGCHLD}
 # What Python changes at start. Whether it was ignored before cannot be known; subprocess restores the default, too.
 _CHANGED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-_PR_SET_NO_NEW_PRIVS = 38
 _AF_UNIX, _SOCK_STREAM = 1, 1  # the module socket takes longer to import than a start may
 _LAST_DESCRIPTOR = 2**31 - 1
 
@@ -94,26 +93,25 @@ def run(
 
     `mask` is the command's signal mask, `keep` are the descriptors above 2 that it gets. Raises LaunchError.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    report, write = _socket_pair(libc)
+    report, write = _socket_pair()
     pid = os.fork()
     if pid == 0:
         try:
             confinement.enter()
-            _refuse_new_privileges(libc)
+            libc.set_no_new_privs()
             if user:
                 invoker.become(user)
             _restore_signals(mask)
             _keep_only({0, 1, 2, write, *keep})
             _execute(command, os.environ if environ is None else environ)
         except LaunchError as error:
-            _tell(libc, write, error.status, str(error))
+            _tell(write, error.status, str(error))
         except errors.Error as error:
-            _tell(libc, write, FAILED, str(error))
+            _tell(write, FAILED, str(error))
         except OSError as error:
-            _tell(libc, write, FAILED, f"cannot confine the command: {error}")
+            _tell(write, FAILED, f"cannot confine the command: {error}")
         except BaseException as error:  # a defect; the parent's code must not run twice, so it ends here
-            _tell(libc, write, FAILED, f"defect while confining the command: {error!r}")
+            _tell(write, FAILED, f"defect while confining the command: {error!r}")
         finally:
             os._exit(FAILED)
     os.close(write)
@@ -187,11 +185,6 @@ def _terminal_group(new: int | None = None) -> int | None:
         os.close(terminal)
 
 
-def _refuse_new_privileges(libc: ctypes.CDLL) -> None:
-    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise errors.KernelError("set", "no_new_privs", ctypes.get_errno())
-
-
 def _restore_signals(mask: Collection[int]) -> None:
     for number in _CHANGED_BY_PYTHON:
         signal.signal(number, signal.SIG_DFL)
@@ -229,15 +222,15 @@ def _execute(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         raise LaunchError(message, NOT_FOUND if missing else NOT_EXECUTABLE) from error
 
 
-def _socket_pair(libc: ctypes.CDLL) -> tuple[int, int]:
+def _socket_pair() -> tuple[int, int]:
     """Make a pair of sockets. Unlike write(2) to a pipe, send(2) is no access that a rule program could deny."""
     pair = (ctypes.c_int * 2)()
-    if libc.socketpair(_AF_UNIX, _SOCK_STREAM | os.O_CLOEXEC, 0, pair):
+    if libc.library().socketpair(_AF_UNIX, _SOCK_STREAM | os.O_CLOEXEC, 0, pair):
         raise errors.KernelError("make", "a pair of sockets", ctypes.get_errno())
     return pair[0], pair[1]
 
 
-def _tell(libc: ctypes.CDLL, write: int, status: int, message: str) -> None:
+def _tell(write: int, status: int, message: str) -> None:
     """Report to the parent: a byte of status, then the message."""
     data = bytes([status]) + os.fsencode(message)
-    libc.send(write, data, len(data), 0)
+    libc.library().send(write, data, len(data), 0)

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from landlock_bpf import abi, errors
+from landlock_bpf import abi, errors, libc
 
 SIBLINGS = 2 * abi.Limit.WALKED
 MNT_DETACH = 2
@@ -53,15 +53,15 @@ def make_tree(depths: Iterable[int], *, beside: int, program: Path, pages: Colle
 
     `pages` are files of 4 KiB in the first of the siblings.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
     home = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     with contextlib.ExitStack() as undo:
         undo.callback(os.close, home)
         point = Path(tempfile.mkdtemp(prefix="landlock-bpf-bench."))
         undo.callback(point.rmdir)
-        if libc.mount(b"none", os.fsencode(point), b"tmpfs", 0, b"nr_inodes=0") != 0:
+        functions = libc.library()
+        if functions.mount(b"none", os.fsencode(point), b"tmpfs", 0, b"nr_inodes=0") != 0:
             raise errors.KernelError("mount a tmpfs on", str(point), ctypes.get_errno(), "run it as root")
-        undo.callback(libc.umount2, os.fsencode(point), MNT_DETACH)
+        undo.callback(functions.umount2, os.fsencode(point), MNT_DETACH)
         # Relative paths: what lies above the mount point, and on what filesystem, does not count.
         os.chdir(point)
         undo.callback(os.fchdir, home)

@@ -8,6 +8,8 @@ import mmap
 import os
 from pathlib import Path
 
+from landlock_bpf import libc as c_library
+
 # include/uapi/linux/mount.h
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 1, 32, 4096, 16384, 1 << 18, 1 << 20
 MNT_DETACH = 2
@@ -21,9 +23,7 @@ SYS_OPEN_TREE, SYS_MOVE_MOUNT = 428, 429
 SYS_PIVOT_ROOT = {"x86_64": 155}.get(os.uname().machine, 41)
 PR_SET_PDEATHSIG = 1
 
-libc = ctypes.CDLL(None, use_errno=True)
-libc.mmap.restype = ctypes.c_void_p
-libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+libc = c_library.library()
 
 
 def check(result: int, path: Path | str = "") -> int:
@@ -92,11 +92,12 @@ def swap(old: Path | str, new: Path | str) -> None:
     check(libc.renameat2(AT_FDCWD, os.fsencode(old), AT_FDCWD, os.fsencode(new), RENAME_EXCHANGE), old)
 
 
-def map_file(fd: int, protection: int) -> None:
-    """mmap(2) a page of a file; Python's own asks for more, fstat(2) first of all."""
-    address = libc.mmap(None, mmap.PAGESIZE, protection, mmap.MAP_PRIVATE, fd, 0)
+def map_file(fd: int, protection: int) -> int:
+    """mmap(2) a page of a file, and give its address; Python's own asks for more, fstat(2) first of all."""
+    address: int = libc.mmap(None, mmap.PAGESIZE, protection, mmap.MAP_PRIVATE, fd, 0)
     if address == ctypes.c_void_p(-1).value:
         check(-1)
+    return address
 
 
 def end_with_parent() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, errors, landlock, policy_actions
+from landlock_bpf import abi, errors, landlock, policy, policy_actions
 from landlock_bpf.compare import programs
 
 
@@ -124,9 +124,9 @@ def test_launcher_failures_have_the_statuses_of_env(words: tuple[str, ...], stat
 
 
 def test_words_stand_for_landruns_rights() -> None:
-    assert landlock.WORDS["rwx"] == policy_actions.CLASSIC
-    assert landlock.WORDS["rwx"] & ~landlock.WORDS["rw"] == abi.Action.EXECUTE
-    assert landlock.WORDS["ro"] == abi.Action.READ_FILE | abi.Action.READ_DIR
+    assert policy.LANDRUN["--rwx"] == policy_actions.CLASSIC
+    assert policy.LANDRUN["--rwx"] & ~policy.LANDRUN["--rw"] == abi.Action.EXECUTE
+    assert policy.LANDRUN["--ro"] == abi.Action.READ_FILE | abi.Action.READ_DIR
 
 
 def bind_under(network: int) -> int:
