@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import errno
 import importlib.util
@@ -22,7 +21,7 @@ Answer = tuple[State, str, str]
 LSM_LIST = Path("/sys/kernel/security/lsm")
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
 GRUB = Path("/etc/default/grub")
-_PROG_TYPE_LSM = 29  # enum bpf_prog_type
+STATUS = Path("/proc/self/status")
 _RETURN_0 = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
 # include/uapi/linux/capability.h
 _CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_BPF": 39}
@@ -71,6 +70,12 @@ def _boot_with(name: str, active: Sequence[str]) -> str:
     return f"{remedy}: add it to GRUB_CMDLINE_LINUX in {GRUB}, run update-grub, reboot" if GRUB.exists() else remedy
 
 
+def is_capable(name: str) -> bool:
+    """Tell whether we have a capability of those that matter to us, by its name."""
+    (effective,) = (line.split()[1] for line in STATUS.read_text().splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective, 16) >> _CAPABILITIES[name] & 1)
+
+
 def probe() -> tuple[Feature, ...]:
     """Ask for every feature, in the order in which one would mend them."""
     return tuple(Feature(name, *_ask(question), needed) for name, needed, question in _PROBES)
@@ -91,9 +96,7 @@ def _ask(question: Callable[[], Answer]) -> Answer:
 
 
 def _privileges() -> Answer:
-    status = Path("/proc/self/status").read_text()
-    effective = int(next(line for line in status.splitlines() if line.startswith("CapEff:")).split()[1], 16)
-    missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
+    missing = [name for name in _CAPABILITIES if not is_capable(name)]
     if missing:
         return "no", f"user id {os.geteuid()} without {', '.join(missing)}", "use sudo"
     return "yes", f"user id {os.geteuid()} with {', '.join(_CAPABILITIES)}", ""
@@ -156,10 +159,7 @@ def _lsm_programs() -> Answer:
         function = vmlinux.find("bpf_lsm_file_open", btf.Kind.FUNC)
     if function is None:
         return "no", "the kernel is built without CONFIG_BPF_LSM", _OTHER_KERNEL
-    opts = libbpf.ProgLoadOpts(sz=ctypes.sizeof(libbpf.ProgLoadOpts), attach_btf_id=function)
-    opts.expected_attach_type = bpf.AttachType.LSM_MAC
-    load = libbpf.library().bpf_prog_load
-    fd = load(_PROG_TYPE_LSM, b"probe", b"GPL", _RETURN_0, len(_RETURN_0) // 8, ctypes.byref(opts))
+    fd, _log = bpf.prog_load_lsm(_RETURN_0, "probe", bpf.AttachType.LSM_MAC, function)
     os.close(libbpf.check(fd, "load", "an LSM program that does nothing"))
     return "yes", "one was loaded", ""
 

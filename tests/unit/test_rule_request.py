@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from landlock_bpf import abi, errors, rule_program, rule_request
+from landlock_bpf import abi, errors, features, rule_program, rule_request
 from landlock_bpf.abi import Event, Kind
 from landlock_bpf.cli import layers
 from landlock_bpf.loader import NAMES
@@ -59,7 +59,7 @@ def test_too_many() -> None:
 
 def test_debugging_needs_a_capability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status = tmp_path / "status"
-    monkeypatch.setattr(rule_request, "STATUS", status)
+    monkeypatch.setattr(features, "STATUS", status)
     status.write_text("Name:\tx\nCapEff:\t0000000000200000\n")
     rule_request.check_abilities(request(Event.FS, ability=1))
     status.write_text("Name:\tx\nCapEff:\t000001ffffdfffff\n")
