@@ -50,14 +50,6 @@ class Member:
     bit_width: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Variable:
-    """A global variable's place in its section, in bytes."""
-
-    offset: int
-    size: int
-
-
 class Btf:
     """A loaded BTF: a context manager that frees it. One of a module keeps the vmlinux one that it stands on."""
 
@@ -166,13 +158,6 @@ class Btf:
         """Whether an integer type is signed."""
         (encoding,) = struct.unpack("I", self._trailing(type_id, 4))
         return bool(encoding >> 24 & 1)
-
-    def variables(self, section: str) -> dict[str, Variable]:
-        """The global variables of a section (`.rodata`, `.data`, `.bss`); none where it does not exist."""
-        type_id = self.find(section, Kind.DATASEC)
-        if type_id is None:
-            return {}
-        return {self.name(var): Variable(offset, size) for var, offset, size in self._records(type_id, "III")}
 
     def offset_of(self, aggregate: str, path: str) -> int | None:
         """Find the byte offset of a member (`root_key.objectid`), looking into anonymous ones; None where there is none.

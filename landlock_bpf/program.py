@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from collections.abc import Iterable, Iterator
-from ctypes import c_size_t
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ _LOG_BEGIN, _LOG_END = "-- BEGIN PROG LOAD LOG --", "-- END PROG LOAD LOG --"
 
 
 class Object:
-    """A BPF object: open it, set its variables, load it, take its maps and programs, close it. A context manager.
+    """A BPF object: open it, load it, take its maps and programs, close it. A context manager.
 
     Closing removes from the kernel all that is neither pinned nor held by a descriptor of somebody else.
     """
@@ -56,24 +54,6 @@ class Object:
             self._lib.bpf_object__close(self._handle)
             self._handle = None
 
-    def set_variable(self, name: str, value: maps.Data) -> None:
-        """Set a global variable (`const volatile` ones too) before load(); the value has exactly its size."""
-        for section in (".rodata", ".data", ".bss"):
-            variable = self._btf.variables(section).get(name)
-            if variable is not None:
-                break
-        else:
-            raise errors.NotFoundError(f"{self.name} has no global variable {name}")
-        signed = isinstance(value, int) and value < 0
-        data = value.to_bytes(variable.size, sys.byteorder, signed=signed) if isinstance(value, int) else bytes(value)
-        if len(data) != variable.size:
-            raise ValueError(f"{name} is {variable.size} bytes, not {len(data)}")
-        size = c_size_t()
-        found = self._lib.bpf_object__find_map_by_name(self._handle, section.encode())
-        start = self._lib.bpf_map__initial_value(found, ctypes.byref(size))
-        assert start and variable.offset + variable.size <= size.value, (name, size.value)
-        ctypes.memmove(start + variable.offset, data, len(data))
-
     def skip(self, names: Iterable[str]) -> None:
         """Leave programs out of load(): hooks that this kernel has not, or that nobody needs."""
         for name in names:
@@ -84,21 +64,17 @@ class Object:
         self._reused.add(name)
         libbpf.check(self._lib.bpf_map__reuse_fd(self._map(name), fd), "reuse the map", name)
 
-    def load(self, *, verbose: bool = False) -> str:
-        """Create the maps and load the programs; give back libbpf's words: with `verbose` the verifier's full logs.
+    def load(self) -> None:
+        """Create the maps and load the programs.
 
         Raises VerifierError where the verifier refuses a program (its full log is in the error), KernelError where
         the kernel refuses anything else, UnsupportedError where a map's sizes are not those of abi.py.
         """
         self._compare_sizes()
-        if verbose:
-            for handle in self._programs.values():
-                libbpf.check(self._lib.bpf_program__set_log_level(handle, 2), "ask for the log of", self.name)
         with libbpf.messages() as words:
             result = self._lib.bpf_object__load(self._handle)
         if result < 0:
             raise _refusal(-result, "load", self.name, words)
-        return "".join(message for _level, message in words)
 
     def map_names(self) -> tuple[str, ...]:
         """The names of all maps."""

@@ -15,8 +15,6 @@ enum small { SMALL_ONE = 1, SMALL_TWO = 2 };
 struct inner { int first; union { int left; u64 right; }; };
 struct outer { char head; struct { int before; struct inner deep; }; const u64 last; int low : 3, high : 5; };
 enum small *small; struct outer *outer;
-int __attribute__((section(".data"))) first_variable = 1;
-u64 __attribute__((section(".data"))) second_variable = 2;
 """
 
 
@@ -52,12 +50,6 @@ def test_bit_fields(compiled: btf.Btf) -> None:
     assert outer is not None
     low, high = compiled.members(outer)[-2:]
     assert (low.bit_offset, low.bit_width, high.bit_offset, high.bit_width) == (320, 3, 323, 5)
-
-
-def test_variables(compiled: btf.Btf) -> None:
-    variables = compiled.variables(".data")
-    assert {name: variable.size for name, variable in variables.items()} == {"first_variable": 4, "second_variable": 8}
-    assert compiled.variables(".rodata") == {}
 
 
 def test_types_are_all_named_and_numbered(compiled: btf.Btf) -> None:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the loader does before it asks the kernel: opening objects, setting variables, telling refusals apart."""
+"""What the loader does before it asks the kernel: opening objects, telling refusals apart."""
 
 from __future__ import annotations
 
 import errno
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,18 +40,6 @@ def test_names(opened: program.Object) -> None:
     assert opened.program_names() == ("count",)
     assert set(opened.map_names()) == {"table", "small.rodata", "small.data"}
     assert opened.section("count") == "syscall"
-
-
-def test_variables_have_exact_sizes(opened: program.Object) -> None:
-    opened.set_variable("setting", 0xFFFFFFFF)
-    opened.set_variable("setting", (7).to_bytes(4, sys.byteorder))
-    opened.set_variable("counter", bytes(8))
-    with pytest.raises(ValueError, match="4 bytes"):
-        opened.set_variable("setting", bytes(8))
-    with pytest.raises(OverflowError):
-        opened.set_variable("setting", 1 << 32)
-    with pytest.raises(errors.NotFoundError, match="no global variable other"):
-        opened.set_variable("other", 1)
 
 
 def test_what_is_not_there(opened: program.Object) -> None:
