@@ -9,6 +9,7 @@ from landlock_bpf.bench import workload
 
 ROUNDS = 100_000
 TOLERANCE = 0.02
+INSTRUCTIONS = "instructions"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +22,11 @@ class Clock:
 
     @property
     def counts_instructions(self) -> bool:
-        return self.unit == "instructions"
+        return self.unit == INSTRUCTIONS
 
 
 def read_clock(loop: workload.Workload) -> Clock:
     """Tell the unit by measurement, not by what was asked of QEMU: both loops must take one nanosecond an instruction."""
     short, long = loop.time_chains(ROUNDS)
     exact = all(abs(value - 1) < TOLERANCE for value in (short, long))
-    return Clock("instructions" if exact else "ns", short, long)
+    return Clock(INSTRUCTIONS if exact else "ns", short, long)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What rules and domains take of memory: by the kernel's own accounting of maps, and by what is less to be had."""
+"""What rules and domains take of memory, by the kernel's own accounting; of records, by their size."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from landlock_bpf import controller
 
 RULES, DOMAINS = cases.Case(rules=10_000), cases.Bystander(999, one_hook=False)
-MAPS, RECORDS, AVAILABLE, ACCOUNTED = "maps", "records", "available", "accounted"
+MAPS, RECORDS, ACCOUNTED = "maps", "records", "accounted"
 HOW = {
     MAPS: "memlock in fdinfo of the engine's maps, those of no domain subtracted",
     RECORDS: "size of the records under /run",
-    AVAILABLE: "what is less in MemAvailable of /proc/meminfo",
     ACCOUNTED: "what the kernel charges to the control group of the process (memory.stat, kernel)",
 }
 
@@ -40,13 +39,11 @@ class Amount:
 class _State:
     maps: int
     records: int
-    available: int
 
     def per(self, before: _State, count: int, what: str) -> Iterator[Amount]:
         """Give what one of so many takes, by the state before them."""
         for how in (MAPS, RECORDS):
             yield Amount(what, mechanisms.ENGINE, how, (getattr(self, how) - getattr(before, how)) / count)
-        yield Amount(what, mechanisms.ENGINE, AVAILABLE, (before.available - self.available) / count)
 
 
 def measure(bench: rig.Rig, live: controller.Controller) -> Iterator[Amount]:
@@ -117,10 +114,8 @@ def _kernel_memory(group: Path) -> int:
 
 
 def _state() -> _State:
-    meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    available = int(meminfo["MemAvailable"].split()[0]) * 1024
     records = sum(path.stat().st_blocks * 512 for path in record.RULESETS.rglob("*"))
-    return _State(sum(map(_memlock, (engine.PINS / "maps").iterdir())), records, available)
+    return _State(sum(map(_memlock, (engine.PINS / "maps").iterdir())), records)
 
 
 def _memlock(pin: Path) -> int:

@@ -83,5 +83,7 @@ OPERATIONS = (
 )  # fmt: skip
 # What opens nothing and asks nothing: a policy must cost nothing there.
 FREE = ("read", "write")
+# What a start takes wavers by more than a policy adds.
+WAVERING = ("exec",)
 # The files that they are done to.
 PAGES = tuple(each.name for each in OPERATIONS if each.on == ON_FILE)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from landlock_bpf import terminal
-from landlock_bpf.bench import cases, memory, tree
+from landlock_bpf.bench import cases, clock, memory, tree
 from landlock_bpf.bench.document import Document
 from landlock_bpf.bench.mechanisms import ENGINE, SYSCALLS, UNRESTRICTED
 
@@ -56,6 +56,14 @@ def missing(told: Document) -> list[str]:
 def failures(told: Document) -> list[str]:
     """Say of which mechanisms figures are missing that there should be, and why."""
     return [f"{each['title']}, in part: {' '.join(why.split())}" for each in told["mechanisms"] for why in each["failed"]]
+
+
+def missed(told: Document) -> list[str]:
+    """Say which targets are missed, where that can be told: where instructions are counted, and figures repeat."""
+    if told["unit"] != clock.INSTRUCTIONS:
+        return []
+    marks = (each for each in told["targets"] if each["met"] is False and each["firm"])
+    return [f"{each['what']}: {each['value']:,.4g}, to be <= {each['limit']:,g}" for each in marks]
 
 
 def _operations(told: Document) -> Table:
@@ -129,6 +137,7 @@ def _memory(told: Document) -> Table:
     lines = [
         (row["what"], "ours" if row["mechanism"] == ENGINE else "system calls", memory.HOW[row["how"]], figure(row["bytes"]))
         for row in told["memory"]
+        if row["how"] in memory.HOW  # others were found to say nothing
     ]
     return Table("Memory", ("of one", "mechanism", "how", "bytes"), tuple(lines), ("of one", "mechanism", "how"))
 

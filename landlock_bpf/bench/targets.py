@@ -14,11 +14,12 @@ NOTHING = 0.002
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """A target beside what was measured."""
+    """A target beside what was measured; not `firm` where figures waver by more than is measured."""
 
     what: str
     limit: float
     value: float | None
+    firm: bool = True
 
     @property
     def met(self) -> bool | None:
@@ -53,7 +54,8 @@ def _operations(found: results.Figures) -> Iterator[Mark]:
     for operation in operations.OPERATIONS:
         line = found.line(operation.name)
         if operation.compared:
-            yield Mark(f"{operation.name}, ratio", 1.0, line.ratio if line else None)
+            firm = operation.name not in operations.WAVERING
+            yield Mark(f"{operation.name}, ratio", 1.0, line.ratio if line else None, firm)
         elif operation.name in operations.FREE:
             share = results.divide(line.added(mechanisms.ENGINE), line.median(mechanisms.UNRESTRICTED)) if line else None
             yield Mark(f"{operation.name}, added / unrestricted", NOTHING, share)

@@ -11,7 +11,7 @@ from pathlib import Path
 import kernels
 import pytest
 
-from landlock_bpf import abi, errors
+from landlock_bpf import abi, cli, errors
 from landlock_bpf.bench import (
     cases,
     changes,
@@ -87,6 +87,25 @@ def test_target_of_an_operation(engine: float, met: bool) -> None:
 def test_target_of_what_must_cost_nothing(engine: float, met: bool) -> None:
     found = figures(lines=(line("read", 2000, syscalls=0, engine=engine),))
     assert mark(found, "read, added / unrestricted").met is met
+
+
+@pytest.mark.parametrize(
+    "name, unit, engine, missed",
+    [
+        ("rename", INSTRUCTIONS, 2010, ["rename, ratio: 1.005, to be <= 1"]),
+        ("rename", INSTRUCTIONS, 2000, []),
+        ("rename", NANOSECONDS, 2010, []),
+        ("exec", INSTRUCTIONS, 2010, []),
+    ],
+)
+def test_exit_status_tells_of_a_target(
+    name: str, unit: clock.Clock, engine: float, missed: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it can be told: wall time wavers, and so does what a start takes."""
+    found = figures(lines=(line(name, 7000, syscalls=2000, engine=engine),))
+    file = written(tmp_path / "figures.json", document.document(unit, found))
+    assert cli.main(["bench", "--load", str(file)]) == int(bool(missed))
+    assert capsys.readouterr().err.splitlines() == [f"landlock-bpf: target missed: {each}" for each in missed]
 
 
 def test_target_that_was_not_measured_is_not_met() -> None:
