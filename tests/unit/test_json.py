@@ -10,13 +10,18 @@ import json
 import re
 import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import test_bench
 import test_documents
+import test_lab
 
 from landlock_bpf import cli, controller, events, explanation, features, inventory, policy, policy_difference
+from landlock_bpf.bench import document
 from landlock_bpf.cli import output
+from landlock_bpf.lab import report
 
 TEXT = (Path(__file__).parents[2] / "docs" / "JSON.md").read_text()
 SECTIONS = dict(re.findall(r"^##+ ([^\n]+)\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S))
@@ -45,6 +50,13 @@ TOLD: dict[type, str] = {
     explanation.Rule: "rule",
     policy_difference.Change: "change",
 }
+# Documents, which are made of no dataclass: what each command writes.
+DOCUMENTS = {
+    "bench": lambda: document.document(test_bench.INSTRUCTIONS, test_bench.FOUND),
+    "lab": lambda: report.document(test_lab.experiment()),
+}
+# What has a key for each mechanism, and what the key is called then.
+NAMED = {"samples": "MECHANISM", "added": "MECHANISM", "ratios": "MECHANISM", "cells": "GUARD"}
 SCALARS = {str: "string", Path: "string", int: "number", float: "number", bool: "true or false", types.NoneType: "null"}
 
 
@@ -85,7 +97,33 @@ def test_keys_and_types(kind: type) -> None:
 def test_each_type_is_told() -> None:
     """A value in a value has a section, and no section is of anything else."""
     inner = {match for kind in TOLD for _, told in fields(kind) for match in re.findall(r"\[([^\]]+)\]", told)}
-    assert inner | set(PRINTED) == set(TOLD.values()) == set(SECTIONS) - {"What holds for all", "The last lines of events"}
+    others = {"What holds for all", "The last lines of events", *DOCUMENTS}
+    assert inner | set(PRINTED) == set(TOLD.values()) == set(SECTIONS) - others
+
+
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Give what is in a document: where, and its type; of an empty array, the beginning of it."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            name = NAMED.get(path.rpartition(".")[2], key)
+            yield from leaves(part, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        for each in value:
+            yield from leaves(each, f"{path}[]")
+    elif isinstance(value, list):
+        yield from ((path, f"array of {SCALARS[type(each)]}") for each in value or ())
+        yield path, "array of "
+    else:
+        yield path, SCALARS[type(value)]
+
+
+@pytest.mark.parametrize("command", DOCUMENTS)
+def test_a_document(command: str) -> None:
+    table = test_documents.table(SECTIONS[command], "key", "type", "what it says")
+    rows = {key.strip("`"): kind for key, kind, _ in table}
+    found = list(leaves(json.loads(json.dumps(DOCUMENTS[command]()))))
+    assert {path for path, _ in found} == set(rows)
+    assert [(path, kind) for path, kind in found if kind not in rows[path]] == []
 
 
 def test_reasons() -> None:
