@@ -23,6 +23,9 @@ import kernels
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INIT = CHECKOUT / "vm" / "guest-init"
+PYTHON = CHECKOUT / ".venv" / "bin" / "python"
+PREPARED = Path("/var/cache/landlock-bpf")  # where root, as which a guest's commands run, keeps what was compiled
+FAILED = 125  # as env(1) and timeout(1) have it for their own failures
 PATH = f"{CHECKOUT}/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Seconds from power on to the command's start; 8 is usual, a busy host may take a few times as long.
 BOOT_DEADLINE = 180

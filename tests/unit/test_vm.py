@@ -57,6 +57,13 @@ def test_table_of_kernels() -> None:
     assert kernels.row(rows[0].series) == rows[0]
 
 
+@pytest.mark.parametrize("script", ["setup", "demo"])
+def test_a_kernel_that_is_not_in_the_table(script: str) -> None:
+    done = subprocess.run([kernels.TABLE.with_name(script), "--kernel", "9.9"], check=False, capture_output=True, text=True)
+    there = ", ".join(row.series for row in kernels.rows())
+    assert (done.returncode, done.stderr) == (2, f"vm/setup: no kernel 9.9 in vm/kernels.toml; there are {there}\n")
+
+
 @pytest.mark.parametrize("script", ["setup", "demo", "demo-guest", "guest-init", "initramfs-init"])
 def test_shell_scripts_parse(script: str) -> None:
     shell = "bash" if script == "demo-guest" else "sh"
