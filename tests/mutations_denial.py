@@ -178,6 +178,7 @@ ROWS = (
         "asked = 0;",
         "test_actions.py::test_denied_by_rule[read_file]",
         "test_bypass.py::test_tricks",
+        "test_bypass.py::test_clones",
     ),
     mutation.of_engine(
         "open-write",
@@ -185,7 +186,29 @@ ROWS = (
         "asked |= MASK(ACTION_WRITE_FILE);",
         "asked |= 0;",
         "test_bypass.py::test_writing_needs_the_right_to_open",
+        "test_bypass.py::test_clones",
         "test_rare_calls.py::test_files_that_the_kernel_writes",
+    ),
+    mutation.of_engine(
+        "truncate",
+        "path.h",
+        "MASK(ACTION_TRUNCATE), HOOK_PATH_TRUNCATE,",
+        "0, HOOK_PATH_TRUNCATE,",
+        "test_actions.py::test_denied_by_rule[truncate]",
+    ),
+    mutation.of_engine(
+        "map-code",
+        "file.h",
+        "return ask_file(file, MASK(ACTION_MAP_EXEC), HOOK_MMAP_FILE);",
+        "return 0;",
+        "test_bypass.py::test_code_from_before",
+    ),
+    mutation.of_engine(
+        "protect-code",
+        "file.h",
+        "return ask_file(file, MASK(ACTION_MAP_EXEC), HOOK_FILE_MPROTECT);",
+        "return 0;",
+        "test_bypass.py::test_code_from_before",
     ),
     mutation.of_engine(
         "backing",

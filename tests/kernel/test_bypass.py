@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import fcntl
+import mmap
 import os
 import stat
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +21,7 @@ import rule
 import trick
 from member import Member
 
-from landlock_bpf import action_table
+from landlock_bpf import action_table, ioctl_commands
 from landlock_bpf.abi import Action
 from landlock_bpf.compare import calls
 
@@ -189,6 +193,78 @@ def test_writing_needs_the_right_to_open(top: Path, inside: Member, attach: rule
     for way in WRITES:
         assert inside.errno(write_by, way, top / "secret/file") in (errno.EBADF, errno.EINVAL), way
     assert (top / "secret/file").read_text() == "text"
+
+
+BLOCK = 4096
+
+
+def clone(command: str, source: Path, target: Path, reading: int = os.O_RDONLY, writing: int = os.O_WRONLY) -> None:
+    """Have a file share what is in another one."""
+    given = os.open(source, reading)
+    try:
+        taken = os.open(target, writing)
+        try:
+            whole = struct.pack("=qQQQ", given, 0, 0, 0)
+            fcntl.ioctl(taken, *ioctl_commands.COMMANDS[command], whole if command == "FICLONERANGE" else given)
+        finally:
+            os.close(taken)
+    finally:
+        os.close(given)
+
+
+def test_clones(tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """A clone takes the right to read the one file and to write the other, at open."""
+    with filesystem.image("btrfs", tree) as place:
+        unread, unwritten, other, copy = (place / name for name in ("unread", "unwritten", "other", "copy"))
+        commands = ("FICLONE", "FICLONERANGE")
+
+        def fill() -> None:
+            for path in (unread, unwritten, other, copy):
+                path.write_text(path.name.ljust(BLOCK))
+
+        for command in commands:
+            fill()
+            assert inside.errno(clone, command, unread, copy) == 0
+            assert inside.errno(clone, command, other, unwritten) == 0
+            assert (copy.read_text().strip(), unwritten.read_text().strip()) == ("unread", "other")
+        fill()
+        denied = rule.deny(unread, Action.READ_FILE), rule.deny(unwritten, Action.WRITE_FILE)
+        attach(rule.make(Action.READ_FILE | Action.WRITE_FILE, *denied, default="allow"))
+        for command in commands:
+            assert inside.errno(clone, command, unread, copy) == errno.EACCES
+            assert inside.errno(clone, command, other, unwritten) == errno.EACCES
+            assert inside.errno(clone, command, unread, copy, os.O_WRONLY) == errno.EBADF
+            assert inside.errno(clone, command, other, unwritten, os.O_RDONLY, os.O_RDONLY) == errno.EBADF
+            assert (copy.read_text().strip(), unwritten.read_text().strip()) == ("copy", "unwritten")
+        for command in commands:
+            assert inside.errno(clone, command, other, copy) == 0
+
+
+def hold_mapping(path: Path) -> None:
+    hold(path)
+    _held["mapping"] = calls.map_file(_held["file"], mmap.PROT_READ)
+
+
+def map_as_code() -> None:
+    calls.map_file(_held["file"], mmap.PROT_READ | mmap.PROT_EXEC)
+
+
+def protect_as_code() -> None:
+    for protection in (mmap.PROT_READ | mmap.PROT_EXEC, mmap.PROT_READ):
+        calls.check(calls.libc.mprotect(ctypes.c_void_p(_held["mapping"]), ctypes.c_size_t(mmap.PAGESIZE), protection))
+
+
+AS_CODE = (map_as_code, protect_as_code)
+
+
+def test_code_from_before(top: Path, inside: Member, attach: rule.Attach) -> None:
+    """What was opened and mapped before is made code no more."""
+    inside.ask(hold_mapping, top / "secret/file")
+    assert [inside.errno(act) for act in AS_CODE] == [0, 0]
+    attach(rule.make(Action.MAP_EXEC, rule.deny(top / "secret", Action.MAP_EXEC), default="allow"))
+    assert [inside.errno(act) for act in AS_CODE] == [errno.EACCES] * 2
+    inside.ask(hold_mapping, top / "open/script")
+    assert [inside.errno(act) for act in AS_CODE] == [0, 0]
 
 
 def test_names(tree: Path, inside: Member, attach: rule.Attach) -> None:

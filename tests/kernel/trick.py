@@ -138,6 +138,21 @@ def in_a_program(top: Path) -> None:
         raise OSError(errno.EACCES if b"Permission denied" in done.stderr else -1, done.stderr.decode())
 
 
+def _copy_by_setuid_program(top: Path, source: Path | str, target: Path | str) -> None:
+    words = [top / "open/setuid", f"if={source}", f"of={target}", "conv=notrunc"]
+    done = subprocess.run(words, capture_output=True, user=65534, check=False)
+    if done.returncode:
+        raise OSError(errno.EACCES if b"Permission denied" in done.stderr else -1, done.stderr.decode())
+
+
+def read_by_setuid_program(top: Path) -> None:
+    _copy_by_setuid_program(top, top / "secret/inner/private", "/dev/null")
+
+
+def write_by_setuid_program(top: Path) -> None:
+    _copy_by_setuid_program(top, top / "open/script", top / "secret/inner/other")
+
+
 # What each gives under the policy; EXDEV is what rename and link give where rights would be gained.
 TRICKS: tuple[tuple[Callable[[Path], None], int], ...] = (
     (link_by_descriptor, errno.EXDEV),
@@ -155,6 +170,8 @@ TRICKS: tuple[tuple[Callable[[Path], None], int], ...] = (
     (in_a_thread, errno.EACCES),
     (in_a_child, errno.EACCES),
     (in_a_program, errno.EACCES),
+    (read_by_setuid_program, errno.EACCES),
+    (write_by_setuid_program, errno.EACCES),
 )
 
 
@@ -169,12 +186,15 @@ def populate(top: Path) -> Path:
     for name in ("file", "inner/file", "inner/other", "inner/victim"):
         (top / "secret" / name).write_text("text")
         (top / "secret" / name).chmod(0o644)
+    (top / "secret/inner/private").touch(0o600)
     for name in ("secret/inner", "open"):
         shutil.copy(operation.STATIC_PROGRAM, top / name / "busybox")
     for name in ("file", "inner/file"):
         os.setxattr(top / "secret" / name, "user.here", b"1")
     (top / "open/script").write_text(f"#!{top}/secret/inner/busybox true\n")
     (top / "open/script").chmod(0o755)
+    shutil.copy("/bin/dd", top / "open/setuid")
+    (top / "open/setuid").chmod(0o4755)
     return top
 
 
