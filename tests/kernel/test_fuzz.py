@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import errno
 import itertools
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -39,8 +40,8 @@ def seed(pytestconfig: pytest.Config) -> int:
 
 @pytest.fixture
 def count(pytestconfig: pytest.Config) -> int:
-    """How many cases to play; a third of them with denials."""
-    return max(3, int(pytestconfig.getoption("--fuzz-operations")) // LENGTH)
+    """How many cases to play, of as many operations as asked for or a few more; a third of them with denials."""
+    return max(3, math.ceil(int(pytestconfig.getoption("--fuzz-operations")) / LENGTH))
 
 
 @pytest.fixture(autouse=True)
