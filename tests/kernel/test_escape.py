@@ -129,7 +129,7 @@ def test_pins(row: Row, pins: Path, bound: Member, outside: Member, reported: Ca
 
 
 @pytest.mark.parametrize("place", [str(way.BPFFS), "/sys/fs/cgroup"])
-def test_mounts_by_which_the_engine_is_found(place: str, cgroup: Path, attach: rule.Attach, outside: Member) -> None:
+def test_mounts_by_which_the_engine_is_found(place: str, cgroup: Path, attach: rule.Attach) -> None:
     """Not even a policy that allows mounts lets them be covered or taken away."""
     attach(rule.make(Action.MOUNT, rule.allow("/", Action.MOUNT)))
     for run in (way.mount_over, way.remount, way.unmount):
@@ -197,9 +197,7 @@ def test_where_no_policy_is_enforced(inside: Member, attach: rule.Attach, report
     assert ("kernel_load_data", "domain") in reported()
 
 
-def test_descriptors_that_are_received(
-    bound: Member, outside: Member, reported: Callable[[], set[tuple[str, str]]], cgroup: Path, attach: rule.Attach
-) -> None:
+def test_descriptors_that_are_received(bound: Member, reported: Callable[[], set[tuple[str, str]]], cgroup: Path) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     vital = Path("/proc/sys/kernel/core_pattern"), FOREIGN / "cgroup.procs"
     for path, arrives in (*((path, False) for path in vital), (Path("/dev/null"), True)):

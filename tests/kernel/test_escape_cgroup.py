@@ -76,7 +76,7 @@ def test_clone_into_cgroup(home_domain: str, home: Path, elsewhere: Path) -> Non
         assert member.errno(way.clone_into, elsewhere) == errno.EPERM
 
 
-def test_inner_domain(home_domain: str, home: Path, secret: Path, attach: rule.Attach, tree: Path) -> None:
+def test_inner_domain(home_domain: str, home: Path, attach: rule.Attach, tree: Path) -> None:
     inner = home / "inner"
     inner.mkdir()
     attach(rule.make(Action.WRITE_FILE, rule.deny(tree, Action.WRITE_FILE), default="allow"), cgroup=inner)

@@ -147,7 +147,7 @@ def in_program(path: Path) -> None:
         raise OSError(errno.EACCES, "it could not")
 
 
-def test_children_and_threads_from_before(inherited: int, home_domain: str, secret: Path, home: Path, elsewhere: Path) -> None:
+def test_children_and_threads_from_before(inherited: int, home_domain: str, secret: Path, home: Path) -> None:
     """Whoever else he moves is held as well."""
     with Member(home) as member:
         assert member.errno(move_child, inherited, secret) == errno.EACCES
@@ -258,7 +258,7 @@ def race(descriptor: int, path: Path) -> tuple[int, int]:
     return sum(counts), counts[1]
 
 
-def test_return(inherited: int, secret: Path, home: Path, elsewhere: Path, attach: rule.Attach) -> None:
+def test_return(inherited: int, secret: Path, home: Path, attach: rule.Attach) -> None:
     """Held, he may come back; then he is in the domain as before."""
     with Member(home) as member:
         name = attach(rule.unreadable(secret), cgroup=home)
@@ -270,7 +270,7 @@ def test_return(inherited: int, secret: Path, home: Path, elsewhere: Path, attac
 
 
 def test_leaves_one_domain_after_another(
-    inherited: int, secret: Path, tree: Path, home: Path, elsewhere: Path, attach: rule.Attach, live: controller.Controller
+    inherited: int, secret: Path, home: Path, elsewhere: Path, attach: rule.Attach, live: controller.Controller
 ) -> None:
     """He is held in the one that he left last, once the other has ended."""
     beyond = os.open(elsewhere.parent / "cgroup.procs", os.O_WRONLY)
@@ -307,7 +307,7 @@ def test_domain_ends(inherited: int, secret: Path, home: Path, attach: rule.Atta
 
 
 def test_inner_domain_ends(
-    inherited: int, home_domain: str, secret: Path, home: Path, tree: Path, attach: rule.Attach, live: controller.Controller
+    inherited: int, home_domain: str, secret: Path, home: Path, attach: rule.Attach, live: controller.Controller
 ) -> None:
     """Who left two domains at once is in the outer one when the inner one ends."""
     inner = home / "inner"

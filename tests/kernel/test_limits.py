@@ -67,7 +67,7 @@ def test_domains(tree: Path, cgroup: Path, attach: rule.Attach, live: controller
                 assert inside.errno(operation.touch, tree / "secret", os.O_RDONLY) == expected
 
 
-def test_rules_of_all_policies_count(tree: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller) -> None:
+def test_rules_of_all_policies_count(tree: Path, attach: rule.Attach, live: controller.Controller) -> None:
     half = int(abi.Limit.RULES) // 2
     (tree / "file").write_text("")
     rules = (rule.allow(tree / "file", READ),) * half
@@ -233,7 +233,7 @@ def test_directories_on_the_filesystems_own_way(tree: Path, cgroup: Path, attach
         assert {(denial.hook, denial.reason) for denial in events.read(follow=False)} == {("file_open", "disconnected")}
 
 
-def test_name(tree: Path, attach: rule.Attach, cgroup: Path, live: controller.Controller) -> None:
+def test_name(cgroup: Path, live: controller.Controller) -> None:
     policies = [rule.make(READ, default="allow")]
     live.attach("n" * 63, policies, cgroup)
     live.detach("n" * 63)

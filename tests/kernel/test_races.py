@@ -113,7 +113,7 @@ def rename(folder: Path, stop: Path) -> int:
     return count
 
 
-def test_moves_of_files_disturb_nobody(preempted: None, tree: Path, cgroup: Path, inside: Member, attach: rule.Attach) -> None:
+def test_moves_of_files_disturb_nobody(preempted: None, tree: Path, inside: Member, attach: rule.Attach) -> None:
     """The longest walk is made in peace, however many files are renamed meanwhile."""
     bottom = tree.joinpath("open", *["d"] * DEPTH)
     bottom.mkdir(parents=True)

@@ -255,9 +255,7 @@ def test_one_rule_more_and_one_less(
     assert [each.path for each in live.show(name).policies[0].rules] == [str(file)]
 
 
-def test_rules_of_other_kinds(
-    file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller, inside: Member
-) -> None:
+def test_rules_of_other_kinds(file: Path, attach: rule.Attach, live: controller.Controller, inside: Member) -> None:
     """A permission under a denial of all, an action that was not handled, a path that is not there yet."""
     read, later = Action.READ_FILE, file.with_name("later")
     name = attach(rule.make(read))

@@ -232,7 +232,7 @@ def test_no_moment_without_rules(file: Path, tree: Path, cgroup: Path, inside: M
 
 
 def test_links_are_asked_alike_after_a_rule_was_added(
-    file: Path, cgroup: Path, attach: rule.Attach, live: controller.Controller, inside: Member
+    file: Path, attach: rule.Attach, live: controller.Controller, inside: Member
 ) -> None:
     """Rule programs without views are asked whether the file may be read, also once a policy beside them was amended."""
     new, read = file.with_name("new"), Action.READ_FILE

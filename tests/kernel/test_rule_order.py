@@ -24,7 +24,7 @@ FIRST = rule.PROGRAMS / "both.c"
 
 
 @pytest.fixture
-def denial(cgroup: Path) -> Iterator[Callable[[], events.Denial]]:
+def denial() -> Iterator[Callable[[], events.Denial]]:
     """Give the one denial since the last call."""
     list(events.read(follow=False))  # a buffer that another test has left full takes no more
     found = engine.find()

@@ -68,7 +68,7 @@ def test_own_failures(tree: Path, listed: Listed) -> None:
     assert not listed()
 
 
-def test_denied_from_the_first_instruction(secret: Path, listed: Listed) -> None:
+def test_denied_from_the_first_instruction(secret: Path) -> None:
     """The program itself is denied, and so is what it opens first; beside, all is as usual."""
     assert run("run", "--deny", f"{secret}:read_file", "--", "cat", secret / "file")[:2] == (1, "")
     assert run("run", "--deny", f"{secret}:write_file", "--", "cat", secret / "file")[:2] == (0, "hidden\n")
@@ -281,7 +281,7 @@ def test_mistakes_of_a_policy_are_told_at_once(tree: Path, cgroup: Path, listed:
     assert not listed()
 
 
-def test_only_root_may(tree: Path) -> None:
+def test_only_root_may() -> None:
     def become() -> None:
         os.setgroups([])
         os.setresgid(1000, 1000, 1000)

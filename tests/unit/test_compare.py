@@ -253,7 +253,7 @@ def test_attempts(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[
     assert attempt(refuse) == (errno.EACCES, None)
 
 
-def test_what_an_attempt_started_ends_with_it(tmp_path: Path) -> None:
+def test_what_an_attempt_started_ends_with_it() -> None:
     report, write = os.pipe()
 
     def start(_folder: Path, _scene: scene.Scene) -> None:

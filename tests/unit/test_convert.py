@@ -159,7 +159,7 @@ def test_what_files_do_not_have_is_left_out(convert, tmp_path: Path) -> None:
     assert convert(text, "--to", "landrun")[:2] == (0, f"--unrestricted-network\n--rw {directory}\n--rw {file}\n")
 
 
-def test_a_path_that_is_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_is_no_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"LL_FS_RO": "/\udcff", "LL_FS_RW": ""})
     assert cli.main(["convert", "env:", "--to", "toml"]) == 1
     assert "is not UTF-8 text" in capsys.readouterr().err

@@ -56,7 +56,7 @@ def test_who_forks_while_tasks_are_listed_may_be_held(slot: int, live: engine.En
     assert domain.holds(live, 9)
 
 
-def test_free_indices_begin_at_one_and_end_at_the_limit(live: engine.Engine) -> None:
+def test_free_indices_begin_at_one_and_end_at_the_limit() -> None:
     assert domain.free_ruleset([0]) == 1
     assert domain.free_ruleset([1, 2, 4]) == 3
     used = [domain.Slot(index, 1, abi.Kind.CGROUP, "x", 1) for index in range(1, abi.Limit.DOMAINS + 1)]
