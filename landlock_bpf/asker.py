@@ -75,7 +75,10 @@ class Asker:
                 self._rules.setdefault(entry.object, []).append((number, entry))
 
     def answer(self, word: str, path: str, path2: str = "") -> explanation.Answer:
-        """Answer for an action by its name, IOCTL and a command, or a move; OSError where a path cannot be looked at."""
+        """Answer for an action by its name, IOCTL and a command, or a move.
+
+        ValueError for what is none of these, OSError where a path cannot be looked at.
+        """
         self._paths.clear()
         self._unasked.clear()
         missing, questions = False, tuple(self._questions(word, path, path2))
@@ -91,7 +94,9 @@ class Asker:
         elif word.startswith(IOCTL):
             yield from self._commands(ioctl_commands.numbers(word[len(IOCTL) :]), path)
         else:
-            action = Action[word.upper()]
+            action = Action.__members__.get(word.upper())
+            if action is None:
+                raise ValueError(f"{word!r} is no action; docs/ACTIONS.md names all")
             yield from self._ask(action, path)
             if action == Action.REFER and path2:
                 yield from self._ask(action, path2)

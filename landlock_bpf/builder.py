@@ -61,11 +61,13 @@ class Ruleset:
         """Add a rule on what a descriptor (O_PATH is enough) is open on, and on all beneath if that is a directory.
 
         `names` ("*.pem") and `commands` ("TIOCSTI", 0x5401) are as in policy files: what is denied is what has such a name
-        beneath it, and of ioctl(2) it is about these commands alone. ValueError for bits that are no action, and once it is
-        closed; TypeError for a name or command alone, which would be taken for its letters.
+        beneath it, and of ioctl(2) it is about these commands alone. ValueError for bits that are no action or for no action
+        at all, and once it is closed; TypeError for a name or command alone, which would be taken for its letters.
         """
         self._require_open()
         said = _actions("allowed", allowed), _actions("denied", denied)
+        if not any(said):
+            raise ValueError("a rule without an action says nothing; give allowed= or denied=")
         words = _each("names", names), _each("commands", commands)
         self._rules.append(_Rule(os.dup(fd), *said, *words))
         return self

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from landlock_bpf import abi, descriptors, errors, events, inventory, marking, policy, rule_request
 
 if TYPE_CHECKING:
-    from landlock_bpf import controller
+    from landlock_bpf import controller, explanation
 
 
 class Domain:
@@ -79,6 +79,17 @@ class Domain:
         new process domain with the same layers, which later changes of this one do not reach.
         """
         return self._control.confine_alike(self.name, pidfd, thread=thread)
+
+    def why(self, action: str, path: str, path2: str = "") -> explanation.Answer:
+        """Say whether an access would be allowed, by which rules of which layers, and the walk that led there.
+
+        `action` is named as in policy files, or is "rename" or "link", with a second path, or "ioctl:" and a command.
+        ValueError for what is none of these, OSError where a path cannot be looked at.
+        """
+        from landlock_bpf import asker
+
+        with asker.of_domain(self.name) as asked:
+            return asked.answer(action, path, path2)
 
     def denials(self, *, follow: bool = False) -> Iterator[events.Denial]:
         """Give denials of this domain that nobody has read yet; with `follow`, all to come. Those of others are dropped."""

@@ -134,14 +134,14 @@ class UnfitError(errors.PolicyError):
         self.rest = Policy(Path(source).stem, handled, "deny", kept, source) if kept else None
 
 
-def load(path: Path, environ: Mapping[str, str]) -> tuple[Policy, ...]:
-    """Read a policy in any of the forms of policy_forms.py, the one named env: from `environ`.
+def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> tuple[Policy, ...]:
+    """Read a policy in any of the forms of policy_forms.py, the one named env: from `environ`, or else ours.
 
     Raises PolicyError with every problem of the file (a syntax error hides the others), UnfitError where rules could be read.
     """
     from landlock_bpf import policy_forms  # its readers make policies
 
-    return (policy_forms.load(path, environ),)
+    return (policy_forms.load(Path(path), os.environ if environ is None else environ),)
 
 
 def from_source(source: policy_source.Source, environ: Mapping[str, str]) -> Policy:

@@ -69,7 +69,7 @@ def _check(path: Path) -> list[errors.Problem]:
     problems: list[errors.Problem] = []
     found: policy.Policy | None
     try:
-        (found,) = policy.load(path, os.environ)
+        (found,) = policy.load(path)
     except errors.PolicyError as error:
         problems += error.problems
         found = error.rest if isinstance(error, policy.UnfitError) else None

@@ -102,7 +102,7 @@ def load(paths: Iterable[Path]) -> tuple[policy.Policy, ...]:
     problems: list[errors.Problem] = []
     for path in paths:
         try:
-            layers += policy.load(path, os.environ)
+            layers += policy.load(path)
         except errors.PolicyError as error:
             problems += error.problems
     if problems:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 from landlock_bpf import compiler, policy
@@ -20,7 +19,7 @@ def load(path: Path, root: Path) -> tuple[policy.Policy, ...]:
     """Read a policy in which ${PWD} is the scene's root."""
     full = path.absolute()
     with contextlib.chdir(root):
-        return policy.load(full, os.environ)
+        return policy.load(full)
 
 
 def name_of(path: Path) -> str:

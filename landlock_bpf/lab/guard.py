@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,7 +62,7 @@ def _attached(folder: Path, group: Path) -> Iterator[None]:
     from landlock_bpf import controller  # not where the engine cannot be loaded
 
     with contextlib.chdir(folder):
-        policies = policy.load(policy_file(), os.environ)
+        policies = policy.load(policy_file())
     with controller.Controller.open() as live, live.attach(group.name, policies, group):
         yield
 

@@ -129,6 +129,9 @@ def test_a_domain_and_what_is_done_with_it(
 
     with live.attach("made", [deny[a]], cgroup) as domain, Member() as outside:
         assert seen(inside) == [errno.EACCES, 0, 0]
+        assert [domain.why("read_file", str(path)).allowed for path in (a, b)] == [False, True]
+        with pytest.raises(ValueError, match="'reed' is no action"):
+            domain.why("reed", str(a))
         domain.update([deny[b]]).add_rules(deny[c])
         assert seen(inside) == [0, errno.EACCES, errno.EACCES]
         live.domain("made").remove_rule(str(c))

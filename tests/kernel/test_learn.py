@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -63,7 +62,7 @@ def test_runs_under_what_was_learned(name: str, tree: Path, listed: Callable[[],
     assert not listed()
     for _ in range(2):
         assert run("run", "-p", learned, "--", *command) == (status, out, err), told
-    (made,) = policy.load(learned, os.environ)
+    (made,) = policy.load(learned)
     assert len(made.rules) < 25, told
     assert not any(rule.path == "/" for rule in made.rules), told
     # Not more than that: what lies beside stays closed.
@@ -90,7 +89,7 @@ def test_merge(tree: Path) -> None:
     assert (status, out) == (0, "b\nsecret\n")
     assert "stays denied: " in err and f"{tree}/secret/file" in err and f"{learned}:" in err
     assert merged.read_text().startswith(learned.read_text().rstrip())
-    (before,), (after,) = (policy.load(path, os.environ) for path in (learned, merged))
+    (before,), (after,) = (policy.load(path) for path in (learned, merged))
     assert (before.handled, before.default) == (after.handled, after.default)
     assert [rule.path for rule in after.rules[len(before.rules) :]] == [str(tree / "b" / "file")]
     for name, expected in (("a", 0), ("b", 0), ("secret", 1)):
@@ -112,7 +111,7 @@ def test_other_actions(tree: Path) -> None:
     learned = tree / "learned.toml"
     command = ("chmod", "600", tree / "file")
     assert run("learn", "-o", learned, "--handle", "write_metadata,read", "--", *command)[0] == 0
-    (made,) = policy.load(learned, os.environ)
+    (made,) = policy.load(learned)
     said = {rule.path: rule.allowed for rule in made.rules}
     assert said[str(tree / "file")] == Action.CHMOD
     assert run("run", "-p", learned, "--", *command)[::2] == (0, "")

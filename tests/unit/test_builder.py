@@ -138,6 +138,12 @@ def test_bits_that_are_no_action_are_refused(tmp_path: Path, ruleset: Ruleset, m
         Ruleset(mask)
 
 
+def test_a_rule_that_says_nothing_is_refused(tmp_path: Path, ruleset: Ruleset) -> None:
+    with pytest.raises(ValueError, match="a rule without an action says nothing; give allowed= or denied="):
+        add(ruleset, tmp_path)
+    assert ruleset.policy().rules == ()
+
+
 def test_actions_may_be_numbers(tmp_path: Path) -> None:
     one: Any = int(READ)
     with Ruleset(one) as ruleset:

@@ -182,6 +182,13 @@ def test_ready_policies(path: Path, environ: dict[str, str]) -> None:
     assert loaded.rules
 
 
+def test_by_a_path_in_words_and_our_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/u")
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    path = POLICIES / "home-minus-ssh.toml"
+    assert policy.load(str(path)) == policy.load(path, {"HOME": "/home/u"})
+
+
 def test_the_demos_policy(environ: dict[str, str]) -> None:
     (loaded,) = policy.load(POLICIES / "home-minus-ssh.toml", environ)
     assert (loaded.handled, loaded.default, loaded.left) == (action_table.ALL, "deny", action_table.ALL & ~ABI_5)
