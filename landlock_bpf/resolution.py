@@ -183,6 +183,9 @@ class _Maker:
         self._spread[device] = last.object, self._spread.get(device, (b"", 0))[1] + 1
         denied = int(rule.denied)
         if way.missing:
+            if any(sign in rule.path for sign in names.STAR + names.UNKNOWN):
+                what = f"{rule.path} is not there, and in a path each character stands for itself"
+                self.notes.append(f"{what}: `name` takes patterns, of names beneath a directory")
             for hash, name, whole in names.prefixes(way.missing):
                 for parent in _aliases(last):
                     mask = denied if whole else 0

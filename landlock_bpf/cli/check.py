@@ -76,11 +76,12 @@ def _check(path: Path) -> list[errors.Problem]:
     if found:
         try:
             with ways.Filesystems() as filesystems:
-                resolution.resolve([found], found.name, 0, _identify, filesystems)
+                (layer,) = resolution.resolve([found], found.name, 0, _identify, filesystems)
         except errors.PolicyError as error:
             problems += error.problems
     if found and not problems:
         print(policy_description.describe(found))
+        layers.tell(layer.notes)
     return sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
 
 

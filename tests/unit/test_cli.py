@@ -153,6 +153,13 @@ def test_a_newline_in_a_name_begins_no_line(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().err.startswith(f"landlock-bpf: {shown}:3: path_beneath[0].parent[0]: /no\\nsuch does not exist")
 
 
+def test_what_a_right_policy_may_not_mean_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text(f'[[path_beneath]]\ndenied_access = ["read"]\nparent = ["{tmp_path}/*.key"]')
+    assert cli.main(["check", str(file)]) == 0
+    assert capsys.readouterr().err.startswith(f"landlock-bpf: {tmp_path}/*.key is not there, and in a path each character")
+
+
 def test_a_defect_is_not_hidden(fake: types.ModuleType) -> None:
     fake.main = raising(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):

@@ -203,6 +203,18 @@ def test_a_denial_of_what_is_missing_is_on_its_names(tree: Path) -> None:
     assert not any(entry.denied or entry.allowed for entry in layer.entries)
 
 
+def test_a_pattern_for_a_path_is_told(tree: Path) -> None:
+    """It is the path of something that may be there later, and denies nothing else."""
+    (layer,) = resolve(make((tree / "*" / ".ssh", NONE, Action.READ_FILE)))
+    assert layer.notes == (
+        f"{tree}/*/.ssh is not there, and in a path each character stands for itself: `name` takes patterns, of names "
+        "beneath a directory",
+    )
+    (tree / "*" / ".ssh").mkdir(parents=True)
+    (layer,) = resolve(make((tree / "*" / ".ssh", NONE, Action.READ_FILE)))
+    assert not layer.notes
+
+
 def test_a_link_to_what_is_missing_leads_on(tree: Path) -> None:
     (tree / "dangling").symlink_to("a/none")
     (layer,) = resolve(make((tree / "dangling", NONE, Action.READ_FILE)))
