@@ -53,11 +53,13 @@ def attach(
             check(made[0].index)
         undo.callback(_take_back, live, new)
         domain.write(live, new)
-        domain.spread_sticky(live)  # before anybody is in it: who is moved away would leave a sticky one around it
+        if around:  # before anybody is in it: who is moved away would leave a sticky one around it
+            domain.spread_sticky(live)
         domain.give_cgroups(live, path, new.index, new.parent)
         for slot in inside:
             domain.set_parent(live, slot.index, new.index)
-        domain.spread_sticky(live)
+        if inside:
+            domain.spread_sticky(live)
         _link(live, loaded, path)
         change.switch(live, wanted, made)
         undo.pop_all()
