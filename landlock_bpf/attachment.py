@@ -55,7 +55,7 @@ def attach(
         domain.write(live, new)
         if around:  # before anybody is in it: who is moved away would leave a sticky one around it
             domain.spread_sticky(live)
-        domain.give_cgroups(live, path, new.index, new.parent)
+        domain.give_cgroups(live, path, new)
         for slot in inside:
             domain.set_parent(live, slot.index, new.index)
         if inside:

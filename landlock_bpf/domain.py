@@ -100,15 +100,18 @@ def clear(live: engine.Engine, index: int) -> None:
     live.domains[start : start + _SIZE] = bytes(_SIZE)
 
 
-def give_cgroups(live: engine.Engine, path: Path, index: int, before: int) -> None:
-    """Put a control group, and all beneath it that are in domain `before` (0: in none), into a domain.
+def give_cgroups(live: engine.Engine, path: Path, slot: Slot) -> None:
+    """Put the control group of a domain, and all beneath it that are in that around it or in none, into the domain.
 
     Control groups made meanwhile get their parent's domain from the engine: when a pass over the tree after settle() finds
-    none that it has to record, none is left out.
+    none that it has to record, none is left out. NotFoundError where another control group is at its path now.
     """
+    index, before = slot.index, slot.parent
     written: set[int] = set()
     while True:
-        found = [cgroup.id_of(path), *(number for number, _path in cgroup.beneath(path))]
+        if cgroup.id_of(path) != slot.cgroup:
+            raise errors.NotFoundError(f"the control group {path} was removed and made again meanwhile; attach to the new one")
+        found = [slot.cgroup, *(number for number, _path in cgroup.beneath(path))]
         # What is in none here was made when there was no room to record it.
         missing = [number for number in found if of_cgroup(live, number) in (0, before)]
         if not missing:

@@ -72,5 +72,5 @@ def _put(live: engine.Engine, changes: Sequence[change.Wanted], cgroups: Sequenc
     with change.prepared(live, changes, serial) as made:
         for each, path in zip(changes, cgroups, strict=True):
             domain.write(live, each.slot)
-            domain.give_cgroups(live, path, each.slot.index, 0)
+            domain.give_cgroups(live, path, each.slot)
         change.switch(live, changes, made)

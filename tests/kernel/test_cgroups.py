@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import filesystem
@@ -13,7 +14,7 @@ import pytest
 import rule
 from member import Member
 
-from landlock_bpf import abi, controller, domain, engine
+from landlock_bpf import abi, controller, domain, engine, errors
 from landlock_bpf.abi import Action
 
 
@@ -119,3 +120,24 @@ def test_removed(secret: Path, cgroup: Path, attach: rule.Attach, live: controll
     assert name in [info.name for info in live.list()]
     inner.rmdir()
     assert name not in [info.name for info in live.list()]
+
+
+def test_made_again_meanwhile(
+    secret: Path,
+    cgroup: Path,
+    live: controller.Controller,
+    listed: Callable[[], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another control group is at its path by the time that it gets the domain: that is told, and nothing is left."""
+    before, write = listed(), domain.write
+
+    def write_and_make(found: engine.Engine, slot: domain.Slot) -> None:
+        write(found, slot)
+        cgroup.rmdir()
+        cgroup.mkdir()
+
+    monkeypatch.setattr(domain, "write", write_and_make)
+    with pytest.raises(errors.NotFoundError, match=f"{cgroup} was removed and made again meanwhile"):
+        live.attach("again", [deny(secret)], cgroup)
+    assert listed() == before
