@@ -86,7 +86,7 @@ struct departure {
 	__u32 held;
 	__u32 process; /* that of his process, which says nothing of cgroups */
 	__u32 arrives; /* the domain of the cgroup he moves to */
-	_Bool escapes;
+	__u32 escapes;
 };
 
 /* Whether who moves is bound by nothing. */
@@ -96,11 +96,26 @@ static __always_inline _Bool is_free(const struct departure *departure)
 }
 
 /*
+ * Whether a task in these domains, that of its cgroup and that of its process, is a stranger to
+ * who moves it: but not where it is drawn nowhere. A global function: see walk_up().
+ */
+__noinline int is_stranger(struct departure *departure, __u32 domain, __u32 process)
+{
+	if (!departure)
+		return 1;
+	if (departure->member | departure->held)
+		return (departure->member && !is_inside(domain, departure->member)) ||
+		       (departure->held && !is_inside(domain, departure->held));
+	return departure->arrives && !is_inside(domain, departure->arrives) &&
+	       !is_inside(process, departure->process);
+}
+
+/*
  * Who moves a stranger into his domain must not trace him there for that: what the stranger
  * holds comes from outside. Only who is in no domain makes a true member of him.
  */
 static __always_inline void draw(struct state *state, struct task_struct *task, struct task *own,
-				 __u32 domain, const struct departure *departure)
+				 __u32 domain, struct departure *departure)
 {
 	struct departed *departed = departed_of(task);
 
@@ -111,10 +126,7 @@ static __always_inline void draw(struct state *state, struct task_struct *task, 
 			departed->drawn = 0;
 		return;
 	}
-	if (departure->member | departure->held
-		    ? (!departure->member || is_inside(domain, departure->member)) &&
-			      (!departure->held || is_inside(domain, departure->held))
-		    : !departure->arrives || is_inside(domain, departure->arrives))
+	if (!is_stranger(departure, domain, own ? own->domain : 0))
 		return;
 	own = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!own) {
@@ -146,7 +158,7 @@ static __always_inline __u64 group_around(__u32 domain, __u32 around)
 }
 
 /* Hold a task that is about to be moved, or let it go. */
-static __noinline void depart(struct task_struct *task, const struct departure *departure)
+static __noinline void depart(struct task_struct *task, struct departure *departure)
 {
 	struct task *own = bpf_task_storage_get(&tasks, task, NULL, 0);
 	struct departed *departed = departed_of(task);

@@ -84,6 +84,7 @@ def remove(layer: ruleset.Layer, path: str) -> ruleset.Layer | None:
         denies=bool(names or trees) or any(entry.denied or entry.sealed for entry in entries),
         spread=_spread(dataclasses.replace(less, entries=entries)),
         entries=entries,
+        notes=tuple(note for note in layer.notes if not note.startswith(f"{path} ")),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from landlock_bpf import (
     abi,
@@ -49,17 +49,15 @@ def roots(
 
 def links(
     into: entries.Entries,
-    rules: Sequence[policy.Rule],
+    search: hardlinks.Search,
     said: Iterable[tuple[bytes, int]],
-    mounted: Sequence[mountinfo.Mount],
-    reals: realpaths.Realpaths,
     identify: route.Identify,
+    met: set[bytes] | None = None,
 ) -> tuple[str, ...]:
-    """Add denials of files that have names outside, see hardlinks.py; gives what could not be covered, in words.
+    """Add denials of files that have names outside; gives what could not be covered, in words.
 
-    `said` has what rules allow of objects, a mask for each.
+    `said` has what rules allow of objects, a mask for each. All objects that were looked at are added to `met`.
     """
-    search = hardlinks.Search(rules, mounted, reals)
     notes = search.notes
     allowed: dict[bytes, int] = {}
     for object, mask in said if search.files else ():
@@ -74,8 +72,15 @@ def links(
             for fd, file in opened.items():
                 if named[fd].refusal or named[fd].magic not in identity.STABLE:
                     notes.append(f"{file.path} has links elsewhere, which are not denied: its filesystem may name it anew")
-                else:
-                    _deny(into, file, named[fd], allowed.get(named[fd].object, 0))
+                    continue
+                objects = {named[fd].object, named[fd].beneath, named[fd].upper} - {identity.NOTHING}
+                if met is not None:
+                    met |= objects
+                for rule, mask in file.denied:
+                    # Who allows the file itself allows it under all its names.
+                    if denied := mask & ~allowed.get(named[fd].object, 0) & usable(named[fd]):
+                        for object in objects:
+                            into.add(rule, object, 0, denied, sealed=False)
         finally:
             for fd in opened:
                 os.close(fd)
@@ -83,44 +88,64 @@ def links(
 
 
 def cover(layer: ruleset.Layer, identify: route.Identify, filesystems: ways.Filesystems) -> ruleset.Layer:
-    """Do for a layer, by its rules as they are now, what was done for each of its policies when it was resolved."""
+    """Do for a layer, by its rules as they are now, what was done for each of its policies when it was resolved.
+
+    What is denied already stays so, but where it was looked at again and all rules say otherwise.
+    """
     old = [entry for entry in layer.entries if entry.inherited]
     kept = [entry for entry in layer.entries if not entry.inherited] if old else layer.entries
     if not layer.denies:
         return dataclasses.replace(layer, entries=tuple(kept), uncovered=())
-    rules, reals, mounted = _rules(layer), realpaths.Realpaths(), mountinfo.read()
-    found = entries.Entries()
-    inherited = mounts.denials(rules, mounted, reals)
+    found, met = entries.Entries(), set[bytes]()
     with route.many_descriptors():
-        for point, named in roots(inherited, identify, filesystems):
-            for rule, denied in inherited[point]:
+        rules, astray = _rules(layer, identify, filesystems)
+        reals, mounted = realpaths.Realpaths(), mountinfo.read()
+        inherited = mounts.denials(rules, mounted, reals)
+        looked_at = mounts.points(rules, mounted, reals) if old else inherited
+        for point, named in roots(looked_at, identify, filesystems):
+            met.add(named.object)
+            for rule, denied in inherited.get(point, ()):
                 found.add(rule, named.object, 0, denied & usable(named), sealed=False)
+        search = hardlinks.Search(rules, mounted, reals, {identity.inode(entry.object) for entry in old})
         said = ((entry.object, entry.allowed) for entry in kept)
-        notes = links(found, rules, said, mounted, reals, identify)
-        stay = _astray(layer, old, identify, filesystems)
-    return dataclasses.replace(layer, entries=(*kept, *stay, *found.rows()), uncovered=notes)
+        notes = links(found, search, said, identify, met)
+    stay = [entry for entry in old if astray or entry.object not in met]
+    lost = (f"{path} is gone or leads elsewhere: other links and mounts are looked for without that rule" for path in astray)
+    return dataclasses.replace(
+        layer, entries=(*kept, *dict.fromkeys((*stay, *found.rows()))), uncovered=tuple(dict.fromkeys((*lost, *notes)))
+    )
 
 
-def _deny(into: entries.Entries, file: hardlinks.Found, named: identity.Named, allowed: int) -> None:
-    for rule, mask in file.denied:
-        # Who allows the file itself allows it under all its names.
-        if denied := mask & ~allowed & usable(named):
-            for object in {named.object, named.beneath, named.upper} - {identity.NOTHING}:
-                into.add(rule, object, 0, denied, sealed=False)
+def _rules(
+    layer: ruleset.Layer, identify: route.Identify, filesystems: ways.Filesystems
+) -> tuple[list[policy.Rule], list[str]]:
+    """Give the rules of a layer whose paths lead to their objects yet, and the paths of the others.
 
-
-def _rules(layer: ruleset.Layer) -> list[policy.Rule]:
-    """Give the rules of a layer; what is said of one path at one place is one rule."""
+    What is said of one path at one place is one rule.
+    """
+    objects: dict[ruleset.Source, set[bytes]] = {}
     said: dict[tuple[ruleset.Source, tuple[int, ...]], tuple[int, int]] = {}
-    own = [(entry.source, entry.commands, entry.allowed, entry.denied) for entry in layer.entries if entry.own]
-    for source, commands, allowed, denied in (*own, *((each.source, each.commands, 0, each.denied) for each in layer.names)):
+    own = [(each.source, each.object, each.commands, each.allowed, each.denied) for each in layer.entries if each.own]
+    named = [(each.source, each.parent, each.commands, 0, each.denied) for each in layer.names]
+    for source, object, commands, allowed, denied in (*own, *named):
         before = said.get((source, commands), (0, 0))
         said[source, commands] = before[0] | allowed, before[1] | denied
+        objects.setdefault(source, set()).add(object)
     found = [_rule(source, *masks, commands) for (source, commands), masks in said.items() if any(masks)]
     for tree in layer.trees:
         pattern = layer.patterns[tree.pattern]
+        objects.setdefault(tree.source(pattern), set()).add(tree.object)
         found.append(_rule(tree.source(pattern), 0, pattern.denied, pattern.commands, (pattern.text,)))
-    return list(dict.fromkeys(found))
+    # Of what was missing, the place that its names begin at is on the way.
+    wish = ways.Wish(dict.fromkeys(rule.path for rule in found), {name.path for name in layer.names}, set())
+    now = ways.find(wish, identify, filesystems)
+    right: dict[policy.Rule, bool] = {}
+    for rule in found:
+        way = now[rule.path]
+        places = way.places if isinstance(way, ways.Way) else ()
+        source = rule.path, rule.location.file, rule.location.line
+        right[rule] = not objects[source].isdisjoint(place.object for place in places)
+    return [rule for rule in right if right[rule]], list(dict.fromkeys(rule.path for rule in right if not right[rule]))
 
 
 def _rule(
@@ -129,26 +154,3 @@ def _rule(
     path, file, line = source
     masks = abi.Action(allowed), abi.Action(denied)
     return policy.Rule(path, *masks, policy.Location(file, line), names=names, commands=commands)
-
-
-def _astray(
-    layer: ruleset.Layer, old: Sequence[ruleset.Entry], identify: route.Identify, filesystems: ways.Filesystems
-) -> list[ruleset.Entry]:
-    """Give the denials found before of rules to whose objects their paths lead no more: these are not found again."""
-    sources = {entry.source for entry in old}
-    objects: dict[ruleset.Source, set[bytes]] = {}
-    for entry in layer.entries if old else ():
-        if entry.own and entry.source in sources:
-            objects.setdefault(entry.source, set()).add(entry.object)
-    for tree in layer.trees if old else ():
-        source = tree.source(layer.patterns[tree.pattern])
-        if source in sources:
-            objects.setdefault(source, set()).add(tree.object)
-    wish = ways.Wish(dict.fromkeys(path for path, _, _ in objects), set(), set())
-    now = ways.find(wish, identify, filesystems)
-    astray = set()
-    for source, own in objects.items():
-        way = now[source[0]]
-        if not (isinstance(way, ways.Way) and way.last.object in own):
-            astray.add(source)
-    return [entry for entry in old if entry.source in astray]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 from landlock_bpf import mountinfo, names, policy, realpaths
@@ -20,7 +20,10 @@ Denials = tuple[tuple[policy.Rule, int], ...]
 
 
 class Found(NamedTuple):
-    """A file that has names outside, by one of those inside, and what the nearest rules deny at any of these."""
+    """A file that has names outside, by one of those inside, and what the nearest rules deny at any of these.
+
+    Or one that was asked for, of which nothing may be denied.
+    """
 
     path: str
     denied: Denials
@@ -33,10 +36,17 @@ class _Place(NamedTuple):
 
 
 class Search:
-    """The files found for one policy, and what could not be looked at, in words."""
+    """The files found for one policy, and what could not be looked at, in words; `wanted` are inodes to find in any case."""
 
-    def __init__(self, rules: Sequence[policy.Rule], mounts: Sequence[mountinfo.Mount], reals: realpaths.Realpaths) -> None:
+    def __init__(
+        self,
+        rules: Sequence[policy.Rule],
+        mounts: Sequence[mountinfo.Mount],
+        reals: realpaths.Realpaths,
+        wanted: Container[int] = (),
+    ) -> None:
         self.notes: list[str] = []
+        self._wanted = wanted
         self._at: dict[str, list[policy.Rule]] = {}
         self._points = {mount.point: mount for mount in mounts}
         self._left = MOST_ENTRIES
@@ -91,9 +101,10 @@ class Search:
                 self.notes.append(f"{what}: links from elsewhere to its files are not denied")
             return
         found = entry.stat(follow_symlinks=False)
-        if found.st_nlink > 1:
+        wanted = found.st_ino in self._wanted
+        if found.st_nlink > 1 or wanted:
             here = self._enter(place, entry.path)
-            if here.denied:
+            if here.denied or wanted:
                 self._inodes.setdefault((found.st_dev, found.st_ino), (found.st_nlink, []))[1].append(here)
 
     def _enter(self, place: _Place, path: str) -> _Place:
@@ -114,8 +125,10 @@ class Search:
     def _outside(self) -> Iterator[Found]:
         """Give the files that have more names than were met."""
         count = 0
-        for links, places in self._inodes.values():
+        for (_device, inode), (links, places) in self._inodes.items():
             if links <= len(places) and len({place.denied for place in places}) == 1:
+                if inode in self._wanted:
+                    yield Found(places[0].path, ())
                 continue
             count += 1
             if count > MOST_FILES:

@@ -49,6 +49,11 @@ STABLE = {
 _PLAIN = STABLE.keys() - {OVERLAYFS_SUPER_MAGIC}
 
 
+def inode(object: bytes) -> int:
+    """Give the number of an object's inode."""
+    return int(OBJECT.unpack(object)[0])
+
+
 def names_of(object: bytes) -> tuple[bytes, bytes]:
     """Give the names that rules may have for an object: as it was reached and, if that was through overlayfs, its own."""
     ino, subvol, dev, generation = OBJECT.unpack(object)

@@ -7,10 +7,16 @@ no LSM hook is asked: so a denial above a mount has to be on the mount's own roo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from landlock_bpf import mountinfo, policy, realpaths
+
+
+def points(rules: Iterable[policy.Rule], mounts: Sequence[mountinfo.Mount], reals: realpaths.Realpaths) -> set[str]:
+    """Find the mount points beneath what is denied, but for names."""
+    denied = {reals.find(rule.path) for rule in rules if rule.denied and not rule.names}
+    return {mount.point for mount in mounts if not denied.isdisjoint(map(str, PurePosixPath(mount.point).parents))}
 
 
 def denials(
@@ -22,8 +28,7 @@ def denials(
     can be reached there, and would be denied there with it.
     """
     rules = [rule for rule in rules if not rule.names]
-    denied = {reals.find(rule.path) for rule in rules if rule.denied}
-    beneath = {mount.point for mount in mounts if not denied.isdisjoint(map(str, PurePosixPath(mount.point).parents))}
+    beneath = points(rules, mounts, reals)
     if not beneath:
         return {}
     at: dict[str, list[policy.Rule]] = {}

@@ -177,9 +177,8 @@ def from_source(source: policy_source.Source, environ: Mapping[str, str]) -> Pol
         broken = {_table_of(problem.key) for problem in problems}
         whole = (rule for rule in kept if _table_of(rule.key) not in broken)
         problems += itertools.chain(_excess(kept, source.file), *map(_flaws, whole))
-    else:
-        problems += _misfits(handled, default or "deny", kept, source.file)
-    if problems:
+        raise UnfitError(problems, rules, source.file)
+    if problems := list(_misfits(handled, default or "deny", kept, source.file)):
         raise UnfitError(problems, kept, source.file)
     name, permissive = _text(document, "name") or Path(source.file).stem, _text(document, "mode") == "permissive"
     left = NOTHING if default == "allow" else handled & ~ruled

@@ -13,6 +13,7 @@ from landlock_bpf import (
     entries,
     errors,
     flocks,
+    hardlinks,
     identity,
     mountinfo,
     mounts,
@@ -165,7 +166,8 @@ class _Maker:
                 self._plant(rule, named, level)
         if alone:
             said = self._entries.said()
-            self._uncovered = covering.links(self._entries, self.rules, said, mounted, reals, identify)
+            search = hardlinks.Search(self.rules, mounted, reals)
+            self._uncovered = covering.links(self._entries, search, said, identify)
 
     def _add_flock(self, flock: flocks.Flock, alike: identity.Alike) -> None:
         """Add what the rules of a flock say of their objects."""
@@ -183,7 +185,7 @@ class _Maker:
         self._spread[device] = last.object, self._spread.get(device, (b"", 0))[1] + 1
         denied = int(rule.denied)
         if way.missing:
-            if any(sign in rule.path for sign in names.STAR + names.UNKNOWN):
+            if any(ord(sign) in name for name in way.missing for sign in names.STAR + names.UNKNOWN):
                 what = f"{rule.path} is not there, and in a path each character stands for itself"
                 self.notes.append(f"{what}: `name` takes patterns, of names beneath a directory")
             for hash, name, whole in names.prefixes(way.missing):

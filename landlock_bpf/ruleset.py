@@ -162,9 +162,9 @@ class Layer:
     """A policy resolved on this host, given to the domain `owner` as part of its ruleset `made`; nested ones have it too.
 
     Or rule programs, and then it handles no action. `default_allow` are those of the handled actions that are allowed where no
-    rule decides. `spread` says of each filesystem how many of the `rules` are on it,
-    with one of the objects. `notes` say what of the policy could not be covered, `uncovered` which links and mounts could not,
-    by all rules. Where only the head of a record was read, there are no entries, names and trees.
+    rule decides. `spread` says of each filesystem how many of the `rules` are on it, with one of the objects. `notes` say what
+    of the policy could not be covered, each of them first of which path, `uncovered` which links and mounts could not be, by
+    all rules. Where only the head of a record was read, there are no entries, names and trees.
     """
 
     owner: str

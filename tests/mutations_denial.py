@@ -259,6 +259,13 @@ ROWS = (
         "test_bypass.py::test_opened_for_commands_alone",
     ),
     mutation.of_engine(
+        "fat-reading",
+        "file.h",
+        "\tcase 0x80047210: /* FAT_IOCTL_GET_ATTRIBUTES */\n",
+        "",
+        "test_filesystem_commands.py::test_attributes_of_fat",
+    ),
+    mutation.of_engine(
         "fat-attributes",
         "file.h",
         "return MASK(ACTION_FILE_SETATTR) | MASK(ACTION_CHMOD);",
@@ -296,7 +303,7 @@ ROWS = (
     mutation.of_control(
         "hard-links",
         "hardlinks.py",
-        "if found.st_nlink > 1:",
+        "if found.st_nlink > 1 or wanted:",
         "if found.st_nlink < 1:",
         "unit/test_hardlinks.py::test_a_file_with_a_name_outside_is_found",
         "kernel/test_hard_links.py::test_by_their_other_names",

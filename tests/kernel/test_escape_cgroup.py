@@ -181,3 +181,22 @@ def test_moved_by_who_is_confined(
         assert {access: beside.errno(access, stranger.pid) for access in tracing.ACCESSES} == refused
         (elsewhere / "cgroup.procs").write_text(str(member.pid))
         assert member.errno(way.read_only, secret) == 0
+
+
+def put_child(group: Path) -> int:
+    """Fork, as a container's engine does, and put the child into a control group; gives its number."""
+    child = wait_in_child()
+    (group / "cgroup.procs").write_text(str(child))
+    return child
+
+
+def test_children_of_who_is_confined(
+    home_domain: str, home: Path, elsewhere: Path, tree: Path, live: controller.Controller
+) -> None:
+    """They are in his domain as well, and no strangers where he puts them."""
+    with Member(elsewhere) as mover, Member(home) as beside:
+        confine(live, mover.pid, tree)
+        child = mover.ask(put_child, home)
+        allowed = dict.fromkeys(tracing.ACCESSES, 0)
+        assert {access: beside.errno(access, child) for access in tracing.ACCESSES} == allowed
+        mover.ask(end_child, child)

@@ -26,7 +26,7 @@ FS_IOC_SETVERSION = 0x40087602
 FS_IOC_ENABLE_VERITY, FS_IOC_SET_ENCRYPTION_POLICY = 0x40806685, 0x800C6613
 BTRFS_IOC_SUBVOL_CREATE, BTRFS_IOC_SUBVOL_CREATE_V2, BTRFS_IOC_INO_PATHS = 0x5000940E, 0x50009418, 0xC0389423
 AUTOFS_IOC_EXPIRE_MULTI = 0x40049366
-FS_IOC_SHUTDOWN, FIFREEZE = 0x8004587D, 0xC0045877
+FS_IOC_SHUTDOWN, FIFREEZE, FITHAW = 0x8004587D, 0xC0045877, 0xC0045878
 FAT_IOCTL_GET_ATTRIBUTES, FAT_IOCTL_SET_ATTRIBUTES = 0x80047210, 0x40047211
 # Those that change which object a file is, that make something without a name being asked for, or that tell of any file.
 COMMANDS = {
@@ -74,19 +74,30 @@ def test_refused_whatever_the_file(tree: Path, inside: Member, attach: rule.Atta
 def test_filesystem_ended_or_frozen(tree: Path, inside: Member, attach: rule.Attach) -> None:
     """It would be so for everybody, and what is mounted in its place has no rules."""
     with filesystem.image("ext4", tree, megabytes=16) as place:
+        for command in (FIFREEZE, FITHAW):
+            assert inside.errno(filesystem.command, place, command) == 0
         attach(rule.make(Action.READ_FILE, rule.deny(place / "secret", Action.READ_FILE), default="allow"))
         assert inside.errno(filesystem.command, place, FIFREEZE) == errno.EACCES
         assert inside.errno(filesystem.command, place, FS_IOC_SHUTDOWN, struct.pack("=i", 0)) == errno.EACCES
         (place / "file").write_text("")
+        filesystem.command(place, FS_IOC_SHUTDOWN, struct.pack("=i", 0))
+        with pytest.raises(OSError, match="Input/output error"):
+            (place / "other").write_text("")
 
 
-@pytest.mark.parametrize("denied", [Action.CHMOD, Action.FILE_SETATTR])
-def test_attributes_of_fat(denied: Action, tree: Path, inside: Member, attach: rule.Attach) -> None:
+READING, SETTING = FAT_IOCTL_GET_ATTRIBUTES, FAT_IOCTL_SET_ATTRIBUTES
+
+
+@pytest.mark.parametrize(
+    ("denied", "refused"), [(Action.CHMOD, SETTING), (Action.FILE_SETATTR, SETTING), (Action.FILE_GETATTR, READING)]
+)
+def test_attributes_of_fat(denied: Action, refused: int, tree: Path, inside: Member, attach: rule.Attach) -> None:
     """They are a file's mode, too."""
     (tree / "file").write_text("")
     attach(rule.make(denied, rule.deny(tree / "file", denied), default="allow"))
-    assert inside.errno(filesystem.command, tree / "file", FAT_IOCTL_SET_ATTRIBUTES, bytes(4)) == errno.EACCES
-    assert inside.errno(filesystem.command, tree / "file", FAT_IOCTL_GET_ATTRIBUTES, bytes(4)) == errno.ENOTTY
+    for command in (READING, SETTING):
+        expected = errno.EACCES if command == refused else errno.ENOTTY
+        assert inside.errno(filesystem.command, tree / "file", command, bytes(4)) == expected
 
 
 def test_version_of_an_inode(tree: Path, inside: Member, attach: rule.Attach) -> None:

@@ -11,9 +11,21 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hypothesis import strategies as st
-from test_resolution import identify
+from test_resolution import identify, object_of
 
-from landlock_bpf import action_table, amendment, covering, errors, identity, merging, policy, resolution, ruleset, ways
+from landlock_bpf import (
+    action_table,
+    amendment,
+    covering,
+    errors,
+    hardlinks,
+    identity,
+    merging,
+    policy,
+    resolution,
+    ruleset,
+    ways,
+)
 from landlock_bpf.abi import Action, Limit
 
 NONE = Action(0)
@@ -159,7 +171,7 @@ def test_other_links_are_covered_by_all_rules(
     """Whichever rule comes or goes, files with several names are denied what they are when all is resolved at once."""
     said = [(path, NONE if denies else mask, mask if denies else NONE, ()) for path, mask, denies in rules if mask]
     hypothesis.assume(said)
-    with tempfile.TemporaryDirectory() as folder, ways.Filesystems() as filesystems:
+    with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         (top / "a/b").mkdir(parents=True)
         (top / "c").mkdir()
@@ -173,31 +185,76 @@ def test_other_links_are_covered_by_all_rules(
 
         def covered(layer: ruleset.Layer | None) -> ruleset.Layer:
             assert layer
-            return covering.cover(layer, identify, filesystems)
+            return cover(layer)
 
         whole = resolved(top, *said)
         assert denials_of(covered(amendment.remove(whole, str(top / goes[0])))) == denials_of(resolved(top, *rest))
         assert denials_of(covered(amendment.add(resolved(top, *rest), resolved(top, goes)))) == denials_of(whole)
 
 
-def test_what_is_not_found_again_stays(tmp_path: Path) -> None:
-    """The denied directory lies elsewhere now: its rule has gone with it, and so have the denials of other links."""
-    (tmp_path / "secret").mkdir()
-    (tmp_path / "secret" / "file").write_text("")
-    os.link(tmp_path / "secret" / "file", tmp_path / "other")
-    made = resolved(tmp_path, ("secret", NONE, READ, ()))
-    before = denials_of(made)
-    (tmp_path / "secret").rename(tmp_path / "moved")
-    for put in ((), ("secret",)):
-        for name in put:
-            (tmp_path / name).mkdir()
-        with ways.Filesystems() as filesystems:
-            assert denials_of(covering.cover(made, identify, filesystems)) == before
-    (tmp_path / "secret").rmdir()
-    (tmp_path / "moved").rename(tmp_path / "secret")
-    (tmp_path / "other").unlink()
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A folder whose file has another name, with a folder and a file of it that has another name, too."""
+    (tmp_path / "secret/pub").mkdir(parents=True)
+    for name in ("file", "pub/file"):
+        (tmp_path / "secret" / name).write_text("")
+        os.link(tmp_path / "secret" / name, tmp_path / f"other-{name.replace('/', '-')}")
+    return tmp_path
+
+
+def cover(layer: ruleset.Layer) -> ruleset.Layer:
     with ways.Filesystems() as filesystems:
-        assert len(denials_of(covering.cover(made, identify, filesystems))) == len(before) - 1
+        return covering.cover(layer, identify, filesystems)
+
+
+def test_what_is_elsewhere_now_keeps_what_is_denied(linked: Path) -> None:
+    """Nothing is denied by what is in its place."""
+    made = resolved(linked, ("secret", NONE, READ, ()))
+    (linked / "secret").rename(linked / "moved")
+    for there in (False, True):
+        if there:
+            (linked / "secret").mkdir()
+            (linked / "secret/new").write_text("")
+            os.link(linked / "secret/new", linked / "other-new")
+        covered = cover(made)
+        assert denials_of(covered) == denials_of(made)
+        assert covered.uncovered == (
+            f"{linked}/secret is gone or leads elsewhere: other links and mounts are looked for without that rule",
+        )
+
+
+def test_a_permission_that_is_elsewhere_now_frees_nothing(linked: Path) -> None:
+    made = resolved(linked, ("secret", NONE, READ, ()), ("secret/pub", READ, NONE, ()))
+    (linked / "secret/dir").mkdir()
+    (linked / "secret/file").rename(linked / "secret/dir/file")
+    (linked / "secret/pub").rename(linked / "secret/away")
+    (linked / "secret/dir").rename(linked / "secret/pub")
+    assert denials_of(made).items() <= denials_of(cover(made)).items()
+
+
+def test_what_is_not_met_again_stays_denied(linked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever can fill a directory, or hide one, would free the rest by that."""
+    made = resolved(linked, ("secret", NONE, READ, ()))
+    monkeypatch.setattr(hardlinks, "MOST_ENTRIES", 0)
+    covered = cover(made)
+    assert denials_of(covered) == denials_of(made)
+    assert "more than 0 files are beneath" in covered.uncovered[0]
+
+
+def test_what_is_met_and_not_denied_is_free(linked: Path) -> None:
+    """Its other name is gone meanwhile, and a nearer rule allows it."""
+    made = resolved(linked, ("secret", NONE, READ, ()))
+    (linked / "other-pub-file").unlink()
+    more = resolved(linked, ("secret/pub", READ, NONE, ()))
+    kept = {object_of(linked / name) for name in ("secret", "secret/file")}
+    assert denials_of(cover(amendment.add(made, more))) == dict.fromkeys(kept, int(READ))
+
+
+def test_a_warning_goes_with_its_rule(tmp_path: Path) -> None:
+    made = resolved(tmp_path, ("*.pem", NONE, READ, ()), ("other", NONE, READ, ()))
+    assert len(made.notes) == 1
+    kept, gone = (amendment.remove(made, str(tmp_path / name)) for name in ("other", "*.pem"))
+    assert kept and gone and (kept.notes, gone.notes) == (made.notes, ())
 
 
 def test_which_layer() -> None:
