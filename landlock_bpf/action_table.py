@@ -84,8 +84,8 @@ ACTIONS = (
         Action.OPEN_BLOCK,
         "file",
         None,
-        "Open a block device; use commands that reach a whole filesystem or disk, and any by io_uring to a character device of a "
-        "driver's own. Where a layer has no rule that allows it, no disk is mounted (EPERM, `sb_set_mnt_opts`).",
+        "Open a block device; use commands that reach a whole filesystem or disk, and any by io_uring to a driver's character "
+        "device. Where a layer has no rule that allows it, no disk is mounted (EPERM, `sb_set_mnt_opts`).",
         singly=True,
         withheld=True,
     ),
