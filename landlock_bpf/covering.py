@@ -19,6 +19,7 @@ from landlock_bpf import (
     identity,
     mountinfo,
     mounts,
+    overlays,
     policy,
     realpaths,
     route,
@@ -51,6 +52,7 @@ def links(
     into: entries.Entries,
     search: hardlinks.Search,
     said: Iterable[tuple[bytes, int]],
+    twins: overlays.Twins,
     identify: route.Identify,
     met: set[bytes] | None = None,
 ) -> tuple[str, ...]:
@@ -80,7 +82,7 @@ def links(
                     # Who allows the file itself allows it under all its names.
                     if denied := mask & ~allowed.get(named[fd].object, 0) & usable(named[fd]):
                         for object in objects:
-                            into.add(rule, object, 0, denied, sealed=False)
+                            into.add(twins.origin(rule), object, 0, denied, sealed=False)
         finally:
             for fd in opened:
                 os.close(fd)
@@ -100,15 +102,17 @@ def cover(layer: ruleset.Layer, identify: route.Identify, filesystems: ways.File
     with route.many_descriptors():
         rules, astray = _rules(layer, identify, filesystems)
         reals, mounted = realpaths.Realpaths(), mountinfo.read()
+        twins = overlays.twins(rules, mounted, reals)
+        rules += twins.rules
         inherited = mounts.denials(rules, mounted, reals)
         looked_at = mounts.points(rules, mounted, reals) if old else inherited
         for point, named in roots(looked_at, identify, filesystems):
             met.add(named.object)
             for rule, denied in inherited.get(point, ()):
-                found.add(rule, named.object, 0, denied & usable(named), sealed=False)
+                found.add(twins.origin(rule), named.object, 0, denied & usable(named), sealed=False)
         search = hardlinks.Search(rules, mounted, reals, {identity.inode(entry.object) for entry in old})
         said = ((entry.object, entry.allowed) for entry in kept)
-        notes = links(found, search, said, identify, met)
+        notes = links(found, search, said, twins, identify, met)
     stay = [entry for entry in old if astray or entry.object not in met]
     lost = (f"{path} is gone or leads elsewhere: other links and mounts are looked for without that rule" for path in astray)
     return dataclasses.replace(

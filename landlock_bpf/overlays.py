@@ -28,6 +28,13 @@ class Twins:
     notes: tuple[str, ...]
     origins: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    def origin(self, rule: policy.Rule) -> policy.Rule:
+        """Give the rule that one of these comes from, as it was written, or any other as it is."""
+        path = rule.path
+        while path in self.origins:
+            path = self.origins[path]
+        return rule if path == rule.path else dataclasses.replace(rule, path=path)
+
 
 def twins(rules: Iterable[policy.Rule], mounts: Sequence[mountinfo.Mount], reals: realpaths.Realpaths) -> Twins:
     """Give for each rule that denies on an overlay the same in each of its layers that has the path, and in the upper one."""

@@ -161,13 +161,14 @@ class _Maker:
         trees = mounts.trees(self.rules, mounted, reals)
         for point, named in covering.roots((*inherited, *trees), identify, filesystems):
             for rule, denied in inherited.get(point, ()):
-                self._entries.add(rule, named.object, 0, denied & covering.usable(named), sealed=False)
+                denied &= covering.usable(named)
+                self._entries.add(self._twins.origin(rule), named.object, 0, denied, sealed=False)
             for rule, level in trees.get(point, ()):
                 self._plant(rule, named, level)
         if alone:
             said = self._entries.said()
             search = hardlinks.Search(self.rules, mounted, reals)
-            self._uncovered = covering.links(self._entries, search, said, identify)
+            self._uncovered = covering.links(self._entries, search, said, self._twins, identify)
 
     def _add_flock(self, flock: flocks.Flock, alike: identity.Alike) -> None:
         """Add what the rules of a flock say of their objects."""
@@ -180,7 +181,7 @@ class _Maker:
 
     def _add(self, rule: policy.Rule, way: ways.Way) -> None:
         """Add what a rule says of its object, its names, and the way to them."""
-        last = way.places[-1]
+        last, written = way.places[-1], self._twins.origin(rule)
         device = last.object[identity.DEVICE]
         self._spread[device] = last.object, self._spread.get(device, (b"", 0))[1] + 1
         denied = int(rule.denied)
@@ -191,33 +192,33 @@ class _Maker:
             for hash, name, whole in names.prefixes(way.missing):
                 for parent in _aliases(last):
                     mask = denied if whole else 0
-                    self._names.append(ruleset.Name(parent, hash, len(name), mask, *_place(rule), rule.commands))
+                    self._names.append(ruleset.Name(parent, hash, len(name), mask, *_place(written), rule.commands))
         elif rule.names:
             self._plant(rule, last)
         else:
             allowed, usably_denied = _allowed(rule, last.mode), denied & covering.usable(last)
-            self._entries.add(rule, last.object, allowed, usably_denied, sealed=bool(usably_denied))
+            self._entries.add(written, last.object, allowed, usably_denied, sealed=bool(usably_denied))
             if usably_denied:
                 # The same file, seen without overlayfs.
                 for real in _aliases(last)[1:]:
-                    self._entries.add(rule, real, 0, usably_denied, sealed=True)
+                    self._entries.add(written, real, 0, usably_denied, sealed=True)
         if denied:
             seal = way.places if way.missing or rule.names else way.places[:-1]
             for named in seal:
                 for object in dict.fromkeys((named.object, named.beneath)):
                     if object != identity.NOTHING:
-                        self._entries.add(rule, object, 0, 0, sealed=True)
+                        self._entries.add(written, object, 0, 0, sealed=True)
 
     def _plant(self, rule: policy.Rule, tree: identity.Named, level: int = 0) -> None:
         """Have a rule's patterns hold beneath a directory; `level` is that of mounts beneath its own."""
         # The engine lets go of a number at the first tree that it meets on the way up, and names above that would go unseen
         # if trees beneath one another had the same. Layers of an overlay do not lie in one another.
-        place = self._twins.origins.get(rule.path)
+        place, written = self._twins.origins.get(rule.path), self._twins.origin(rule)
         own = ("layers of", place, 0) if place else ("", rule.path, level)
         for text in rule.names:
             pattern = ruleset.Pattern(text, int(rule.denied), rule.location.file, rule.location.line, rule.commands)
             number = self._numbers.setdefault((*own, pattern), len(self._numbers))
-            self._trees += [ruleset.Tree(object, number, rule.path) for object in _aliases(tree)]
+            self._trees += [ruleset.Tree(object, number, written.path) for object in _aliases(tree)]
 
 
 def _allowed(rule: policy.Rule, mode: int) -> int:

@@ -15,6 +15,7 @@ import pytest
 import rule
 from member import Member
 
+from landlock_bpf import controller
 from landlock_bpf.abi import Action
 
 DENIED = Action.READ_FILE
@@ -58,6 +59,43 @@ def test_in_every_layer(denied: str, merged: Path, tree: Path, inside: Member, a
     attach(rule.make(DENIED, rule.deny(merged / "secret", DENIED, *patterns), default="allow"))
     assert outcomes(inside, tree, "secret") == [errno.EACCES] * 10
     assert outcomes(inside, tree, "open") == [0] * 10
+
+
+@pytest.mark.parametrize("denied", ["secret", "patterns", "missing"])
+def test_with_its_rule(
+    denied: str, merged: Path, tree: Path, inside: Member, attach: rule.Attach, live: controller.Controller
+) -> None:
+    """It is one rule: removed on the overlay, it is so in each layer; and added, it is there."""
+    path, patterns = merged / "secret", ()
+    if denied == "patterns":
+        patterns = ("a*", "l*", "m*", "u*")
+    elif denied == "missing":
+        path = merged / "open/new"
+    name = attach(rule.make(DENIED, rule.deny(path, DENIED, *patterns), default="allow"))
+    if denied == "missing":
+        path.write_text("")
+    places = [each / path.relative_to(merged) for each in (merged, tree / "upper")]
+
+    def tried() -> list[int]:
+        return [inside.errno(read, each) for each in places] if denied == "missing" else outcomes(inside, tree, "secret")
+
+    assert set(tried()) == {errno.EACCES}
+    live.remove_rule(name, str(path))
+    assert set(tried()) == {0}
+    (shown,) = live.show(name).policies
+    assert (shown.rules, live.show(name).info.rules) == ((), 0)
+    live.add_rules(name, rule.make(DENIED, rule.deny(path, DENIED, *patterns), default="allow"))
+    assert set(tried()) == {errno.EACCES}
+    assert {each.path for each in live.show(name).policies[0].rules} == (
+        {f"{path}/**/{each}" for each in patterns} or {str(path)}
+    )
+
+
+def test_other_links_in_the_layers(merged: Path, tree: Path, inside: Member, attach: rule.Attach) -> None:
+    """What a layer has of a denied directory, and the overlay does not show, has its other names denied as well."""
+    os.link(tree / "lower/secret/all", tree / "elsewhere")
+    attach(rule.make(DENIED, rule.deny(merged / "secret", DENIED), default="allow"))
+    assert inside.errno(read, tree / "elsewhere") == errno.EACCES
 
 
 def test_what_is_copied_up(merged: Path, tree: Path, inside: Member, attach: rule.Attach) -> None:
