@@ -102,7 +102,7 @@ def _count(gone: Iterable[ruleset.Entry], named: set[ruleset.Source]) -> int:
     entries = collections.Counter((entry.source, entry.object) for entry in gone if entry.own)
     rules: collections.Counter[ruleset.Source] = collections.Counter()
     for (source, _object), count in entries.items():
-        rules[source] = max(rules[source], count)  # each is once on its own object, and maybe on others
+        rules.setdefault(source, count)  # each is once on its own object, which comes first, and maybe on others
     rules.update(named)
     return sum((rules | collections.Counter({entry.source for entry in gone})).values())
 
