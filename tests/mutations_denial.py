@@ -311,8 +311,8 @@ ROWS = (
     mutation.of_control(
         "way-sealed",
         "resolution.py",
-        "self._entries.add(rule, object, 0, 0, sealed=True)",
-        "self._entries.add(rule, object, 0, 0, sealed=False)",
+        "self._entries.add(written, object, 0, 0, sealed=True)",
+        "self._entries.add(written, object, 0, 0, sealed=False)",
         "unit/test_resolution.py::test_a_denial_seals_its_object_and_the_way_to_it",
     ),
     mutation.of_control(
