@@ -110,6 +110,12 @@ REMOVING = _union(row for row in ACTIONS if row.name.startswith("remove_"))
 OF_PARENT = MAKING | REMOVING | Action.REFER
 WITHHELD = _union(row for row in ACTIONS if row.withheld)
 _COMMANDS = (1 << abi.Limit.COMMAND_CLASSES) - 1 << abi.ActionBit.COMMANDS
+_BY_KIND = int(FILE), int(EVERY)  # plain numbers are quicker
+
+
+def asked(*, directory: bool) -> int:
+    """Give the mask of actions that a directory, or what is none, is asked for."""
+    return _BY_KIND[directory]
 
 
 def plain(asked: int) -> Action:

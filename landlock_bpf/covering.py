@@ -27,13 +27,6 @@ from landlock_bpf import (
     ways,
 )
 
-_ALL, _FILE = int(action_table.EVERY), int(action_table.FILE)
-
-
-def usable(named: identity.Named) -> int:
-    """Give the mask of actions that an object is asked for."""
-    return _ALL if named.directory else _FILE
-
 
 def roots(
     points: Iterable[str], identify: route.Identify, filesystems: ways.Filesystems
@@ -46,6 +39,15 @@ def roots(
     for point, way in ways.find(wish, identify, filesystems).items():
         if isinstance(way, ways.Way) and not way.last.refusal and not ways.is_doubtful(way):
             yield point, way.last
+
+
+def deny_root(
+    into: entries.Entries, named: identity.Named, inherited: Iterable[tuple[policy.Rule, int]], twins: overlays.Twins
+) -> None:
+    """Add the denials that the root of a mount inherits, see mounts.py."""
+    for rule, denied in inherited:
+        usable = denied & action_table.asked(directory=named.directory)
+        into.add(twins.origin(rule), named.object, 0, usable, sealed=False)
 
 
 def links(
@@ -75,12 +77,13 @@ def links(
                 if named[fd].refusal or named[fd].magic not in identity.STABLE:
                     notes.append(f"{file.path} has links elsewhere, which are not denied: its filesystem may name it anew")
                     continue
+                asked = action_table.asked(directory=named[fd].directory)
                 objects = {named[fd].object, named[fd].beneath, named[fd].upper} - {identity.NOTHING}
                 if met is not None:
                     met |= objects
                 for rule, mask in file.denied:
                     # Who allows the file itself allows it under all its names.
-                    if denied := mask & ~allowed.get(named[fd].object, 0) & usable(named[fd]):
+                    if denied := mask & ~allowed.get(named[fd].object, 0) & asked:
                         for object in objects:
                             into.add(twins.origin(rule), object, 0, denied, sealed=False)
         finally:
@@ -108,8 +111,7 @@ def cover(layer: ruleset.Layer, identify: route.Identify, filesystems: ways.File
         looked_at = mounts.points(rules, mounted, reals) if old else inherited
         for point, named in roots(looked_at, identify, filesystems):
             met.add(named.object)
-            for rule, denied in inherited.get(point, ()):
-                found.add(twins.origin(rule), named.object, 0, denied & usable(named), sealed=False)
+            deny_root(found, named, inherited.get(point, ()), twins)
         search = hardlinks.Search(rules, mounted, reals, {identity.inode(entry.object) for entry in old})
         said = ((entry.object, entry.allowed) for entry in kept)
         notes = links(found, search, said, twins, identify, met)

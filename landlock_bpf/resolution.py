@@ -27,7 +27,6 @@ from landlock_bpf import (
     ways,
 )
 
-_ALL, _FILE = int(action_table.EVERY), int(action_table.FILE)
 _OPENING = int(abi.Action.READ_FILE | abi.Action.WRITE_FILE)
 
 
@@ -160,9 +159,7 @@ class _Maker:
         inherited = mounts.denials(self.rules, mounted, reals) if alone else {}
         trees = mounts.trees(self.rules, mounted, reals)
         for point, named in covering.roots((*inherited, *trees), identify, filesystems):
-            for rule, denied in inherited.get(point, ()):
-                denied &= covering.usable(named)
-                self._entries.add(self._twins.origin(rule), named.object, 0, denied, sealed=False)
+            covering.deny_root(self._entries, named, inherited.get(point, ()), self._twins)
             for rule, level in trees.get(point, ()):
                 self._plant(rule, named, level)
         if alone:
@@ -196,7 +193,7 @@ class _Maker:
         elif rule.names:
             self._plant(rule, last)
         else:
-            allowed, usably_denied = _allowed(rule, last.mode), denied & covering.usable(last)
+            allowed, usably_denied = _allowed(rule, last.mode), denied & action_table.asked(directory=last.directory)
             self._entries.add(written, last.object, allowed, usably_denied, sealed=bool(usably_denied))
             if usably_denied:
                 # The same file, seen without overlayfs.
@@ -223,7 +220,7 @@ class _Maker:
 
 def _allowed(rule: policy.Rule, mode: int) -> int:
     """Say what a rule allows of its object."""
-    allowed = int(rule.allowed) & (_ALL if stat.S_ISDIR(mode) else _FILE)
+    allowed = int(rule.allowed) & action_table.asked(directory=stat.S_ISDIR(mode))
     return allowed | int(abi.Action.OPEN_BLOCK) if stat.S_ISBLK(mode) and allowed & _OPENING else allowed
 
 
